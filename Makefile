@@ -1,0 +1,40 @@
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test test-fast test-slow bench lint clean
+
+# The environment is made anew when what it must hold changes.
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "stanmix needs Python 3.11 to 3.13; set PYTHON to one")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/ready
+	$(BIN)/python vignettes/old_faithful.py
+
+test: test-fast
+	$(BIN)/python -m pytest -q -m "engine and not slow"
+
+test-fast: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -q -m "not engine and not slow"
+
+test-slow: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -q -m slow
+
+bench: $(VENV)/ready-dev
+	$(BIN)/python tests/bench.py
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist demo

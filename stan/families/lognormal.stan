@@ -1,0 +1,44 @@
+// Lognormal distribution: log(y) is normal with location mu and standard deviation sigma.
+
+// x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
+// for rows that `restrict_to_positive` then takes out.
+vector positive_or_one(vector x) {
+  vector[num_elements(x)] positive = x;
+  if (min(x) <= 0) {
+    for (n in 1:num_elements(x)) {
+      if (x[n] <= 0) {
+        positive[n] = 1;
+      }
+    }
+  }
+  return positive;
+}
+
+// The log density where x is positive, minus infinity elsewhere.
+vector restrict_to_positive(vector log_density, vector x) {
+  vector[num_elements(x)] restricted = log_density;
+  if (min(x) <= 0) {
+    for (n in 1:num_elements(x)) {
+      if (x[n] <= 0) {
+        restricted[n] = negative_infinity();
+      }
+    }
+  }
+  return restricted;
+}
+
+// Log density of each row; minus infinity unless y is positive.
+vector lognormal_log_omega(vector y, real mu, real sigma) {
+  return restrict_to_positive(
+    normal_log_omega(log(positive_or_one(y)), mu, sigma) - log(positive_or_one(y)), y);
+}
+
+// Log distribution function at each row.
+vector lognormal_log_cumulative(vector y, real mu, real sigma) {
+  return restrict_to_positive(normal_log_cumulative(log(positive_or_one(y)), mu, sigma), y);
+}
+
+// One draw for each of N rows.
+vector lognormal_emission_rng(int N, real mu, real sigma) {
+  return exp(normal_emission_rng(N, mu, sigma));
+}

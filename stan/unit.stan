@@ -1,0 +1,12 @@
+// Log densities of units, whose rows share a state: sums over the rows of each unit.
+array[] vector sum_units(array[] vector log_omega, array[] int unit_size) {
+  array[size(log_omega)] vector[size(unit_size)] total;
+  for (k in 1:size(log_omega)) {
+    int start = 1;
+    for (u in 1:size(unit_size)) {
+      total[k][u] = sum(segment(log_omega[k], start, unit_size[u]));
+      start += unit_size[u];
+    }
+  }
+  return total;
+}

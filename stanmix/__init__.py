@@ -1,0 +1,31 @@
+"""stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
+
+from stanmix.api import fit
+from stanmix.errors import (
+    ConvergenceWarning,
+    DataError,
+    EngineError,
+    FormulaError,
+    IdentifiabilityWarning,
+    SamplingError,
+    SpecError,
+    StanmixError,
+)
+from stanmix.fit import Fit, load
+from stanmix.model import Model, model
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "EngineError",
+    "Fit",
+    "FormulaError",
+    "IdentifiabilityWarning",
+    "Model",
+    "SamplingError",
+    "SpecError",
+    "StanmixError",
+    "fit",
+    "load",
+    "model",
+]

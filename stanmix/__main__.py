@@ -1,0 +1,7 @@
+"""`python -m stanmix`."""
+
+import sys
+
+from stanmix.cli import main
+
+sys.exit(main())

@@ -1,0 +1,87 @@
+"""The pipeline, composed: a formula and data in, a posterior out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stanmix.engines.base import Engine, Variables
+from stanmix.fit import Fit
+from stanmix.model import model
+
+
+def fit(
+    formula: str,
+    data: Any,
+    *,
+    priors: Mapping[str, str] | None = None,
+    engine: str | Engine = "auto",
+    chains: int = 4,
+    warmup: int = 1000,
+    draws: int = 1000,
+    seed: int | None = None,
+    inits: str | Sequence[Variables] = "auto",
+    adapt_delta: float = 0.9,
+    **sampler: Any,
+) -> Fit:
+    """Draw from the posterior of the model that a formula describes.
+
+    Parameters
+    ----------
+    formula
+        A model line such as `y ~ mix(normal, K=3)` or `y ~ hmm(poisson, states=2)`.
+    data
+        A data frame (pandas, polars) or a mapping of arrays; a two-dimensional array stands for its
+        columns.
+    priors
+        Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults, which
+        `stanmix.model(formula, data).priors()` shows.
+    engine
+        `cmdstan`, `stanli`, or `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
+    chains, warmup, draws
+        Number of chains, and iterations of each before and after adaptation ends.
+    seed
+        Seed of everything random; another one at every call if not given.
+    inits
+        `auto` for starting points from the data, or constrained values of every variable of the
+        program's parameters block, one mapping a chain.
+    adapt_delta
+        Target acceptance rate.
+    **sampler
+        `max_treedepth`, `metric`, `thin`, `parallel_chains`: see
+        `stanmix.engines.base.SamplerSettings`.
+
+    Returns
+    -------
+    Fit
+        The draws, and the questions one may ask of them.
+
+    Raises
+    ------
+    FormulaError, SpecError
+        The formula, the priors or an option make no sense.
+    DataError
+        The data do not fit the model.
+    EngineError
+        There is no such engine, or it refused the program.
+    SamplingError
+        A chain failed.
+
+    Examples
+    --------
+    >>> import stanmix as sm
+    >>> y = [-0.1, 0.2, 0.0, 0.3, 4.8, 5.1, 5.2, 4.9]
+    >>> f = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+    >>> f.membership().round().loc[0].tolist()
+    [1.0, 0.0]
+    """
+    return model(formula, data, priors=priors).fit(
+        engine=engine,
+        chains=chains,
+        warmup=warmup,
+        draws=draws,
+        seed=seed,
+        inits=inits,
+        adapt_delta=adapt_delta,
+        **sampler,
+    )

@@ -1,0 +1,60 @@
+"""A rough split of the rows into K groups, from which chains start.
+
+It needs to be reasonable and quick, not right: the posterior is found by sampling.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+
+Array = NDArray[np.float64]
+
+
+def standardise(columns: Array) -> Array:
+    """Columns (row, column) with median 0 and unit spread, outliers drawn in to 4 spreads."""
+    spread = columns.std(axis=0)
+    spread[spread == 0] = 1.0
+    return np.clip((columns - np.median(columns, axis=0)) / spread, -4.0, 4.0)
+
+
+def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A group 0..K-1 for every row, by K-means from centres drawn with `rng`; none is empty.
+
+    Parameters
+    ----------
+    columns
+        Standardised columns, (row, column).
+    K
+        Number of groups, at most the number of rows.
+    """
+    _, groups = kmeans2(columns, K, minit="++", rng=rng)
+    for k in range(K):
+        if not (groups == k).any():
+            # Ties can leave a group empty; it takes a row from the largest.
+            largest = np.bincount(groups, minlength=K).argmax()
+            groups[rng.choice(np.flatnonzero(groups == largest))] = k
+    return np.asarray(groups, dtype=np.int64)
+
+
+def best_separated(columns: Array, K: int) -> int:
+    """The column whose group means lie furthest apart, relative to the spread within groups.
+
+    A column counts by its smallest gap between neighbouring means: that is where an order by this
+    column could fail.
+
+    Parameters
+    ----------
+    columns
+        (row, column), in any units.
+    K
+        Number of groups.
+    """
+    if K == 1 or columns.shape[1] == 1:
+        return 0
+    groups = cluster(standardise(columns), K, np.random.default_rng(1))
+    means = np.stack([columns[groups == k].mean(axis=0) for k in range(K)])
+    within = np.sqrt(((columns - means[groups]) ** 2).mean(axis=0))
+    gaps = np.diff(np.sort(means, axis=0), axis=0).min(axis=0)
+    return int(np.argmax(gaps / np.where(within > 0, within, 1.0)))

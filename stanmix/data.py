@@ -1,0 +1,248 @@
+"""The user's data as checked columns, and the statistics that scale default priors.
+
+Rows are counted from 0 in messages, as pandas and numpy do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stanmix.errors import DataError, Problem, did_you_mean, listing
+from stanmix.families import Column
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length, as the user gave them.
+
+    Parameters
+    ----------
+    columns
+        One-dimensional columns by name.
+    matrices
+        Names of two-dimensional arrays, each with the names of the columns it stands for.
+    n_rows
+        Number of rows.
+    """
+
+    columns: Mapping[str, pd.Series]
+    matrices: Mapping[str, tuple[str, ...]]
+    n_rows: int
+
+    def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """`names`, with each two-dimensional array replaced by its columns."""
+        return tuple(c for name in names for c in self.matrices.get(name, (name,)))
+
+    def missing(self, name: str) -> str | None:
+        """What to say if there is no such column; None if there is."""
+        if name in self.columns:
+            return None
+        return f"The data have no column `{name}`; they have {listing(self.columns)}."
+
+    def hint(self, name: str) -> str | None:
+        """The column the user may have meant."""
+        return did_you_mean(name, [*self.columns, *self.matrices])
+
+
+def read_table(data: Any) -> Table:
+    """The columns of a data frame (pandas, polars) or of a mapping of arrays.
+
+    A two-dimensional array `y` stands for its columns, which are named `y_1`, `y_2`, ....
+
+    Raises
+    ------
+    DataError
+        `data` is neither, has no rows, or holds columns of different lengths.
+
+    Examples
+    --------
+    >>> read_table({"y": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]}).expand(("y",))
+    ('y_1', 'y_2')
+    """
+    if isinstance(data, Mapping):
+        given = dict(data)
+    elif hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        repeated = [str(n) for n in pd.Index(data.columns)[pd.Index(data.columns).duplicated()]]
+        if repeated:
+            raise DataError(f"The data have more than one column named `{repeated[0]}`.")
+        given = {name: data[name] for name in data.columns}
+    else:
+        raise DataError(
+            "Data must be a data frame (pandas or polars) or a mapping of arrays, "
+            f"not {type(data).__name__}."
+        )
+    columns: dict[str, pd.Series] = {}
+    matrices: dict[str, tuple[str, ...]] = {}
+    for key, values in given.items():
+        name = str(key)
+        if isinstance(values, pd.Series):
+            columns[name] = values.reset_index(drop=True)
+            continue
+        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        if array.ndim == 1:
+            columns[name] = pd.Series(array)
+        elif array.ndim == 2:
+            parts = tuple(f"{name}_{j + 1}" for j in range(array.shape[1]))
+            matrices[name] = parts
+            for j, part in enumerate(parts):
+                if part in given:
+                    raise DataError(
+                        f"Column {j + 1} of the array `{name}` would be called `{part}`, "
+                        "which the data hold already."
+                    )
+                columns[part] = pd.Series(array[:, j])
+        else:
+            raise DataError(f"Column `{name}` has {array.ndim} dimensions; it must have one or two.")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        (first, n), (other, m) = next(
+            (a, b) for a in lengths.items() for b in lengths.items() if a[1] != b[1]
+        )
+        raise DataError(f"Columns differ in length: `{first}` has {n} rows, `{other}` has {m}.")
+    n_rows = next(iter(lengths.values()), 0)
+    if n_rows == 0:
+        raise DataError("The data have no rows.")
+    return Table(columns, matrices, n_rows)
+
+
+def numbers(table: Table, name: str) -> NDArray[np.float64]:
+    """A column as finite numbers.
+
+    Raises
+    ------
+    DataError
+        Text, missing or infinite values, with their count and the first row.
+    """
+    column = table.columns[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = (
+        np.array([isinstance(v, str) for v in column]) if column.dtype.kind not in "biuf" else None
+    )
+    if text is not None and text.any():
+        row = int(np.argmax(text))
+        raise bad_rows(name, "must hold numbers", text, f"{column[row]!r}")
+    other = ~pd.isna(column).to_numpy() & np.isnan(values)
+    if other.any():
+        raise bad_rows(name, "must hold numbers", other, f"{column[int(np.argmax(other))]!r}")
+    if np.isnan(values).any():
+        raise bad_rows(name, "must have no missing values", np.isnan(values), "missing")
+    if np.isinf(values).any():
+        raise bad_rows(name, "must be finite", np.isinf(values), "infinite")
+    return values
+
+
+def bad_rows(name: str, rule: str, bad: NDArray[np.bool_], shown: str) -> DataError:
+    """The error for rows of a column that break a rule."""
+    count, row = int(bad.sum()), int(np.argmax(bad))
+    rows = "1 row does not" if count == 1 else f"{count} rows do not"
+    return DataError(f"Column `{name}` {rule}; {rows} (first: row {row}, {shown}).")
+
+
+def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
+    """A response column, checked against what the family may observe.
+
+    Returns
+    -------
+    ndarray
+        float64 for `real` and `positive`, int64 otherwise.
+
+    Raises
+    ------
+    DataError
+        Values outside the family's support, with their count and the first row.
+    """
+    values = numbers(table, name)
+    rules = {
+        "real": ("", np.zeros(len(values), bool)),
+        "positive": ("must be positive", values <= 0),
+        "count": ("must hold counts 0, 1, 2, ...", (values < 0) | (values != np.floor(values))),
+        "binary": ("must hold 0 or 1", ~np.isin(values, (0, 1))),
+    }
+    rule, bad = rules[column.kind]
+    if bad.any():
+        raise bad_rows(name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
+    return values if column.kind in ("real", "positive") else values.astype(np.int64)
+
+
+def choice_labels(table: Table, name: str) -> tuple[str, ...]:
+    """The choices a column may hold, in order: choice a has code a, from 1.
+
+    Categories keep their order, and may include choices that nobody made; text is sorted; numbers
+    must be the codes 1 to A themselves, each of which occurs.
+
+    Raises
+    ------
+    DataError
+        Codes that are not 1 to A, or missing values.
+    """
+    column = table.columns[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return tuple(str(c) for c in column.cat.categories)
+    if column.map(lambda v: isinstance(v, str)).all():
+        return tuple(sorted(set(column)))
+    values = numbers(table, name)
+    bad = (values < 1) | (values != np.floor(values))
+    if bad.any():
+        raise bad_rows(
+            name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}"
+        )
+    highest = int(values.max())
+    present = set(values.astype(int).tolist())
+    absent = next((a for a in range(1, highest + 1) if a not in present), None)
+    if absent is not None:
+        row = int(np.argmax(values))
+        raise DataError(
+            Problem(
+                f"Column `{name}` holds choice {highest} (first: row {row}), but never choice "
+                f"{absent}; choices are numbered 1, 2, ... without gaps.",
+                hint="a pandas Categorical column may name choices that do not occur",
+            )
+        )
+    return tuple(str(a) for a in range(1, highest + 1))
+
+
+def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np.int64]:
+    """A choice column as codes 1 to A of `labels`.
+
+    Raises
+    ------
+    DataError
+        A value that is none of `labels`, with the count and the first row.
+    """
+    column = table.columns[name]
+    if column.dtype.kind in "biuf":
+        text = column.map(lambda v: f"{v:g}")
+    else:
+        text = column.astype(object)
+    codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(np.float64)
+    unknown = np.isnan(codes)
+    if unknown.any():
+        value = column[int(np.argmax(unknown))]
+        raise bad_rows(name, f"must hold one of {listing(labels)}", unknown, repr(value))
+    return codes.astype(np.int64)
+
+
+STATISTICS = ("center", "scale", "mean", "log_center", "log_scale", "minimum")
+"""What default priors and bounds may use of a response column, in braces."""
+
+
+def statistic(values: NDArray[Any], name: str) -> float:
+    """One of `STATISTICS` of a column, rounded to three digits (bounds are exact).
+
+    Rounding makes the number that is shown the number that is used.
+    """
+    y = np.asarray(values, dtype=np.float64)
+    if name == "minimum":
+        return float(y.min())
+    if name.startswith("log_"):
+        y, name = np.log(y), name.removeprefix("log_")
+    summary = {"center": np.median, "mean": np.mean, "scale": np.std}[name]
+    return float(f"{summary(y):.3g}")

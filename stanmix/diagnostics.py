@@ -1,0 +1,164 @@
+"""Summaries and diagnostics of draws: what they say, and whether to believe them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import arviz_stats
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+RHAT = 1.01
+"""Largest R-hat of chains that agree (Vehtari et al. 2021)."""
+
+ESS_PER_CHAIN = 100
+"""Smallest effective sample size a chain (Vehtari et al. 2021)."""
+
+BFMI = 0.3
+"""Smallest energy Bayesian fraction of missing information (Betancourt 2016)."""
+
+
+def summarise(variables: xr.Dataset) -> pd.DataFrame:
+    """One row for each element of each variable; see `Fit.summary`."""
+    over = ["chain", "draw"]
+    columns: Mapping[str, xr.Dataset] = {
+        "mean": variables.mean(over),
+        "sd": variables.std(over, ddof=1),
+        "q2.5": variables.quantile(0.025, over).drop_vars("quantile"),
+        "median": variables.median(over),
+        "q97.5": variables.quantile(0.975, over).drop_vars("quantile"),
+        **_convergence(variables),
+    }
+    return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
+
+
+def _convergence(variables: xr.Dataset) -> dict[str, xr.Dataset]:
+    with warnings.catch_warnings():
+        # Elements that do not vary, such as the weight of a single component, have no R-hat.
+        warnings.filterwarnings("ignore", "invalid value encountered", RuntimeWarning)
+        return {
+            "mcse": arviz_stats.mcse(variables, method="mean"),
+            "ess_bulk": arviz_stats.ess(variables, method="bulk"),
+            "ess_tail": arviz_stats.ess(variables, method="tail"),
+            "r_hat": arviz_stats.rhat(variables),
+        }
+
+
+def _elements(values: xr.Dataset) -> dict[str, float]:
+    """Every element by its label: `mu[1, waiting]`; of a correlation matrix its upper triangle."""
+    found = {}
+    for name, array in values.data_vars.items():
+        labels = [
+            array[dim].values if dim in array.coords else range(1, n + 1)
+            for dim, n in array.sizes.items()
+        ]
+        matrix = array.dims[-2:] == ("column", "column_to")
+        for place in np.ndindex(array.shape):
+            if matrix and place[-2] >= place[-1]:
+                continue
+            index = ", ".join(str(labels[d][i]) for d, i in enumerate(place))
+            found[f"{name}[{index}]" if index else str(name)] = float(array.values[place])
+    return found
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the draws say about themselves.
+
+    Parameters
+    ----------
+    invariant
+        `summarise` of quantities that do not depend on labels. R-hat is to be read here first: what
+        is bad here is no matter of labels.
+    labelled
+        The same of the parameters.
+    divergent, saturated
+        Divergent draws; draws whose tree reached its largest depth.
+    draws
+        All draws.
+    bfmi
+        E-BFMI of every chain.
+    """
+
+    invariant: pd.DataFrame
+    labelled: pd.DataFrame
+    divergent: int
+    saturated: int
+    draws: int
+    bfmi: tuple[float, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, in words; empty if nothing is."""
+        found = []
+        n_chains = len(self.bfmi)
+        if self.divergent:
+            found.append(
+                f"{self.divergent} of {self.draws} draws diverged: parts of the posterior may be "
+                "missing. A higher `adapt_delta` takes smaller steps."
+            )
+        if self.saturated:
+            found.append(
+                f"{self.saturated} draws reached the largest tree depth: sampling is slow, "
+                "not wrong."
+            )
+        low = [i + 1 for i, value in enumerate(self.bfmi) if value < BFMI]
+        if low:
+            found.append(
+                f"E-BFMI is below {BFMI} in chain {', '.join(map(str, low))}: the chain explores "
+                "the tails badly."
+            )
+        invariant, labelled = _worst(self.invariant), _worst(self.labelled)
+        if invariant[1] > RHAT:
+            found.append(
+                f"Chains disagree about `{invariant[0]}`, which does not depend on labels "
+                f"(R-hat {invariant[1]:.3f}): they are in different modes, or too short."
+            )
+        elif labelled[1] > RHAT:
+            found.append(
+                f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but agree on "
+                "what does not depend on labels: their labels differ."
+            )
+        ess = self.labelled[["ess_bulk", "ess_tail"]].min(axis=1)
+        if ess.min() < ESS_PER_CHAIN * n_chains:
+            found.append(
+                f"`{ess.idxmin()}` has an effective sample size of {ess.min():.0f}; more draws "
+                "are needed."
+            )
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        if self.problems:
+            return "\n".join(self.problems)
+        name, r_hat = _worst(self.labelled)
+        ess = self.labelled["ess_bulk"].min()
+        return (
+            f"No problems found: no divergent draws, R-hat at most {r_hat:.3f} ({name}), "
+            f"bulk ESS at least {ess:.0f} of {self.draws} draws."
+        )
+
+
+def _worst(table: pd.DataFrame) -> tuple[str, float]:
+    """The element with the largest R-hat; constants, which have none, do not count."""
+    r_hat = table["r_hat"].dropna()
+    return (str(r_hat.idxmax()), float(r_hat.max())) if len(r_hat) else ("", 1.0)
+
+
+def diagnose(draws: xr.DataTree, invariants: xr.Dataset) -> Diagnosis:
+    """The diagnosis of draws; `invariants` are quantities that do not depend on labels."""
+    stats = draws["sample_stats"].to_dataset()
+    energy = stats["energy"].values
+    bfmi = np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
+    saturated = int(stats["saturated"].sum()) if "saturated" in stats else 0
+    parts = [summarise(invariants[[name]]) for name in invariants.data_vars]
+    return Diagnosis(
+        invariant=pd.concat(parts),
+        labelled=summarise(draws["posterior"].to_dataset()),
+        divergent=int(stats["diverging"].sum()),
+        saturated=saturated,
+        draws=int(stats["diverging"].size),
+        bfmi=tuple(float(v) for v in bfmi),
+    )

@@ -1,0 +1,49 @@
+"""Engines: ways to run Stan programs.
+
+Importing this imports none of the libraries behind them.
+"""
+
+from __future__ import annotations
+
+from stanmix.engines.base import Engine
+from stanmix.errors import EngineError, Problem, did_you_mean, listing
+
+_NAMES = ("auto", "cmdstan", "stanli")
+
+
+def engine(name: str = "auto") -> Engine:
+    """The engine of a name.
+
+    Parameters
+    ----------
+    name
+        `cmdstan`, `stanli`, or `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
+
+    Raises
+    ------
+    EngineError
+        There is no such engine, or it is not installed.
+    """
+    from stanmix.engines import cmdstan, stanli
+
+    if name not in _NAMES:
+        raise EngineError(
+            Problem(
+                f"Unknown engine `{name}`; must be one of {listing(_NAMES)}.",
+                hint=did_you_mean(name, _NAMES),
+            )
+        )
+    if name == "stanli":
+        return stanli.Stanli()
+    home = cmdstan.find_home()
+    if home is not None:
+        return cmdstan.CmdStan(home)
+    if name == "auto":
+        return stanli.Stanli()
+    raise EngineError(
+        Problem(
+            "No CmdStan is installed.",
+            hint="run `stanmix install-cmdstan`, or set the environment variable CMDSTAN to the "
+            "folder of an installed one.",
+        )
+    )

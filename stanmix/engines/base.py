@@ -1,0 +1,173 @@
+"""What stanmix asks of a Stan engine, and what comes back.
+
+Everything here speaks of Stan variables by name, on the constrained scale: the one representation
+that all engines read and write, since their unconstrained scales differ (simplexes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stanmix.program.program import StanProgram
+
+Variables = Mapping[str, NDArray[np.float64]]
+"""Values of Stan variables by name."""
+
+Data = Mapping[str, Any]
+"""Values of a program's data block by name: numbers, or arrays as Stan declares them."""
+
+Progress = Callable[[int, int, bool], None]
+"""Called with (chain from 0, iterations done, whether still warming up) while chains run."""
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How NUTS is run; the names are those of `stanmix.fit`.
+
+    Parameters
+    ----------
+    chains, warmup, draws
+        Number of chains; iterations of each before, and after, adaptation ends.
+    seed
+        Seed of the engine's generator; chain c uses stream c of it.
+    adapt_delta
+        Target acceptance rate, between 0 and 1.
+    max_treedepth
+        Largest depth of a NUTS tree.
+    metric
+        `diag_e`, `dense_e` or `unit_e`.
+    thin
+        Keep every so many draws.
+    parallel_chains
+        Chains that run at the same time; None for as many as there are processors.
+    """
+
+    chains: int = 4
+    warmup: int = 1000
+    draws: int = 1000
+    seed: int = 1
+    adapt_delta: float = 0.9
+    max_treedepth: int = 10
+    metric: str = "diag_e"
+    thin: int = 1
+    parallel_chains: int | None = None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What sampling returns.
+
+    Parameters
+    ----------
+    variables
+        Every variable of the program with at least one element, (chain, draw, *shape) each.
+    stats
+        Sampler statistics under ArviZ's names, (chain, draw) each: `lp`, `acceptance_rate`,
+        `step_size`, `tree_depth`, `n_steps`, `diverging`, `energy`.
+    engine
+        The engine's name and version, for the record: `stanli 0.24.0`.
+    """
+
+    variables: Variables
+    stats: Mapping[str, NDArray[Any]]
+    engine: str
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A posterior mode: `variables` as named arrays (*shape), and its log density `lp`."""
+
+    variables: Variables
+    lp: float
+
+
+class Engine(Protocol):
+    """A way to run Stan programs.
+
+    Attributes
+    ----------
+    name : str
+        `stanli` or `cmdstan`.
+    version : str
+        Version of the engine (for `cmdstan`, of CmdStan).
+    """
+
+    name: str
+    version: str
+
+    def compile(self, program: StanProgram) -> None:
+        """Make `program` ready to run; a second call for the same program costs nothing.
+
+        Raises
+        ------
+        EngineError
+            The compiler refused the program, or is missing.
+        """
+        ...
+
+    def sample(
+        self,
+        program: StanProgram,
+        data: Data,
+        settings: SamplerSettings,
+        inits: Sequence[Variables] | None = None,
+        progress: Progress | None = None,
+    ) -> Draws:
+        """Draws of the posterior by NUTS.
+
+        Parameters
+        ----------
+        inits
+            Constrained values of every parameter, one mapping a chain; None for Stan's own.
+
+        Raises
+        ------
+        SamplingError
+            A chain failed.
+        """
+        ...
+
+    def generate(
+        self,
+        program: StanProgram,
+        data: Data,
+        parameters: Variables,
+        names: Sequence[str],
+        seed: int = 1,
+    ) -> dict[str, NDArray[np.float64]]:
+        """Transformed parameters and generated quantities at given draws, with any data.
+
+        Parameters
+        ----------
+        parameters
+            Constrained values of every parameter, (draw, *shape) each.
+        names
+            Variables to return.
+
+        Returns
+        -------
+        dict
+            (draw, *shape) each.
+        """
+        ...
+
+    def log_density(
+        self, program: StanProgram, data: Data, parameters: Variables
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Log density with Jacobian, and its gradient on the engine's unconstrained scale.
+
+        The density is normalised as the program writes it (nothing written as `_lpdf` is dropped);
+        the engines' simplex transforms differ by a constant.
+        """
+        ...
+
+    def optimize(
+        self, program: StanProgram, data: Data, init: Variables, seed: int = 1
+    ) -> Optimum:
+        """The posterior mode on the unconstrained scale (with Jacobian), by L-BFGS from `init`."""
+        ...

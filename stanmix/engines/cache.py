@@ -1,0 +1,84 @@
+"""Things built once and kept: executables, and whatever else takes long to make.
+
+What is built is named by a hash of all it depends on, so it is never changed and never stale.
+Several processes may want it at once: one builds, the others wait. It is built in a folder of its
+own and moved into place when complete, so a build that failed or was killed is never seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from stanmix.errors import EngineError, Problem
+
+
+def folder() -> Path:
+    """The cache: the environment variable `STANMIX_CACHE`, else the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("STANMIX_CACHE") or platformdirs.user_cache_dir("stanmix")).resolve()
+
+
+def key(*parts: str) -> str:
+    """A name for what depends on `parts`: 64 hexadecimal digits."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)}:{part}".encode())
+    return whole.hexdigest()
+
+
+def obtain(kind: str, key: str, build: Callable[[Path], None]) -> Path:
+    """The folder of a thing in the cache; build the thing if it is not there.
+
+    Parameters
+    ----------
+    kind
+        Which sort of things it belongs to: a folder of the cache.
+    key
+        Its name, which stands for all it depends on.
+    build
+        Fills an empty folder, and raises if it cannot. The folder is then moved: what is in it
+        must not hold its own path.
+
+    Raises
+    ------
+    EngineError
+        The cache cannot be written.
+    """
+    place = folder() / kind / key
+    if place.is_dir():
+        return place
+
+    from filelock import FileLock
+
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.with_suffix(".lock")):
+            if not place.is_dir():
+                _publish(place, build)
+    except OSError as error:
+        raise EngineError(
+            Problem(
+                f"The cache `{place.parent}` cannot be written: {error.strerror or error}.",
+                hint="set the environment variable STANMIX_CACHE to a folder with free space.",
+            )
+        ) from error
+    return place
+
+
+def _publish(place: Path, build: Callable[[Path], None]) -> None:
+    """Build a thing and move it to `place`; the caller holds its lock."""
+    for abandoned in place.parent.glob(f"{place.name}.draft-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    # Never the same draft twice: the compiler of a killed build may still be writing to the last.
+    draft = Path(tempfile.mkdtemp(prefix=f"{place.name}.draft-", dir=place.parent))
+    try:
+        build(draft)
+        draft.rename(place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""What a family is: a distribution of a response given the state, declared in one place.
+
+A family is one declaration here in `stanmix.families` and one file of Stan functions in
+`stan/families`. It knows nothing of mixtures or chains: it gives `log_omega`, the log density of
+rows in one state, and never sees which state that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["real", "positive", "count", "binary", "choice"]
+"""What values a response column may hold; `stanmix.data` checks them."""
+
+Axis = Literal["column", "column_to", "accumulator"]
+"""Axes of a parameter within one state: response columns, or the accumulators of a race."""
+
+STAN_COLUMN = {
+    "real": "vector",
+    "positive": "vector",
+    "count": "array[] int",
+    "binary": "array[] int",
+    "choice": "array[] int",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the response, as a family sees it.
+
+    Parameters
+    ----------
+    kind
+        What the values may be. A `choice` column holds codes 1 to A, and brings a second argument,
+        the number of choices `A`.
+    name
+        Its argument name in the Stan functions.
+    addition
+        The addition that names it in a formula (`dec`, `trials`); None for the left side itself.
+    optional
+        Whether the family also works without it; its Stan file then has both overloads.
+    many
+        Whether it stands for several columns at once, passed as a matrix with one row a column and
+        one column an observation.
+    """
+
+    kind: Kind
+    name: str = "y"
+    addition: str | None = None
+    optional: bool = False
+    many: bool = False
+
+    def arguments(self) -> tuple[tuple[str, str], ...]:
+        """The Stan arguments it brings, as (type, name) pairs."""
+        if self.many:
+            return (("matrix", self.name),)
+        own = (STAN_COLUMN[self.kind], self.name)
+        return (own, ("int", "A")) if self.kind == "choice" else (own,)
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a family.
+
+    Parameters
+    ----------
+    name
+        The field's standard name, and its argument name in the Stan functions.
+    prior
+        Default prior: a call of the prior language that may use the names in braces that
+        `stanmix.data` computes from the response (`{center}`, `{scale}`, `{log_center}`, ...).
+    link
+        Scale on which a regression of this parameter is linear.
+    lower, upper
+        Bounds of its own, at which priors are truncated and normalised.
+    below
+        Name of a statistic of the response that it must stay below wherever every row needs it
+        (`minimum` for a non-decision time). Such a bound restricts the region and normalises no
+        prior.
+    axes
+        Its axes within one state; none for a number.
+    orders
+        Whether it is the family's location, which orders the components by default.
+    correlation
+        Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
+    shared
+        Whether all components have it in common unless told otherwise.
+    scale
+        Whether the density grows without bound at some response as it falls to 0.
+    """
+
+    name: str
+    prior: str
+    link: Literal["identity", "log", "logit"] = "identity"
+    lower: float | None = None
+    upper: float | None = None
+    below: str | None = None
+    axes: tuple[Axis, ...] = ()
+    orders: bool = False
+    correlation: bool = False
+    shared: bool = False
+    scale: bool = False
+
+    @property
+    def stan_type(self) -> str:
+        """The type of its argument in the Stan functions."""
+        if self.correlation:
+            return "matrix"
+        return "vector" if self.axes else "real"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A distribution of the response given the state.
+
+    Parameters
+    ----------
+    name
+        Its name in formulas.
+    response
+        Columns, in the order of the Stan arguments.
+    params
+        Parameters, in the order of the Stan arguments.
+    reference
+        Takes the parameters by name and returns an object with `logpdf` or `logpmf` (of the
+        response columns, in order) and `rvs(size, random_state)`, and `cdf` where there is one:
+        the simulator, and the oracle in tests.
+    start
+        Takes the response columns of the rows of one presumed state, in order, and returns rough
+        values of the parameters by name, from which chains start.
+    stan
+        Prefix of its Stan functions; its name unless given.
+    cov
+        For several columns at once, the covariance form in formulas.
+    """
+
+    name: str
+    response: tuple[Column, ...]
+    params: tuple[Param, ...]
+    reference: Callable[..., Any] = field(compare=False, repr=False)
+    start: Callable[..., Mapping[str, Any]] = field(compare=False, repr=False)
+    stan: str = ""
+    cov: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.stan:
+            object.__setattr__(self, "stan", self.name)
+
+    @property
+    def key(self) -> str:
+        """Its name in a registry and in a saved specification: `normal`, `normal[full]`."""
+        return self.name if self.cov is None else f"{self.name}[{self.cov}]"
+
+    def param(self, name: str) -> Param:
+        """The parameter called `name`; KeyError if there is none."""
+        for param in self.params:
+            if param.name == name:
+                return param
+        raise KeyError(name)
+
+    def columns(self, additions: frozenset[str]) -> tuple[Column, ...]:
+        """The response columns in a model with these additions (`dec`, ...) on its left side."""
+        return tuple(c for c in self.response if not c.optional or c.addition in additions)
+
+    def signature(self, additions: frozenset[str] = frozenset(), function: str = "log_omega") -> str:
+        """The head of one of its Stan functions, as it stands in the Stan file.
+
+        Parameters
+        ----------
+        additions
+            Additions of the model, which decide whether optional columns are there.
+        function
+            `log_omega` or `log_cdf`; both take the response and then the parameters.
+
+        Examples
+        --------
+        >>> from stanmix.families import FAMILIES
+        >>> FAMILIES["normal"].signature()
+        'vector normal_log_omega(vector y, real mu, real sigma)'
+        """
+        arguments = [a for column in self.columns(additions) for a in column.arguments()]
+        arguments += [(param.stan_type, param.name) for param in self.params]
+        listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
+        return f"vector {self.stan}_{function}({listed})"

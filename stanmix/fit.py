@@ -1,0 +1,483 @@
+"""`Fit`: draws from a posterior, and the questions one may ask of them.
+
+No question changes the fit. Each is answered from stored draws: the program is evaluated at them
+again, on the data of the fit or on new data, and the latent states follow by array algebra.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from stanmix import latent
+from stanmix.data import Table, read_table
+from stanmix.diagnostics import Diagnosis, diagnose, summarise
+from stanmix.engines import engine as find_engine
+from stanmix.engines.base import Draws
+from stanmix.errors import DataError, SpecError
+from stanmix.program.standata import Rows, arrange, standata
+from stanmix.spec import ModelSpec, from_json, to_json
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+    from stanmix.model import Model
+
+THIN = 400
+"""Draws used for a question by default: enough for averages, few enough for large data."""
+
+CHUNK = 20_000_000
+"""Most numbers of `log_omega` held at once."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class Fit:
+    """Draws from the posterior of a model.
+
+    Parameters
+    ----------
+    model
+        The model and its data.
+    draws
+        The groups `posterior`, `sample_stats`, `observed_data` and `constant_data`, and `sampled`
+        for what the program samples where the posterior names something else.
+    engine
+        Name and version of the engine that sampled.
+    """
+
+    model: Model
+    draws: xr.DataTree
+    engine: str
+
+    def __repr__(self) -> str:
+        sizes = self.draws["posterior"].sizes
+        diverging = int(self.draws["sample_stats"]["diverging"].sum())
+        lines = [
+            self.model.spec.formula,
+            f"{sizes['chain']} chains of {sizes['draw']} draws by {self.engine}; "
+            f"{diverging} divergent",
+            "",
+            self.summary().to_string(float_format=lambda v: f"{v:.3g}"),
+        ]
+        return "\n".join([*lines, *(f"\nNote: {note}" for note in self.model.spec.notes)])
+
+    def summary(self) -> pd.DataFrame:
+        """Posterior summary, one element of a parameter a row.
+
+        Returns
+        -------
+        DataFrame
+            `mean`, `sd`, `q2.5`, `median`, `q97.5`, `mcse` of the mean, `ess_bulk`, `ess_tail`,
+            `r_hat` (rank-normalised split; Vehtari et al. 2021).
+        """
+        return summarise(self.draws["posterior"].to_dataset())
+
+    def diagnose(self) -> Diagnosis:
+        """What the draws say about themselves, first on quantities that ignore labels.
+
+        See Also
+        --------
+        stanmix.diagnostics.Diagnosis
+        """
+        return diagnose(self.draws, self._invariants())
+
+    # Latent states.
+
+    def responsibility(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+        """p(component | row) for every draw, of a mixture.
+
+        Parameters
+        ----------
+        newdata
+            Other rows with the columns of the model; the rows of the fit if not given.
+        draws
+            About how many draws to use, evenly thinned within chains; None for all.
+
+        Returns
+        -------
+        DataArray
+            (chain, draw, obs, state), or `unit` in place of `obs` where rows share a component.
+
+        Raises
+        ------
+        SpecError
+            The model is a hidden Markov model, whose states depend on more than their row.
+        DataError
+            `newdata` do not fit the model.
+        """
+        self._require("mix", "responsibility", "filtering() or smoothing()")
+
+        def answer(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
+            return latent.responsibility(log_omega, at["weights"])
+
+        return self._ask(answer, newdata, draws, states=True)
+
+    def membership(self, newdata: Any = None, *, draws: int | None = THIN) -> pd.DataFrame:
+        """Posterior probability of every component or state, averaged over draws.
+
+        For a hidden Markov model given the whole series, as `smoothing` has it.
+
+        Parameters
+        ----------
+        newdata, draws
+            As in `responsibility`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each row of data (or unit), a column `1`, ..., `K` for each state.
+        """
+        mixture = self.model.spec.kind == "mix"
+        question = self.responsibility if mixture else self.smoothing
+        # Averages of chunks of draws, so that memory does not grow with the number of draws.
+        mean = question(newdata, draws=draws).mean(("chain", "draw"))
+        index = mean[mean.dims[0]].to_index()
+        return pd.DataFrame(mean.values, index=index, columns=mean["state"].to_index())
+
+    def filtering(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+        """p(state at t | rows up to t) for every draw, of a hidden Markov model.
+
+        Parameters
+        ----------
+        newdata, draws
+            As in `responsibility`. New data are series of their own.
+
+        Returns
+        -------
+        DataArray
+            (chain, draw, obs, state), or `unit` in place of `obs`.
+        """
+        self._require("hmm", "filtering", "responsibility()")
+        return self._ask(self._chain_algebra(latent.filtering), newdata, draws, states=True)
+
+    def smoothing(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+        """p(state at t | all rows of its series) for every draw, of a hidden Markov model.
+
+        Parameters and returns as `filtering`.
+        """
+        self._require("hmm", "smoothing", "responsibility()")
+        return self._ask(self._chain_algebra(latent.smoothing), newdata, draws, states=True)
+
+    def viterbi(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+        """The most likely path of states for every draw, of a hidden Markov model.
+
+        This is a path for each draw; the path at posterior means is something else.
+
+        Returns
+        -------
+        DataArray
+            States 1 to K, (chain, draw, obs), or `unit` in place of `obs`.
+        """
+        self._require("hmm", "viterbi", "responsibility()")
+        paths = self._ask(self._chain_algebra(latent.viterbi), newdata, draws, states=False)
+        return (paths + 1).astype(np.int64)
+
+    def log_omega(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+        """Log density of every row in every state, for every draw.
+
+        Parameters
+        ----------
+        newdata, draws
+            As in `responsibility`.
+
+        Returns
+        -------
+        DataArray
+            (chain, draw, obs, state): by row also where rows share a state.
+        """
+        table, rows = self._rows(newdata)
+        picked = self._thinned(draws)
+        blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked)]
+        values = np.concatenate(blocks)[:, np.argsort(rows.order), :]
+        return self._labelled(values, picked, {"obs": np.arange(table.n_rows)}, states=True)
+
+    def plot(self) -> ggplot:
+        """The fitted components over the data; see `stanmix.plots.components`."""
+        from stanmix.plots import components
+
+        return components(self)
+
+    # Keeping.
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fit to one netCDF file, with the model as JSON.
+
+        Parameters
+        ----------
+        path
+            The file; it is replaced only once the new one is complete.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        target = Path(path)
+        tree = self.draws.copy()
+        tree.attrs = {
+            "stanmix": json.dumps(
+                {
+                    "version": version("stanmix"),
+                    "engine": self.engine,
+                    "spec": to_json(self.model.spec),
+                    "program": self.model.code,
+                }
+            )
+        }
+        partial = target.with_name(target.name + ".partial")
+        tree.to_netcdf(partial, engine="netcdf4")
+        partial.replace(target)
+        return target
+
+    # How a question is answered.
+
+    def _require(self, kind: str, question: str, instead: str) -> None:
+        if self.model.spec.kind != kind:
+            has = "A mixture" if kind == "hmm" else "A hidden Markov model"
+            raise SpecError(f"{has} has no `{question}`; ask for {instead}.")
+
+    def _rows(self, newdata: Any) -> tuple[Table, Rows]:
+        if newdata is None:
+            return self.model.table, self.model.rows
+        table = read_table(newdata)
+        spec = self.model.spec
+        named = [c for c in (spec.unit, spec.series, spec.time) if c is not None]
+        missing = [message for column in named if (message := table.missing(column))]
+        if missing:
+            raise DataError(*missing)
+        return table, arrange(spec, table)
+
+    def _thinned(self, draws: int | None) -> xr.Dataset:
+        """The draws to use, chains and draws kept apart."""
+        posterior = self.draws["posterior"].to_dataset()
+        if "sampled" in self.draws:
+            posterior = posterior.merge(self.draws["sampled"].to_dataset())
+        if draws is None:
+            return posterior
+        step = max(1, int(posterior.sizes["chain"] * posterior.sizes["draw"] / draws))
+        return posterior.isel(draw=slice(None, None, step))
+
+    def _emissions(
+        self, table: Table, rows: Rows, picked: xr.Dataset
+    ) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Chunks of `log_omega` (draw, row as arranged, state), with the parameters there."""
+        spec, program = self.model.spec, self.model.program
+        flat = {
+            str(name): values.values.reshape(-1, *values.shape[2:])
+            for name, values in picked.transpose("chain", "draw", ...).items()
+        }
+        total = next(iter(flat.values())).shape[0]
+        size = max(1, CHUNK // (table.n_rows * spec.K))
+        data = standata(spec, table, rows, emit=True)
+        runner = find_engine("stanli")
+        for start in range(0, total, size):
+            at = {name: values[start : start + size] for name, values in flat.items()}
+            sampled = {name: at[name] for name in program.parameters}
+            emitted = runner.generate(program, data, sampled, ["log_omega"])["log_omega"]
+            yield np.swapaxes(emitted, 1, 2), at
+
+    def _ask(
+        self,
+        answer: Callable[[Array, Mapping[str, Array], Rows], Array],
+        newdata: Any,
+        draws: int | None,
+        *,
+        states: bool,
+    ) -> xr.DataArray:
+        """`answer` for every draw, in the user's order of rows, or by unit."""
+        table, rows = self._rows(newdata)
+        picked = self._thinned(draws)
+        blocks = []
+        for log_omega, at in self._emissions(table, rows, picked):
+            blocks.append(answer(_by_unit(log_omega, rows), at, rows))
+        values = np.concatenate(blocks)
+        if self.model.spec.unit is not None:
+            return self._labelled(values, picked, {"unit": list(rows.unit_labels)}, states)
+        values = values[:, np.argsort(rows.order)]
+        return self._labelled(values, picked, {"obs": np.arange(table.n_rows)}, states)
+
+    def _chain_algebra(
+        self, question: Callable[..., Any]
+    ) -> Callable[[Array, Mapping[str, Array], Rows], Array]:
+        spec = self.model.spec
+
+        def answer(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
+            uniform = np.full((len(log_omega), spec.K), 1.0 / spec.K)
+            initial = uniform if spec.initial == "uniform" else at["initial"]
+            return np.asarray(question(log_omega, initial, at["transition"], rows.starts))
+
+        return answer
+
+    def _labelled(
+        self, values: Array, picked: xr.Dataset, place: Mapping[str, Any], states: bool
+    ) -> xr.DataArray:
+        """`values` (draw, place[, state]) as an array over chains and draws."""
+        coords: dict[str, Any] = {
+            "chain": picked["chain"].values,
+            "draw": picked["draw"].values,
+            **place,
+        }
+        if states:
+            coords["state"] = self.model.spec.labels["state"]
+        shape = tuple(len(coordinate) for coordinate in coords.values())
+        return xr.DataArray(values.reshape(shape), coords=coords, dims=list(coords))
+
+    def _invariants(self) -> xr.Dataset:
+        """Quantities that do not depend on labels: sorted weights, log density of the data."""
+        spec = self.model.spec
+        posterior = self.draws["posterior"].to_dataset()
+        found: dict[str, Any] = {"lp": self.draws["sample_stats"]["lp"]}
+        if spec.kind == "mix":
+            found["sorted weights"] = _sorted(posterior["weights"], "state")
+        else:
+            stay = xr.DataArray(
+                np.diagonal(posterior["transition"].values, axis1=-2, axis2=-1),
+                dims=["chain", "draw", "state"],
+            )
+            found["sorted stay probabilities"] = _sorted(stay, "state")
+        found["log likelihood"] = self._log_likelihood()
+        return xr.Dataset({name: values.drop_vars(values.coords) for name, values in found.items()})
+
+    def _log_likelihood(self) -> xr.DataArray:
+        """Log density of a few units (mixture) or of each series, at draws that fit in memory."""
+        cells = self.model.table.n_rows * self.model.spec.K
+        draws = max(THIN, CHUNK // cells)
+
+        def mixture(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
+            chosen = np.linspace(0, log_omega.shape[1] - 1, 20).astype(int)
+            return latent.mixture_log_density(log_omega[:, np.unique(chosen)], at["weights"])
+
+        series = self._chain_algebra(latent.log_likelihood)
+        question = mixture if self.model.spec.kind == "mix" else series
+        table, rows = self._rows(None)
+        picked = self._thinned(draws)
+        values = np.concatenate(
+            [
+                question(_by_unit(lo, rows), at, rows)
+                for lo, at in self._emissions(table, rows, picked)
+            ]
+        )
+        shape = (picked.sizes["chain"], picked.sizes["draw"], values.shape[-1])
+        return xr.DataArray(values.reshape(shape), dims=["chain", "draw", "element"])
+
+
+def _by_unit(log_omega: Array, rows: Rows) -> Array:
+    """`log_omega` summed over the rows of each unit."""
+    if len(rows.unit_size) == len(rows.order):
+        return log_omega
+    starts = np.cumsum(rows.unit_size) - rows.unit_size
+    return np.add.reduceat(log_omega, starts, axis=1)
+
+
+def _sorted(values: xr.DataArray, dim: str) -> xr.DataArray:
+    axis = values.get_axis_num(dim)
+    return values.copy(data=np.sort(values.values, axis=axis)).rename({dim: "rank"})
+
+
+# To and from the DataTree.
+
+
+def draws_tree(spec: ModelSpec, table: Table, drawn: Draws) -> xr.DataTree:
+    """The draws of an engine with the user's labels, and the data they belong to."""
+    posterior: dict[str, xr.DataArray] = {}
+    for parameter in spec.parameters:
+        posterior[parameter.name] = _variable(drawn.variables[parameter.name], parameter.axes, spec)
+    if spec.initial == "stationary":
+        posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
+    others = {
+        name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
+        for name, values in drawn.variables.items()
+        if name not in posterior
+    }
+    chains, draws = next(iter(drawn.stats.values())).shape
+    along = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    stats = {name: (("chain", "draw"), values) for name, values in drawn.stats.items()}
+    groups = {
+        "posterior": xr.Dataset(posterior).assign_coords(along),
+        "sample_stats": xr.Dataset(stats, coords=along),
+        "observed_data": _columns(_response_columns(spec), table),
+        "constant_data": _columns(
+            tuple(dict.fromkeys(c for c in (spec.unit, spec.series, spec.time) if c)), table
+        ),
+    }
+    if others:
+        groups["sampled"] = xr.Dataset(others).assign_coords(along)
+    return xr.DataTree.from_dict(groups)
+
+
+def _variable(values: Array, axes: tuple[str, ...], spec: ModelSpec) -> xr.DataArray:
+    labels = spec.labels
+    return xr.DataArray(
+        values,
+        dims=["chain", "draw", *axes],
+        coords={axis: labels[axis] for axis in axes},
+    )
+
+
+def _own_dims(name: str, count: int) -> list[str]:
+    return [f"{name}_dim_{i}" for i in range(count)]
+
+
+def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c for response in spec.responses for c in response.columns))
+
+
+def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
+    """Columns as they were given; categories become text."""
+    found = {}
+    for name in names:
+        column = table.columns[name]
+        values = column.astype(object) if column.dtype.kind not in "biuf" else column
+        array = values.to_numpy()
+        found[name] = ("obs", array.astype(str) if array.dtype.kind == "O" else array)
+    return xr.Dataset(found, coords={"obs": np.arange(table.n_rows)})
+
+
+def load(path: str | Path) -> Fit:
+    """The fit that `Fit.save` wrote. No code in the file is executed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DataError
+        It is not there, or holds no fit.
+    """
+    from stanmix.model import Model
+
+    source = Path(path)
+    if not source.is_file():
+        raise DataError(f"There is no file {str(source)!r}.")
+    try:
+        tree = xr.load_datatree(source, engine="netcdf4")
+        document = json.loads(tree.attrs["stanmix"])
+        spec = from_json(document["spec"])
+        given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
+        table = read_table({str(n): v.values for group in given for n, v in group.items()})
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{str(source)!r} holds no fit of stanmix.") from error
+    tree.attrs = {}
+    rows = arrange(spec, table)
+    fitted = Model(spec, table, rows, standata(spec, table, rows))
+    if fitted.code != document["program"]:
+        warnings.warn(
+            "This fit was made by another version of stanmix, whose program differed; "
+            "questions are answered with the present one.",
+            stacklevel=2,
+        )
+    return Fit(fitted, tree, document["engine"])

@@ -1,0 +1,220 @@
+"""Starting points: from the data, and dispersed, another one for each chain.
+
+Each chain splits the rows into K groups with a generator of its own, takes each family's rough
+estimates from the rows of a group, and moves them a little at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.special import logit
+
+from stanmix.clusters import cluster, standardise
+from stanmix.program.declare import is_between, is_placed, is_shifted, sampled_name
+from stanmix.program.standata import Rows
+from stanmix.spec import Fixed, ModelSpec, Parameter, Response, Term, Use
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+JITTER = 0.1
+"""How far a chain moves the estimates at random: a tenth of their size or spread."""
+
+
+def initial_values(
+    spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Constrained values of every variable of the parameters block, for one chain.
+
+    Parameters
+    ----------
+    spec, data, rows
+        The model, its data block, and how its rows are arranged.
+    rng
+        The chain's own generator.
+    """
+    groups = _group_units(spec, data, rows, rng)
+    by_row = np.repeat(groups, rows.unit_size)
+    estimates = _estimates(spec, data, by_row)
+    order = _component_order(spec, estimates)
+    labels = np.argsort(order)[groups]
+    values: dict[str, Array] = {}
+    for parameter in spec.parameters:
+        if parameter.constraint != "simplex":
+            value = _gather(spec, parameter, estimates, order)
+            values |= _sampled(spec, parameter, _jittered(parameter, value, rng))
+    return values | _latent_values(spec, labels, rows, rng)
+
+
+def _group_units(
+    spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
+) -> Integers:
+    """A group for every unit, in the order of the data block."""
+    features = np.column_stack([_feature(r, data) for r in spec.responses if r.value is None])
+    features = standardise(features)
+    starts = np.cumsum(rows.unit_size) - rows.unit_size
+    means = np.add.reduceat(features, starts, axis=0) / rows.unit_size[:, None]
+    return cluster(means, spec.K, rng)
+
+
+def _feature(response: Response, data: Mapping[str, Any]) -> Array:
+    """A response on a scale where groups are about equally wide."""
+    values = np.asarray(data[response.name], dtype=np.float64)
+    if response.kind == "positive":
+        return np.log(values)
+    if response.kind == "count":
+        values = np.sqrt(values)
+    return values.T if response.many else values
+
+
+Estimates = list[list[dict[str, Any]]]
+"""By component and group: rough values of the component's parameters, by parameter of the model."""
+
+
+def _estimates(spec: ModelSpec, data: Mapping[str, Any], group: Integers) -> Estimates:
+    by_group: Estimates = []
+    for component in range(spec.K):
+        by_group.append(
+            [_component_estimates(spec, component, data, group == g) for g in range(spec.K)]
+        )
+        if spec.homogeneous:
+            return by_group * spec.K
+    return by_group
+
+
+def _component_estimates(
+    spec: ModelSpec, component: int, data: Mapping[str, Any], chosen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for term in spec.component(component):
+        values = _start(spec, term, data, chosen)
+        for param, argument in zip(term.declaration.params, term.arguments, strict=True):
+            if isinstance(argument, Use):
+                found[argument.parameter] = values[param.name]
+    return found
+
+
+def _start(
+    spec: ModelSpec, term: Term, data: Mapping[str, Any], chosen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
+    choices = [r for name in term.responses if (r := spec.response(name)).kind == "choice"]
+    extra = {"A": len(choices[0].labels)} if choices else {}
+    return dict(term.declaration.start(*columns, **extra))
+
+
+def _component_order(spec: ModelSpec, estimates: Estimates) -> Integers:
+    """The group that each component takes: as the order wants it, else where its family fits."""
+    ordered = [p for p in spec.parameters if p.order == "state"]
+    if ordered:
+        parameter = ordered[0]
+        values = np.array(
+            [_scalar(spec, parameter, estimates[0][g][parameter.name]) for g in range(spec.K)]
+        )
+        return np.argsort(values, kind="stable")
+    return np.arange(spec.K)
+
+
+def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
+    if is_placed(parameter):
+        return float(np.asarray(value)[(spec.order_column or 1) - 1])
+    return float(np.asarray(value))
+
+
+def _gather(spec: ModelSpec, parameter: Parameter, estimates: Estimates, order: Integers) -> Array:
+    """A parameter's estimate: of each component, of its own component, or their mean."""
+    values = [
+        np.asarray(estimates[k][order[k]][parameter.name], dtype=np.float64)
+        for k in range(spec.K)
+        if parameter.name in estimates[k][order[k]]
+    ]
+    if parameter.axes[:1] == ("state",):
+        return np.stack(values)
+    return np.asarray(np.mean(values, axis=0))
+
+
+def _jittered(parameter: Parameter, value: Array, rng: np.random.Generator) -> Array:
+    if parameter.constraint == "correlation":
+        # Half way to independence: safely positive definite, whatever the rows were.
+        return 0.5 * value + 0.5 * np.eye(value.shape[-1])
+    noise = rng.normal(0.0, JITTER, value.shape)
+    if parameter.lower is not None:
+        return np.asarray(parameter.lower + (value - parameter.lower) * np.exp(noise))
+    spread = value.std(axis=0) if value.ndim and len(value) > 1 else np.abs(value)
+    return np.asarray(value + noise * np.where(spread > 0, spread, 1.0))
+
+
+def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, Array]:
+    """The sampled variables that give a parameter about this value, inside all its bounds."""
+    name = sampled_name(parameter)
+    if parameter.constraint == "correlation":
+        return {name: np.asarray(np.linalg.cholesky(value))}
+    low = -np.inf if parameter.lower is None else parameter.lower
+    high = np.inf if parameter.upper is None else parameter.upper
+    if parameter.below is not None:
+        high = min(
+            high,
+            next(float(np.asarray(c.value)) for c in spec.constants if c.name == parameter.below),
+        )
+    value = _inside(value, low, high)
+    if is_placed(parameter):
+        place = (spec.order_column or 1) - 1
+        rest = np.delete(value, place, axis=1)
+        return {
+            f"{parameter.name}_order": increasing(value[:, place]),
+            f"{parameter.name}_rest": rest,
+        }
+    if parameter.order is not None:
+        value = np.apply_along_axis(increasing, -1, value)
+        if is_between(parameter):
+            return {name: increasing(logit((_inside(value, low, high) - low) / (high - low)))}
+        if is_shifted(parameter):
+            return {name: value - low}
+    return {name: value}
+
+
+def _inside(value: Array, low: float, high: float) -> Array:
+    """`value` drawn in to lie clearly between its bounds."""
+    if np.isfinite(low) and np.isfinite(high):
+        margin = 0.02 * (high - low)
+        return np.clip(value, low + margin, high - margin)
+    if np.isfinite(low):
+        return np.maximum(value, low + 1e-6 * max(1.0, abs(low)))
+    return value
+
+
+def increasing(values: Array) -> Array:
+    """`values` sorted, and pushed apart where they lie together.
+
+    Examples
+    --------
+    >>> increasing(np.array([2.0, 1.0]))
+    array([1., 2.])
+    """
+    ordered = np.sort(values)
+    gap = 1e-3 * max(float(np.ptp(ordered)), 1e-3 * float(np.abs(ordered).max()), 1e-8)
+    for i in range(1, len(ordered)):
+        ordered[i] = max(ordered[i], ordered[i - 1] + gap)
+    return ordered
+
+
+def _latent_values(
+    spec: ModelSpec, labels: Integers, rows: Rows, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Proportions, or transitions, as the split has them, with a pseudo-count for each."""
+    K = spec.K
+    if spec.kind == "mix":
+        return {"weights": rng.dirichlet(2.0 + np.bincount(labels, minlength=K))}
+    counts = 1.0 + 2.0 * np.eye(K)
+    moves = np.ones(len(labels), bool)
+    moves[rows.starts] = False
+    np.add.at(counts, (labels[:-1][moves[1:]], labels[1:][moves[1:]]), 1.0)
+    values = {"transition": np.stack([rng.dirichlet(1.0 + row) for row in counts])}
+    if spec.initial == "free":
+        values["initial"] = rng.dirichlet(np.full(K, 5.0))
+    return values

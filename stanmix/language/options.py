@@ -1,0 +1,183 @@
+"""The options of `mix(..)` and `hmm(..)`: their names, their values, and what they exclude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
+from stanmix.language import syntax
+
+COVARIANCES = ("spherical", "diag", "full", "tied")
+INITIALS = ("free", "uniform", "stationary")
+COUNT = {"mix": "K", "hmm": "states"}
+OPTIONS = {
+    "mix": ("K", "cov", "share", "order"),
+    "hmm": ("states", "cov", "share", "order", "initial", "transition"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the options of a model line say.
+
+    Parameters
+    ----------
+    kind
+        Mixture or hidden Markov model.
+    K
+        Number of components or states.
+    cov
+        Covariance form of several columns at once.
+    share
+        Parameters common to all components.
+    order
+        Parameters that identify the components, each with the part that does (`mu[waiting]`);
+        empty for `none`, and None if not given.
+    initial
+        How a chain starts; None for a mixture.
+    cov_span, share_span, order_span
+        Where the values stand, for messages.
+    """
+
+    kind: Literal["mix", "hmm"]
+    K: int
+    cov: str = "full"
+    share: tuple[str, ...] = ()
+    order: tuple[tuple[str, str | None], ...] | None = None
+    initial: Literal["free", "uniform", "stationary"] | None = None
+    cov_span: Span | None = field(default=None, compare=False)
+    share_span: Span | None = field(default=None, compare=False)
+    order_span: Span | None = field(default=None, compare=False)
+
+
+def read_options(latent: syntax.Latent, source: str) -> Options:
+    """The options of a `mix(..)` or `hmm(..)` call.
+
+    Raises
+    ------
+    SpecError
+        Unknown options, values that an option cannot have, or a number of components that is
+        missing or disagrees with those listed.
+    """
+    kind: Any = latent.kind.text
+    problems: list[Problem] = []
+    read: dict[str, Any] = {"initial": "free" if kind == "hmm" else None}
+    for argument in latent.options:
+        name = argument.name.text
+        if name not in OPTIONS[kind]:
+            problems.append(_unknown_option(argument, kind))
+            continue
+        try:
+            value = _READERS[name](argument.value)
+        except _Unfit as unfit:
+            problems.append(Problem(unfit.message, None, argument.value.span, unfit.hint))
+            continue
+        read["K" if name == "states" else name] = value
+        if name in ("cov", "share", "order"):
+            read[f"{name}_span"] = argument.value.span
+    read.pop("transition", None)
+    listed = len(latent.components)
+    count = next((o for o in latent.options if o.name.text == COUNT[kind]), None)
+    if listed > 1:
+        if "K" in read and read["K"] != listed and count is not None:
+            message = f"`{COUNT[kind]}` is {read['K']}, but {listed} components are listed."
+            problems.append(Problem(message, None, count.span))
+        read["K"] = listed
+    elif count is None:
+        noun = "components" if kind == "mix" else "states"
+        message = f"The number of {noun} is missing."
+        problems.append(Problem(message, None, latent.span, f"add `{COUNT[kind]}=2`"))
+    if problems:
+        raise SpecError(*(Problem(p.message, source, p.span, p.hint) for p in problems))
+    return Options(kind=kind, **read)
+
+
+class _Unfit(Exception):
+    """A value that an option cannot have."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.message, self.hint = message, hint
+
+
+def _unknown_option(argument: syntax.Argument, kind: str) -> Problem:
+    name, known = argument.name.text, OPTIONS[kind]
+    other = "hmm" if kind == "mix" else "mix"
+    if name == COUNT[other]:
+        message = f"`{kind}` has no option `{name}`."
+        return Problem(message, None, argument.name.span, f"write `{COUNT[kind]}` instead")
+    message = f"Unknown option `{name}` of `{kind}`; must be one of {listing(known)}."
+    return Problem(message, None, argument.name.span, did_you_mean(name, known))
+
+
+def _word(value: syntax.Value) -> str | None:
+    """A bare or quoted word."""
+    if isinstance(value, syntax.Name):
+        return value.text
+    return value.value if isinstance(value, syntax.Text) else None
+
+
+def _read_count(value: syntax.Value) -> int:
+    if not isinstance(value, syntax.Number) or value.value != int(value.value) or value.value < 1:
+        raise _Unfit("The number of components must be a whole number from 1 on.")
+    return int(value.value)
+
+
+def _one_of(known: tuple[str, ...]) -> Callable[[syntax.Value], str]:
+    def read(value: syntax.Value) -> str:
+        word = _word(value)
+        if word not in known:
+            hint = did_you_mean(word, known) if word else None
+            raise _Unfit(f"This must be one of {listing(known)}.", hint)
+        return word
+
+    return read
+
+
+def _read_transition(value: syntax.Value) -> str:
+    if _word(value) != "full":
+        raise _Unfit("Only `transition=full` is available yet.")
+    return "full"
+
+
+def _items(value: syntax.Value) -> tuple[syntax.Single, ...]:
+    return value.items if isinstance(value, syntax.Many) else (value,)
+
+
+def _read_share(value: syntax.Value) -> tuple[str, ...]:
+    words = [_word(item) for item in _items(value)]
+    if any(word is None for word in words):
+        raise _Unfit("`share` takes a parameter, or several as `c(a, b)`.")
+    return tuple(word for word in words if word is not None)
+
+
+def _read_order(value: syntax.Value) -> tuple[tuple[str, str | None], ...]:
+    if _word(value) == "none":
+        return ()
+    order: list[tuple[str, str | None]] = []
+    for item in _items(value):
+        word = _word(item)
+        if word is not None:
+            order.append((word, None))
+        elif isinstance(item, syntax.Index) and isinstance(item.index, syntax.Name):
+            order.append((item.name.text, item.index.text))
+        elif isinstance(item, syntax.At | syntax.Slope):
+            raise _Unfit("Ordering by a regression is not available yet.")
+        else:
+            raise _Unfit(
+                "`order` takes a parameter, several as `c(a, b)`, a part such as `mu[waiting]`, "
+                "or `none`."
+            )
+    return tuple(order)
+
+
+_READERS: dict[str, Callable[[syntax.Value], Any]] = {
+    "K": _read_count,
+    "states": _read_count,
+    "cov": _one_of(COVARIANCES),
+    "share": _read_share,
+    "order": _read_order,
+    "initial": _one_of(INITIALS),
+    "transition": _read_transition,
+}

@@ -1,0 +1,536 @@
+"""The prior language: Stan-like calls, and what they are priors of.
+
+A prior's text is data. Only numbers and arithmetic pass; what reaches the program is written anew
+from what was understood.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from stanmix.errors import FormulaError, Problem, SpecError, Span, did_you_mean, listing
+from stanmix.language.tokens import Token, tokenize
+from stanmix.spec import Axis, Parameter, Prior, PriorArgument, PriorEntry
+
+MAX_LENGTH = 1000
+"""Most characters of a prior."""
+
+Value = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of the prior language.
+
+    Parameters
+    ----------
+    arguments
+        Names of its arguments; a trailing `*` means that they must be positive.
+    lower, upper
+        Its support.
+    stan
+        Its name in Stan.
+    """
+
+    arguments: tuple[str, ...]
+    lower: float = -math.inf
+    upper: float = math.inf
+    stan: str = ""
+
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "normal": Distribution(("mu", "sigma*")),
+    "student_t": Distribution(("nu*", "mu", "sigma*")),
+    "cauchy": Distribution(("mu", "sigma*")),
+    "double_exponential": Distribution(("mu", "sigma*")),
+    "logistic": Distribution(("mu", "sigma*")),
+    "lognormal": Distribution(("mu", "sigma*"), lower=0),
+    "gamma": Distribution(("shape*", "rate*"), lower=0),
+    "inv_gamma": Distribution(("shape*", "scale*"), lower=0),
+    "exponential": Distribution(("rate*",), lower=0),
+    "weibull": Distribution(("shape*", "scale*"), lower=0),
+    "beta": Distribution(("a*", "b*"), lower=0, upper=1),
+    "uniform": Distribution(("lower", "upper")),
+    "flat": Distribution(()),
+}
+"""Priors of numbers."""
+
+SIMPLEX = ("dirichlet", "sticky", "flat")
+"""Priors of `weights`, `initial` and the rows of `transition`."""
+
+CORRELATION = ("lkj", "flat")
+"""Priors of correlation matrices."""
+
+_FUNCTIONS: Mapping[str, Callable[[Value], Value]] = {
+    "log": lambda v: _each(math.log, v),
+    "sqrt": lambda v: _each(math.sqrt, v),
+    "mean": lambda v: sum(v) / len(v) if isinstance(v, tuple) else v,
+}
+
+
+def parse_prior(text: str, names: Mapping[str, Value] | None = None) -> Prior:
+    """The prior that `text` calls for.
+
+    Parameters
+    ----------
+    text
+        A call such as `normal(0, 5)`; or `flat`.
+    names
+        Constants that the arguments may name, with their values: those of default priors.
+
+    Raises
+    ------
+    SpecError
+        It is not a call of a known distribution with the right arguments.
+
+    Examples
+    --------
+    >>> str(parse_prior("normal(0, 2 * 2.5)"))
+    'normal(0, 5)'
+    """
+    if not isinstance(text, str):
+        raise SpecError(f"A prior is text such as 'normal(0, 5)', not {type(text).__name__}.")
+    return _Reader(text, names or {}).prior()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a prior is a prior of: `mu`, `mu[1]`, `mu[1, waiting]`, `diff(mu)`."""
+
+    name: str
+    index: tuple[int | str, ...]
+    increments: bool
+    text: str
+
+
+def parse_target(text: str) -> Target:
+    """What the key `text` of a mapping of priors means.
+
+    Raises
+    ------
+    SpecError
+        It is not a name, an indexed name, or `diff(name)`.
+
+    Examples
+    --------
+    >>> parse_target("mu[2]").index
+    (2,)
+    """
+    if not isinstance(text, str):
+        raise SpecError(
+            f"Priors are keyed by parameter names such as 'mu', not {type(text).__name__}."
+        )
+    return _Reader(text, {}).target()
+
+
+class _Reader:
+    """Recursive descent over the tokens of one prior or one key."""
+
+    def __init__(self, text: str, names: Mapping[str, Value]) -> None:
+        self.text = text
+        self.names = names
+        if len(text) > MAX_LENGTH:
+            raise SpecError(f"A prior may have {MAX_LENGTH} characters; this has {len(text)}.")
+        try:
+            self.tokens = tokenize(text)
+        except FormulaError as error:
+            # Hints of the tokenizer speak of formulas.
+            raise SpecError(*(replace(p, hint=None) for p in error.problems)) from None
+        self.place = 0
+
+    @property
+    def next(self) -> Token:
+        return self.tokens[self.place]
+
+    def take(self, *texts: str) -> bool:
+        """Step over the next token if it is one of `texts`."""
+        if self.next.kind in ("symbol", "name") and self.next.text in texts:
+            self.place += 1
+            return True
+        return False
+
+    def error(self, message: str, span: Span | None = None, hint: str | None = None) -> SpecError:
+        return SpecError(Problem(message, self.text, span or self.next.span, hint))
+
+    def require(self, text: str) -> Token:
+        token = self.next
+        if not self.take(text):
+            raise self.error(f"Expected `{text}` here.")
+        return token
+
+    def require_end(self) -> None:
+        if self.next.kind != "end" or self.place != len(self.tokens) - 1:
+            raise self.error("Expected nothing more here.")
+
+    def target(self) -> Target:
+        increments = self.next.text == "diff" and self.tokens[self.place + 1].text == "("
+        if increments:
+            self.place += 2
+        token = self.next
+        if token.kind != "name":
+            raise self.error("Expected the name of a parameter here.")
+        self.place += 1
+        index: list[int | str] = []
+        if not increments and self.take("["):
+            while True:
+                part = self.next
+                if part.kind == "number" and part.text.isdecimal():
+                    index.append(int(part.text))
+                elif part.kind in ("name", "text"):
+                    index.append(part.text.strip("`'\""))
+                else:
+                    raise self.error("Expected an index such as 1 here.")
+                self.place += 1
+                if not self.take(","):
+                    break
+            self.require("]")
+        if increments:
+            self.require(")")
+        self.require_end()
+        return Target(token.text, tuple(index), increments, self.text)
+
+    def prior(self) -> Prior:
+        token = self.next
+        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1]]
+        if token.kind != "name":
+            raise self.error("Expected a prior such as `normal(0, 5)` here.")
+        if token.text not in known:
+            raise self.error(
+                f"Unknown prior `{token.text}`; must be one of {listing(known, most=20)}.",
+                token.span,
+                did_you_mean(token.text, known),
+            )
+        self.place += 1
+        arguments: list[tuple[PriorArgument, Span]] = []
+        if self.take("("):
+            while not self.take(")"):
+                if arguments:
+                    self.require(",")
+                start = self.next.span
+                text, value, named = self.sum()
+                if not all(math.isfinite(v) for v in _parts(value)):
+                    raise self.error("This is not a finite number.", start)
+                if not named and isinstance(value, float):
+                    text = format_number(value)
+                arguments.append((PriorArgument(text, value), start))
+        self.require_end()
+        self.check_arguments(token, arguments)
+        return Prior(token.text, tuple(a for a, _ in arguments))
+
+    def check_arguments(self, name: Token, arguments: list[tuple[PriorArgument, Span]]) -> None:
+        count = len(arguments)
+        if name.text in DISTRIBUTIONS:
+            wanted = DISTRIBUTIONS[name.text].arguments
+            if count != len(wanted):
+                shown = ", ".join(w.rstrip("*") for w in wanted)
+                raise self.error(
+                    f"`{name.text}` takes {_plural(len(wanted))} ({shown}), not {count}."
+                    if wanted
+                    else f"`{name.text}` takes no arguments, not {count}.",
+                    name.span,
+                )
+            positive = [w.endswith("*") for w in wanted]
+        else:
+            allowed = {"sticky": (2,), "lkj": (1, 2), "dirichlet": range(1, MAX_LENGTH)}[name.text]
+            if count not in allowed:
+                least = _plural(min(allowed))
+                more = " or 2" if name.text == "lkj" else " or more"
+                extra = "" if name.text == "sticky" else more
+                raise self.error(f"`{name.text}` takes {least}{extra}, not {count}.", name.span)
+            positive = [True] * count
+        for (argument, span), must in zip(arguments, positive, strict=True):
+            if must and min(_parts(argument.value)) <= 0:
+                raise self.error(f"This argument of `{name.text}` must be positive.", span)
+        if name.text == "uniform":
+            low, high = (_parts(a.value)[0] for a, _ in arguments)
+            if low >= high:
+                raise self.error("`uniform` needs a lower end below its upper end.", name.span)
+
+    # Arithmetic gives (text, value, whether a constant is named in it).
+
+    def sum(self) -> tuple[str, Value, bool]:
+        result = self.product()
+        while (sign := self.next.text) in ("+", "-") and self.take("+", "-"):
+            result = self.combine(sign, result, self.product())
+        return result
+
+    def product(self) -> tuple[str, Value, bool]:
+        result = self.atom()
+        while (sign := self.next.text) in ("*", "/") and self.take("*", "/"):
+            result = self.combine(sign, result, self.atom())
+        return result
+
+    def combine(
+        self, sign: str, left: tuple[str, Value, bool], right: tuple[str, Value, bool]
+    ) -> tuple[str, Value, bool]:
+        operation = {
+            "+": operator.add,
+            "-": operator.sub,
+            "*": operator.mul,
+            "/": operator.truediv,
+        }[sign]
+        try:
+            value = _both(operation, left[1], right[1])
+        except (ZeroDivisionError, OverflowError):
+            raise self.error(
+                "This has no finite value.", self.tokens[self.place - 1].span
+            ) from None
+        # Between a number and a vector Stan's `/` divides elementwise only as `./`.
+        elementwise = sign == "/" and isinstance(right[1], tuple)
+        return f"{left[0]} {'./' if elementwise else sign} {right[0]}", value, left[2] or right[2]
+
+    def atom(self) -> tuple[str, Value, bool]:
+        token = self.next
+        if self.take("-"):
+            text, value, named = self.atom()
+            return f"-{text}", _each(operator.neg, value), named
+        if self.take("+"):
+            return self.atom()
+        if self.take("("):
+            text, value, named = self.sum()
+            self.require(")")
+            return f"({text})", value, named
+        if token.kind == "number":
+            self.place += 1
+            return token.text, float(token.text), False
+        if token.kind == "name" and token.text in _FUNCTIONS:
+            self.place += 1
+            self.require("(")
+            text, value, named = self.sum()
+            self.require(")")
+            try:
+                return f"{token.text}({text})", _FUNCTIONS[token.text](value), named
+            except ValueError:
+                raise self.error(f"`{token.text}` has no value here.", token.span) from None
+        if token.kind == "name" and token.text in self.names:
+            self.place += 1
+            return token.text, self.names[token.text], True
+        raise self.error("Expected a number here.")
+
+
+def format_number(value: float) -> str:
+    """A number as Stan text, without loss.
+
+    Examples
+    --------
+    >>> format_number(5.0), format_number(0.1)
+    ('5', '0.1')
+    """
+    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+
+
+def assign(
+    parameters: Sequence[Parameter],
+    priors: Mapping[str, str],
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+) -> tuple[Parameter, ...]:
+    """`parameters` with the user's priors in place of their defaults.
+
+    Parameters
+    ----------
+    parameters
+        With their default priors.
+    priors
+        Prior text by what it is a prior of.
+    sizes, labels
+        Length of every axis, and its coordinates: an index may be a column's or choice's name.
+
+    Raises
+    ------
+    SpecError
+        All keys and priors that cannot be used.
+    """
+    problems: list[Problem] = []
+    given: dict[str, list[tuple[Target, Prior]]] = {}
+    by_name = {p.name: p for p in parameters}
+    for key, text in priors.items():
+        try:
+            target, prior = parse_target(key), parse_prior(text)
+            if target.name not in by_name:
+                raise _unknown(target, list(by_name))
+            given.setdefault(target.name, []).append((target, prior))
+        except SpecError as error:
+            problems.extend(error.problems)
+    assigned = []
+    for parameter in parameters:
+        try:
+            chosen = given.get(parameter.name, [])
+            _check_increments_alone([target for target, _ in chosen])
+            for target, prior in chosen:
+                parameter = _with_prior(parameter, target, prior, sizes, labels)
+            assigned.append(_narrowed(parameter))
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(*problems)
+    return tuple(assigned)
+
+
+def _unknown(target: Target, known: list[str]) -> SpecError:
+    if target.name == "weights" and "transition" in known:
+        hint = "a hidden Markov model has `transition` and `initial`"
+    else:
+        hint = did_you_mean(target.name, known) or ""
+    return SpecError(
+        Problem(
+            f"Prior on unknown parameter `{target.name}`; the model has {listing(known)}.",
+            target.text,
+            Span(0, len(target.text)),
+            hint or None,
+        )
+    )
+
+
+def _with_prior(
+    parameter: Parameter,
+    target: Target,
+    prior: Prior,
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+) -> Parameter:
+    """`parameter` with one prior of the user."""
+    place = Span(0, len(target.text))
+
+    def refuse(message: str, hint: str | None = None) -> SpecError:
+        return SpecError(Problem(message, target.text, place, hint))
+
+    _check_kind(parameter, prior, refuse)
+    index = _check_index(parameter, target, sizes, labels, refuse)
+    if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
+        length = sizes[parameter.axes[-1]]
+        if len(prior.arguments) != length:
+            raise refuse(
+                f"`{target.text}` has {length} probabilities, but its `dirichlet` "
+                f"{len(prior.arguments)} arguments."
+            )
+    entry = PriorEntry(prior, index, target.increments)
+    kept = [
+        e for e in parameter.priors if (e.index, e.increments) != (entry.index, entry.increments)
+    ]
+    updated = replace(parameter, priors=(*kept, entry))
+    if target.increments:
+        _check_increments(parameter, refuse)
+    return updated
+
+
+def _check_increments_alone(targets: Sequence[Target]) -> None:
+    """Refuse a prior that `diff(x)` already gives: it leaves only `x[1]` free."""
+    if not any(target.increments for target in targets):
+        return
+    for target in targets:
+        if not target.increments and target.index != (1,):
+            message = f"`{target.text}` has two priors: its own, and `diff({target.name})`."
+            hint = f"with `diff({target.name})`, give `{target.name}[1]` its own prior"
+            raise SpecError(Problem(message, target.text, Span(0, len(target.text)), hint))
+
+
+Refuse = Callable[..., SpecError]
+
+
+def _check_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
+    """Refuse a prior of numbers for a simplex, and the reverse."""
+    name = prior.distribution
+    allowed = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
+    if name not in allowed[parameter.constraint]:
+        raise refuse(
+            f"`{name}` cannot be the prior of `{parameter.name}`; "
+            f"it must be one of {listing(allowed[parameter.constraint], most=20)}."
+        )
+    if name == "sticky" and parameter.name != "transition":
+        raise refuse("`sticky` is a prior of `transition` alone.")
+
+
+def _check_index(
+    parameter: Parameter,
+    target: Target,
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+    refuse: Refuse,
+) -> tuple[int, ...]:
+    """The index as numbers from 1."""
+    reserved = {"simplex": 1, "correlation": 2, "none": 0}[parameter.constraint]
+    axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - reserved]
+    if len(target.index) > len(axes):
+        what = "takes no index" if not axes else f"takes {_plural(len(axes), 'index')}"
+        hint = "give all its probabilities at once" if parameter.constraint == "simplex" else None
+        raise refuse(f"`{parameter.name}` {what} in a prior.", hint)
+    index = []
+    for part, axis in zip(target.index, axes, strict=False):
+        names = [str(label) for label in labels[axis]]
+        if isinstance(part, str) and part not in names:
+            raise refuse(f"`{part}` is none of {listing(names)}.", did_you_mean(part, names))
+        number = part if isinstance(part, int) else names.index(part) + 1
+        if not 1 <= number <= sizes[axis]:
+            raise refuse(f"The index {number} is not between 1 and {sizes[axis]}.")
+        index.append(number)
+    return tuple(index)
+
+
+def _check_increments(parameter: Parameter, refuse: Refuse) -> None:
+    if parameter.order is None or parameter.axes[-1] != parameter.order:
+        raise refuse(
+            f"`{parameter.name}` is not an ordered vector, so it has no increments.",
+            f"`order={parameter.param or parameter.name}` would order it",
+        )
+
+
+def _narrowed(parameter: Parameter) -> Parameter:
+    """`parameter` with its bounds drawn in to the support of its priors.
+
+    A prior such as `gamma` for a location says that it is positive; a sampler must know that.
+    """
+    if parameter.constraint != "none":
+        return parameter
+    supports = {_support(e.prior) for e in parameter.priors if not e.increments}
+    lower = max(low for low, _ in supports)
+    upper = min(high for _, high in supports)
+    own_lower = -math.inf if parameter.lower is None else parameter.lower
+    own_upper = math.inf if parameter.upper is None else parameter.upper
+    if any(low > own_lower or high < own_upper for low, high in supports) and len(supports) > 1:
+        raise SpecError(
+            f"The priors of the elements of `{parameter.name}` have different supports; "
+            "give them priors on the same range."
+        )
+    lower, upper = max(lower, own_lower), min(upper, own_upper)
+    if lower >= upper:
+        raise SpecError(f"The prior of `{parameter.name}` leaves no value within its bounds.")
+    return replace(
+        parameter,
+        lower=None if lower == -math.inf else lower,
+        upper=None if upper == math.inf else upper,
+    )
+
+
+def _support(prior: Prior) -> tuple[float, float]:
+    if prior.distribution == "uniform":
+        low, high = (_parts(a.value)[0] for a in prior.arguments)
+        return low, high
+    known = DISTRIBUTIONS[prior.distribution]
+    return known.lower, known.upper
+
+
+def _parts(value: Value) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _each(function: Callable[[float], float], value: Value) -> Value:
+    return tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+
+
+def _both(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return tuple(map(function, left, right))
+    if isinstance(left, tuple):
+        return tuple(function(v, right) for v in left)  # type: ignore[arg-type]
+    if isinstance(right, tuple):
+        return tuple(function(left, v) for v in right)
+    return function(left, right)
+
+
+def _plural(count: int, noun: str = "argument") -> str:
+    plural = "indices" if noun == "index" else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

@@ -1,0 +1,229 @@
+"""`Model`: a formula resolved against data, with its program, before any engine is asked."""
+
+from __future__ import annotations
+
+import secrets
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stanmix.data import Table, read_table
+from stanmix.engines import engine as find_engine
+from stanmix.engines.base import Engine, SamplerSettings, Variables
+from stanmix.engines.progress import bars
+from stanmix.errors import IdentifiabilityWarning, SamplingError, SpecError, did_you_mean, listing
+from stanmix.fit import Fit, draws_tree
+from stanmix.identifiability import identifiability_warnings
+from stanmix.inits import initial_values
+from stanmix.language.resolve import resolve
+from stanmix.language.syntax import parse
+from stanmix.program.program import StanProgram
+from stanmix.program.render import render
+from stanmix.program.standata import Rows, arrange, require_enough, standata
+from stanmix.spec import ModelSpec
+
+ATTEMPTS = 20
+"""Starting points tried for a chain before it is given up."""
+
+
+def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -> Model:
+    """The model that a formula describes for some data. Needs no engine.
+
+    Parameters
+    ----------
+    formula
+        A model line such as `y ~ mix(normal, K=3)`.
+    data
+        A data frame (pandas, polars) or a mapping of arrays; a two-dimensional array stands for its
+        columns.
+    priors
+        Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults.
+
+    Raises
+    ------
+    FormulaError, SpecError
+        The formula or the priors make no model.
+    DataError
+        The data do not fit it.
+
+    Examples
+    --------
+    >>> m = model("y ~ mix(normal, K=2)", {"y": [0.1, 0.3, 4.0, 4.2]})
+    >>> m.priors()["prior"].tolist()
+    ['normal(2.15, 4.9)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
+    """
+    table = read_table(data)
+    spec = resolve(parse(formula), table, priors)
+    rows = arrange(spec, table)
+    require_enough(spec, rows)
+    made = Model(spec, table, rows, standata(spec, table, rows))
+    for message in identifiability_warnings(spec, made.data):
+        warnings.warn(message, IdentifiabilityWarning, stacklevel=2)
+    return made
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model and the data it is for.
+
+    Parameters
+    ----------
+    spec
+        What the formula means.
+    table
+        The data as given.
+    rows
+        How its rows are arranged in `data`.
+    data
+        The data block of the program, ready for sampling.
+    """
+
+    spec: ModelSpec
+    table: Table
+    rows: Rows
+    data: Mapping[str, Any]
+
+    @cached_property
+    def program(self) -> StanProgram:
+        """The Stan program."""
+        return render(self.spec)
+
+    @property
+    def code(self) -> str:
+        """The text of the Stan program."""
+        return self.program.code
+
+    def priors(self) -> pd.DataFrame:
+        """Every prior, one a row: `parameter`, `prior`, `lower`, `upper`, `order`.
+
+        `parameter` is the key under which `priors=` takes another one.
+        """
+        rows = []
+        for parameter in self.spec.parameters:
+            for entry in parameter.priors:
+                index = f"[{', '.join(map(str, entry.index))}]" if entry.index else ""
+                name = f"diff({parameter.name})" if entry.increments else parameter.name + index
+                rows.append(
+                    {
+                        "parameter": name,
+                        "prior": str(entry.prior),
+                        "lower": parameter.lower,
+                        "upper": parameter.upper or parameter.below,
+                        "order": "increasing" if parameter.order else "",
+                    }
+                )
+        return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), "")
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        kind = "Mixture" if spec.kind == "mix" else "Hidden Markov model"
+        units = f", {len(self.rows.unit_size)} units" if spec.unit else ""
+        series = f", {len(self.rows.starts)} series" if spec.series else ""
+        lines = [
+            f"{kind}: {spec.formula}",
+            f"{self.table.n_rows} rows{units}{series}",
+            "",
+            self.priors().to_string(index=False),
+        ]
+        return "\n".join([*lines, *(f"\nNote: {note}" for note in spec.notes)])
+
+    def fit(
+        self,
+        *,
+        engine: str | Engine = "auto",
+        chains: int = 4,
+        warmup: int = 1000,
+        draws: int = 1000,
+        seed: int | None = None,
+        inits: str | Sequence[Variables] = "auto",
+        adapt_delta: float = 0.9,
+        **sampler: Any,
+    ) -> Fit:
+        """Draw from the posterior; see `stanmix.fit`."""
+        settings = _settings(
+            chains=chains,
+            warmup=warmup,
+            draws=draws,
+            seed=secrets.randbelow(2**31 - 1) if seed is None else seed,
+            adapt_delta=adapt_delta,
+            **sampler,
+        )
+        runner = find_engine(engine) if isinstance(engine, str) else engine
+        runner.compile(self.program)
+        starts = self.inits(runner, settings) if inits == "auto" else _given_inits(inits, settings)
+        with bars(settings.chains, settings.warmup + settings.draws) as report:
+            drawn = runner.sample(self.program, self.data, settings, starts, report)
+        return Fit(self, draws_tree(self.spec, self.table, drawn), drawn.engine)
+
+    def inits(self, engine: Engine, settings: SamplerSettings) -> list[Variables]:
+        """Dispersed starting points, one a chain, each with a finite density.
+
+        Raises
+        ------
+        SamplingError
+            No such point was found for a chain.
+        """
+        found: list[Variables] = []
+        for chain in range(settings.chains):
+            rng = np.random.default_rng([settings.seed, chain])
+            for _ in range(ATTEMPTS):
+                values = initial_values(self.spec, self.data, self.rows, rng)
+                if self._is_possible(engine, values):
+                    found.append(values)
+                    break
+            else:
+                raise SamplingError(
+                    f"Chain {chain + 1} found no starting point with a finite density in "
+                    f"{ATTEMPTS} attempts; the priors and the data may exclude each other."
+                )
+        return found
+
+    def _is_possible(self, engine: Engine, values: Variables) -> bool:
+        try:
+            density, gradient = engine.log_density(self.program, self.data, values)
+        except SamplingError:
+            return False
+        return bool(np.isfinite(density) and np.isfinite(gradient).all())
+
+
+def _settings(**given: Any) -> SamplerSettings:
+    """Sampler settings, checked by name and by value.
+
+    Raises
+    ------
+    SpecError
+        An unknown name, or a value that makes no sense.
+    """
+    known = SamplerSettings.__dataclass_fields__
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            suffix = f" Hint: {hint}" if hint else ""
+            raise SpecError(f"Unknown sampler option `{name}`; there are {listing(known)}.{suffix}")
+    for name in ("chains", "draws", "thin", "max_treedepth"):
+        _require_count(name, given.get(name, 1), 1)
+    _require_count("warmup", given["warmup"], 0)
+    _require_count("seed", given["seed"], 0, 2**32 - 1)
+    if not 0 < given["adapt_delta"] < 1:
+        raise SpecError(f"`adapt_delta` must be between 0 and 1, not {given['adapt_delta']}.")
+    if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
+        raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
+    return SamplerSettings(**given)
+
+
+def _given_inits(inits: Any, settings: SamplerSettings) -> Sequence[Variables]:
+    """The user's starting points: one mapping for each chain."""
+    if isinstance(inits, str) or len(inits) != settings.chains:
+        raise SpecError(f"`inits` must be \"auto\", or {settings.chains} mappings, one a chain.")
+    return inits  # type: ignore[no-any-return]
+
+
+def _require_count(name: str, value: Any, least: int, most: int = 2**31 - 1) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
+        raise SpecError(f"`{name}` must be a whole number from {least} on, not {value!r}.")

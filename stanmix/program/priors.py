@@ -1,0 +1,231 @@
+"""The prior of every parameter as Stan statements.
+
+A prior is written so that it is normalised: a parameter's own bounds truncate it, and the constant
+that this costs is subtracted. Bounds that are data, and the order of a vector, restrict the region
+and cost nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stanmix.language.priors import DISTRIBUTIONS, format_number
+from stanmix.program.declare import (
+    SIZES,
+    is_between,
+    lower_bound,
+    sampled_name,
+    upper_bound,
+)
+from stanmix.spec import ModelSpec, Parameter, Prior
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An increment of the log density, in a loop over components where `loop` is not empty."""
+
+    increment: str
+    loop: str = ""
+
+
+def prior_statements(spec: ModelSpec) -> list[Statement]:
+    """The statements of all priors, in the order of the parameters; `flat` has none."""
+    statements: list[Statement] = []
+    for parameter in spec.parameters:
+        if parameter.constraint == "simplex":
+            statements += _simplex(parameter, spec)
+        elif parameter.constraint == "correlation":
+            statements += _correlation(parameter, spec)
+        else:
+            statements += _Numbers(parameter, spec).statements()
+        if is_between(parameter):
+            bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
+            logit = sampled_name(parameter)
+            statements.append(Statement(f"ordered_between_log_jacobian({logit}, {bounds})"))
+    return statements
+
+
+def _whole(parameter: Parameter) -> Prior | None:
+    """The prior of all elements that no index names."""
+    entries = [e.prior for e in parameter.priors if not e.index and not e.increments]
+    return entries[0] if entries else None
+
+
+def _indexed(parameter: Parameter) -> dict[tuple[int, ...], Prior]:
+    return {e.index: e.prior for e in parameter.priors if e.index and not e.increments}
+
+
+def _rest(named: set[int], size: int) -> list[int]:
+    return [i for i in range(1, size + 1) if i not in named]
+
+
+def _braced(numbers: list[int]) -> str:
+    """An index of several elements, or of one."""
+    return "{" + ", ".join(map(str, numbers)) + "}"
+
+
+def _simplex(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
+    whole, rows = _whole(parameter), _indexed(parameter)
+    if len(parameter.axes) == 1:
+        if whole is not None:
+            yield from _row(parameter.name, "", whole)
+        return
+    rest = _rest({i for (i,) in rows}, spec.K)
+    if whole is not None and rest:
+        over = "1:K" if not rows else _braced(rest)
+        yield from _row(f"{parameter.name}[k]", "k", whole, over)
+    for (row,), prior in sorted(rows.items(), key=lambda item: item[0]):
+        yield from _row(f"{parameter.name}[{row}]", str(row), prior)
+
+
+def _row(name: str, row: str, prior: Prior, over: str = "") -> Iterator[Statement]:
+    """The prior of one simplex, or of each that a loop runs over."""
+    texts = [argument.text for argument in prior.arguments]
+    if prior.distribution == "flat":
+        return
+    if prior.distribution == "sticky":
+        alpha = f"sticky({row}, K, {', '.join(texts)})"
+    elif len(texts) == 1:
+        alpha = f"rep_vector({texts[0]}, K)"
+    else:
+        alpha = f"[{', '.join(texts)}]'"
+    yield Statement(f"dirichlet_lpdf({name} | {alpha})", over)
+
+
+def _correlation(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
+    name, by_state = sampled_name(parameter), parameter.axes[0] == "state"
+    whole, indexed = _whole(parameter), _indexed(parameter)
+
+    def increment(place: str, prior: Prior) -> Iterator[str]:
+        texts = [argument.text for argument in prior.arguments]
+        if prior.distribution != "flat":
+            function = "lkj_corr_cholesky" if len(texts) == 1 else "guarded_lkj"
+            yield f"{function}_lpdf({place} | {', '.join(texts)})"
+
+    rest = _rest({i for (i,) in indexed}, spec.K)
+    if whole is not None and not by_state:
+        yield from (Statement(text) for text in increment(name, whole))
+    elif whole is not None and rest:
+        over = "1:K" if not indexed else _braced(rest)
+        yield from (Statement(text, over) for text in increment(f"{name}[k]", whole))
+    for (k,), prior in sorted(indexed.items(), key=lambda item: item[0]):
+        yield from (Statement(text) for text in increment(f"{name}[{k}]", prior))
+
+
+class _Numbers:
+    """The priors of a parameter that is a number, a vector, or a vector for each component."""
+
+    def __init__(self, parameter: Parameter, spec: ModelSpec) -> None:
+        self.parameter = parameter
+        self.spec = spec
+        self.name = parameter.name
+        self.indexed = _indexed(parameter)
+        self.whole = _whole(parameter)
+        increments = [e.prior for e in parameter.priors if e.increments]
+        self.increments = increments[0] if increments else None
+        self.vectors = {c.name for c in spec.constants if isinstance(c.value, tuple)}
+
+    def statements(self) -> Iterator[Statement]:
+        axes = self.parameter.axes
+        if not axes:
+            if self.whole is not None:
+                yield from self.of(self.name, self.whole, 1)
+        elif len(axes) == 1:
+            yield from self.along(self.name, {i: p for (i,), p in self.indexed.items()})
+        else:
+            yield from self.by_component()
+
+    def by_component(self) -> Iterator[Statement]:
+        """A vector for each component: loop over those that no index names."""
+        rest = _rest({index[0] for index in self.indexed}, self.spec.K)
+        if rest:
+            over = "1:K" if not self.indexed else _braced(rest)
+            yield from self.along(f"{self.name}[k]", {}, over)
+        for k in sorted({index[0] for index in self.indexed}):
+            own = {i[1]: p for i, p in self.indexed.items() if i[0] == k and len(i) == 2}
+            prior = self.indexed.get((k,), self.whole)
+            yield from self.along(f"{self.name}[{k}]", own, whole=prior)
+
+    def along(
+        self, name: str, own: dict[int, Prior], over: str = "", whole: Prior | None = None
+    ) -> Iterator[Statement]:
+        """A vector `name`, some of whose elements have priors of their own."""
+        whole = whole or self.whole
+        axis = self.parameter.axes[-1]
+        size = self.spec.sizes[axis]
+        if self.increments is not None:
+            first = own.get(1, whole)
+            if first is not None:
+                yield from self.of(f"{name}[1]", first, 1, over)
+            if size > 1:
+                yield from self.steps(name, SIZES[axis], over)
+            return
+        rest = _rest(set(own), size)
+        if whole is not None and rest:
+            if not own:
+                yield from self.of(name, whole, SIZES[axis], over)
+            elif len(rest) == 1:
+                yield from self.of(f"{name}[{rest[0]}]", self.part(whole, f"{rest[0]}"), 1, over)
+            else:
+                part = self.part(whole, _braced(rest))
+                yield from self.of(f"{name}[{_braced(rest)}]", part, len(rest), over)
+        for i, prior in sorted(own.items()):
+            yield from self.of(f"{name}[{i}]", self.part(prior, str(i)), 1, over)
+
+    def part(self, prior: Prior, index: str) -> Prior:
+        """`prior` with its vector-valued constants indexed as the parameter is."""
+        if not self.vectors:
+            return prior
+        pattern = r"\b(" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b"
+        arguments = tuple(
+            type(a)(re.sub(pattern, rf"\1[{index}]", a.text), a.value) for a in prior.arguments
+        )
+        return Prior(prior.distribution, arguments)
+
+    def of(self, name: str, prior: Prior, count: int | str, over: str = "") -> Iterator[Statement]:
+        """The density of `count` elements, normalised to the parameter's own bounds."""
+        if prior.distribution == "flat":
+            return
+        density = f"{prior.distribution}_lpdf({name} | {_texts(prior)})"
+        lower, upper = self.parameter.lower, self.parameter.upper
+        yield Statement(density + _normaliser(prior, lower, upper, count), over)
+
+    def steps(self, name: str, size: str, over: str) -> Iterator[Statement]:
+        """The density of the differences of neighbours, which are positive."""
+        prior = self.increments
+        if prior is None or prior.distribution == "flat":
+            return
+        steps = f"tail({name}, {size} - 1) - head({name}, {size} - 1)"
+        density = f"{prior.distribution}_lpdf({steps} | {_texts(prior)})"
+        yield Statement(density + _normaliser(prior, 0.0, None, f"({size} - 1)"), over)
+
+
+def _texts(prior: Prior) -> str:
+    return ", ".join(argument.text for argument in prior.arguments)
+
+
+def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: int | str) -> str:
+    """What truncation at the bounds adds to the log density of `count` elements."""
+    known = DISTRIBUTIONS[prior.distribution]
+    cut_low = lower is not None and lower > known.lower
+    cut_high = upper is not None and upper < known.upper
+    if prior.distribution == "uniform" or not (cut_low or cut_high):
+        return ""
+    vector = any(isinstance(a.value, tuple) for a in prior.arguments) and count != 1
+
+    def bound(value: float | None) -> str:
+        text = format_number(value or 0.0)
+        return f"rep_vector({text}, {count})" if vector else text
+
+    name, texts = prior.distribution, _texts(prior)
+    below = f"{name}_lcdf({bound(upper)} | {texts})"
+    if cut_low and cut_high:
+        mass = f"log_diff_exp({below}, {name}_lcdf({bound(lower)} | {texts}))"
+    elif cut_low:
+        mass = f"{name}_lccdf({bound(lower)} | {texts})"
+    else:
+        mass = below
+    times = "" if count == 1 or vector else f"{count} * "
+    return f" - {times}{mass}"

@@ -1,0 +1,228 @@
+"""The data block of a program, from a specification and rows of data; and the order of the rows.
+
+A program wants the rows of a unit together, and units in the order of time within their series.
+`Rows` says how the user's rows were arranged, so that answers return in the user's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
+from stanmix.errors import DataError, Problem
+from stanmix.families import Column
+from stanmix.spec import ModelSpec, Response
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How the rows are arranged.
+
+    Parameters
+    ----------
+    order
+        The user's row at each place of the program's data.
+    unit_size
+        Rows of each unit; all 1 where a row is its own unit.
+    starts
+        The first unit of each series; 0 alone where all units are one series.
+    unit_labels, series_labels
+        The user's names of units and series; their numbers from 0 where there are none.
+    """
+
+    order: Integers
+    unit_size: Integers
+    starts: Integers
+    unit_labels: tuple[Any, ...]
+    series_labels: tuple[Any, ...]
+
+    @property
+    def unit_of_row(self) -> Integers:
+        """The unit of each of the user's rows."""
+        units = np.empty(len(self.order), np.int64)
+        units[self.order] = np.repeat(np.arange(len(self.unit_size)), self.unit_size)
+        return units
+
+
+def arrange(spec: ModelSpec, table: Table) -> Rows:
+    """The order in which a program takes the rows of `table`.
+
+    Series, and units within a series, stand in the order of `time` where it is given, else in the
+    order of their first row.
+
+    Raises
+    ------
+    DataError
+        `unit`, `series` or `time` is missing in some row; time repeats, has gaps, or differs
+        within a unit.
+    """
+    n = table.n_rows
+    series = _keys(table, spec.series) if spec.series else np.zeros(n, np.int64)
+    unit = _keys(table, spec.unit) if spec.unit else np.arange(n)
+    time = _whole_numbers(table, spec.time) if spec.time else None
+    # Units are keyed by (series, unit): two subjects may both have a unit 1.
+    pairs = pd.MultiIndex.from_arrays([series, unit])
+    key, _ = pd.factorize(pairs)
+    first = np.full(key.max() + 1, n)
+    np.minimum.at(first, key, np.arange(n))
+    rank = first[key] if time is None else time
+    order = np.lexsort((np.arange(n), key, rank, series))
+    sizes = np.bincount(key[order])[pd.unique(key[order])]
+    heads = np.cumsum(sizes) - sizes
+    rows = order[heads]
+    starts = np.flatnonzero(np.diff(series[rows], prepend=-1))
+    if time is not None:
+        _check_time(spec, time, order, key, rows, starts)
+    return Rows(
+        order,
+        sizes,
+        starts,
+        unit_labels=tuple(table.columns[spec.unit][rows]) if spec.unit else tuple(rows),
+        series_labels=tuple(table.columns[spec.series][rows[starts]]) if spec.series else (0,),
+    )
+
+
+def _keys(table: Table, name: str) -> Integers:
+    """Numbers from 0 for the values of a column, in order of first appearance."""
+    codes, _ = pd.factorize(table.columns[name])
+    missing = codes < 0
+    if missing.any():
+        raise bad_rows(name, "must have no missing values", missing, "missing")
+    return codes.astype(np.int64)
+
+
+def _whole_numbers(table: Table, name: str) -> Integers:
+    values = numbers(table, name)
+    bad = values != np.floor(values)
+    if bad.any():
+        shown = f"{values[int(np.argmax(bad))]:g}"
+        raise bad_rows(name, "must count time in whole steps", bad, shown)
+    return values.astype(np.int64)
+
+
+def _check_time(
+    spec: ModelSpec,
+    time: Integers,
+    order: Integers,
+    key: Integers,
+    rows: Integers,
+    starts: Integers,
+) -> None:
+    """Refuse units that last longer than one time, repeated times, and gaps."""
+    same_unit = np.diff(key[order]) == 0
+    longer = same_unit & (np.diff(time[order]) != 0)
+    if longer.any():
+        row = int(order[1:][longer][0])
+        raise DataError(f"Rows of one unit differ in `{spec.time}` (first: row {row}).")
+    steps = np.diff(time[rows])
+    inside = np.ones(len(steps), bool)
+    inside[starts[1:] - 1] = False
+    repeated = inside & (steps == 0)
+    if repeated.any():
+        row = int(rows[1:][repeated][0])
+        raise DataError(
+            Problem(
+                f"`{spec.time}` repeats within a series; {int(repeated.sum())} times "
+                f"(first: row {row}).",
+                hint="name the series with `series(..)`, or rows that share a state with `unit(..)`",
+            )
+        )
+    gaps = inside & (steps > 1)
+    if gaps.any():
+        row = int(rows[1:][gaps][0])
+        raise DataError(
+            f"`{spec.time}` jumps within a series; {int(gaps.sum())} times (first: row {row}, "
+            f"after a step of {int(steps[gaps][0])}). Gaps in time cannot be fitted yet."
+        )
+
+
+def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -> dict[str, Any]:
+    """The data block for these rows.
+
+    Parameters
+    ----------
+    spec, table
+        The model, and data with the columns it needs.
+    rows
+        What `arrange` returned for them.
+    emit
+        Whether generated quantities return `log_omega`.
+
+    Raises
+    ------
+    DataError
+        Values that the families cannot observe, or more components than units.
+    """
+    data: dict[str, Any] = {"N": table.n_rows, "K": spec.K}
+    for response in spec.responses:
+        if response.many:
+            data["D"] = len(response.columns)
+        if response.kind == "choice":
+            data["A"] = len(response.labels)
+        data[response.name] = observed(response, table)[..., rows.order]
+    for constant in spec.constants:
+        data[constant.name] = np.asarray(constant.value)
+    if spec.order_column is not None:
+        data["order_column"] = spec.order_column
+    if spec.unit is not None:
+        data["U"] = len(rows.unit_size)
+        data["unit_size"] = rows.unit_size
+    if spec.kind == "hmm":
+        first = np.zeros(len(rows.unit_size), np.int64)
+        first[rows.starts] = 1
+        data["first"] = first
+    data["emit"] = int(emit)
+    _check_trials(spec, data, rows)
+    return data
+
+
+def observed(response: Response, table: Table) -> NDArray[Any]:
+    """The values of a response, (row,) or (column, row), in the user's order and checked."""
+    if response.value is not None:
+        return np.full(table.n_rows, response.value)
+    missing = [m for column in response.columns if (m := table.missing(column))]
+    if missing:
+        raise DataError(*missing)
+    if response.kind == "choice":
+        return choice_codes(table, response.columns[0], response.labels)
+    column = Column(response.kind)
+    values = [response_values(table, name, column) for name in response.columns]
+    return np.stack(values) if response.many else values[0]
+
+
+def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
+    """Refuse more successes than trials, where every component counts successes."""
+    for term in spec.component(0) if spec.homogeneous else ():
+        if "trials" not in term.responses:
+            continue
+        successes = data[term.responses[0]]
+        over = successes > data["trials"]
+        if over.any():
+            place = int(np.argmax(over))
+            column = spec.response(term.responses[0]).columns[0]
+            raise DataError(
+                f"Column `{column}` exceeds its number of trials; {int(over.sum())} rows do "
+                f"(first: row {rows.order[place]}, {successes[place]} of {data['trials'][place]})."
+            )
+
+
+def require_enough(spec: ModelSpec, rows: Rows) -> None:
+    """Raise DataError if there are more components than units that could have them."""
+    units = len(rows.unit_size)
+    if spec.K > units:
+        what = "units" if spec.unit else "rows"
+        noun = "components" if spec.kind == "mix" else "states"
+        raise DataError(
+            Problem(
+                f"{spec.K} {noun} cannot be told apart in {units} {what}.",
+                hint=f"use at most {units} {noun}",
+            )
+        )

@@ -1,0 +1,303 @@
+"""`ModelSpec`: what crosses from the language to the mathematics.
+
+Frozen, typed, without formula text to interpret. It names parameters as the posterior does, and
+says of each which axes it has, what constrains it, and what prior it has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stanmix.families import FAMILIES, Family
+
+Axis = Literal["state", "state_to", "column", "column_to", "accumulator"]
+Constraint = Literal["none", "simplex", "correlation"]
+
+
+@dataclass(frozen=True)
+class PriorArgument:
+    """An argument of a prior: its Stan text, and its value (one a column where it is a vector)."""
+
+    text: str
+    value: float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A distribution of the prior language with its arguments; `flat` has none."""
+
+    distribution: str
+    arguments: tuple[PriorArgument, ...] = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(
+            f"[{', '.join(f'{v:g}' for v in a.value)}]"
+            if isinstance(a.value, tuple)
+            else f"{a.value:g}"
+            for a in self.arguments
+        )
+        return f"{self.distribution}({shown})" if self.arguments else self.distribution
+
+
+@dataclass(frozen=True)
+class PriorEntry:
+    """A prior and what it is a prior of.
+
+    Parameters
+    ----------
+    prior
+        The distribution.
+    index
+        Which elements of the parameter, from 1; empty for all that no longer index names.
+    increments
+        Whether it is a prior of the differences of neighbours along the parameter's order.
+    """
+
+    prior: Prior
+    index: tuple[int, ...] = ()
+    increments: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the model, as the program and the posterior name it.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    axes
+        Its axes; none for a number.
+    priors
+        Its priors. An entry with a longer index wins over one with a shorter.
+    constraint
+        Whether its last axis is a simplex, or its last two a correlation matrix.
+    lower, upper
+        Its own bounds: a prior is truncated there and normalised.
+    below
+        Name of a constant it stays below. This restricts the region and normalises nothing.
+    order
+        The axis along which it increases, if any.
+    param
+        The name its family gives it; its own name for `weights`, `transition`, `initial`.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    priors: tuple[PriorEntry, ...]
+    constraint: Constraint = "none"
+    lower: float | None = None
+    upper: float | None = None
+    below: str | None = None
+    order: Axis | None = None
+    param: str = ""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number, or one a column, that the model takes from the data it was made with."""
+
+    name: str
+    value: float | tuple[float, ...]
+    comment: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """A column of the response, or several that make a vector.
+
+    Parameters
+    ----------
+    name
+        Its name in the program.
+    kind
+        What values it may hold: see `stanmix.families.Column`.
+    columns
+        The user's columns; none where `value` stands for all rows.
+    many
+        Whether it is a vector of all its `columns`.
+    value
+        The same number in every row (`trials(20)`).
+    labels
+        The names of the choices, in order of their codes.
+    """
+
+    name: str
+    kind: Literal["real", "positive", "count", "binary", "choice"]
+    columns: tuple[str, ...]
+    many: bool = False
+    value: int | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A parameter held at a number."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Use:
+    """A parameter of the model, or its element of the state at hand."""
+
+    parameter: str
+    by_state: bool
+
+
+@dataclass(frozen=True)
+class Term:
+    """A family with the responses and the arguments it takes."""
+
+    family: str
+    responses: tuple[str, ...]
+    arguments: tuple[Fixed | Use, ...]
+
+    @property
+    def declaration(self) -> Family:
+        """The family."""
+        return FAMILIES[self.family]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model: everything about it but the rows of data.
+
+    Parameters
+    ----------
+    formula
+        The formula in its canonical form, for the reader.
+    kind
+        Mixture or hidden Markov model.
+    K
+        Number of components or states.
+    emissions
+        For each component the terms whose log densities add up; a single entry where all
+        components are alike and K is free.
+    parameters
+        All parameters: emission, then `weights`, or `initial` and `transition`.
+    responses
+        The response columns that the terms use.
+    constants
+        Centres, scales and bounds taken from the data.
+    initial
+        How an HMM starts; None for a mixture.
+    unit, series, time
+        Columns that say which rows share a state, which belong to one sequence, and their order.
+    additions
+        Names of the additions of the model line, for families with optional columns.
+    order_column
+        For an ordered vector location, the column (from 1) whose locations increase.
+    notes
+        What the user should know of this model: sentences.
+    """
+
+    formula: str
+    kind: Literal["mix", "hmm"]
+    K: int
+    emissions: tuple[tuple[Term, ...], ...]
+    parameters: tuple[Parameter, ...]
+    responses: tuple[Response, ...]
+    constants: tuple[Constant, ...] = ()
+    initial: Literal["free", "uniform", "stationary"] | None = None
+    unit: str | None = None
+    series: str | None = None
+    time: str | None = None
+    additions: tuple[str, ...] = ()
+    order_column: int | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether all components are alike, so that K is data."""
+        return len(self.emissions) == 1
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Length of every axis."""
+        vectors = [r for r in self.responses if r.many]
+        choices = [r for r in self.responses if r.kind == "choice"]
+        sizes = {"state": self.K, "state_to": self.K}
+        if vectors:
+            sizes["column"] = sizes["column_to"] = len(vectors[0].columns)
+        if choices:
+            sizes["accumulator"] = len(choices[0].labels)
+        return sizes
+
+    @property
+    def labels(self) -> dict[str, list[Any]]:
+        """Coordinates of every axis, in the user's words."""
+        states = list(range(1, self.K + 1))
+        labels: dict[str, list[Any]] = {"state": states, "state_to": states}
+        for response in self.responses:
+            if response.many:
+                labels["column"] = labels["column_to"] = list(response.columns)
+            if response.kind == "choice":
+                labels["accumulator"] = list(response.labels)
+        return labels
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter called `name`; KeyError if there is none."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def response(self, name: str) -> Response:
+        """The response called `name` in the program; KeyError if there is none."""
+        for response in self.responses:
+            if response.name == name:
+                return response
+        raise KeyError(name)
+
+    def component(self, k: int) -> tuple[Term, ...]:
+        """The terms of component `k`, counted from 0."""
+        return self.emissions[0 if self.homogeneous else k]
+
+
+def to_json(spec: ModelSpec) -> dict[str, Any]:
+    """`spec` as nested dictionaries, lists, numbers and text."""
+    return typing.cast(dict[str, Any], _plain(spec))
+
+
+def from_json(document: dict[str, Any]) -> ModelSpec:
+    """The specification that `to_json` wrote.
+
+    Raises
+    ------
+    TypeError, KeyError
+        The document is not one.
+    """
+    return typing.cast(ModelSpec, _typed(document, ModelSpec))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _typed(value: Any, wanted: Any) -> Any:
+    """`value` as the annotated type `wanted`: the reverse of `_plain`."""
+    if dataclasses.is_dataclass(wanted):
+        hints = typing.get_type_hints(wanted)
+        return typing.cast(Any, wanted)(**{k: _typed(v, hints[k]) for k, v in value.items()})
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is tuple and isinstance(value, list):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_typed(v, arguments[0]) for v in value)
+        return tuple(_typed(v, a) for v, a in zip(value, arguments, strict=True))
+    if origin in (types.UnionType, typing.Union):
+        if isinstance(value, dict):
+            classes = [a for a in arguments if dataclasses.is_dataclass(a)]
+            fits = [c for c in classes if {f.name for f in dataclasses.fields(c)} == set(value)]
+            return _typed(value, fits[0])
+        if isinstance(value, list):
+            return _typed(value, next(a for a in arguments if typing.get_origin(a) is tuple))
+    return value

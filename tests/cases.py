@@ -1,0 +1,108 @@
+"""Models that stand for all: each is a golden program, and runs on every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Case:
+    """A formula with small data."""
+
+    name: str
+    formula: str
+    data: Any
+    priors: dict[str, str] = field(default_factory=dict)
+
+
+_RNG = np.random.default_rng(20260101)
+_N = 24
+
+
+def _frame() -> pd.DataFrame:
+    state = np.arange(_N) % 2
+    return pd.DataFrame(
+        {
+            "y": _RNG.normal(4 * state, 1).round(3),
+            "x": _RNG.normal(-2 * state, 0.5).round(3),
+            "positive": _RNG.gamma(4, 1 + state).round(3),
+            "count": _RNG.poisson(3 + 6 * state),
+            "hit": _RNG.binomial(1, 0.3 + 0.4 * state),
+            "successes": _RNG.binomial(10, 0.2 + 0.5 * state),
+            "rt": (0.2 + _RNG.gamma(4, 0.1 + 0.1 * state)).round(3),
+            "choice": np.tile([1, 2, 2], _N // 3),
+            "id": np.repeat(np.arange(_N // 3), 3),
+            "subject": np.repeat(["a", "b"], _N // 2),
+            "t": np.tile(np.arange(_N // 2), 2),
+        }
+    )
+
+
+FRAME = _frame()
+MATRIX = {"y": np.column_stack([FRAME["y"], FRAME["x"]])}
+
+CASE_1 = {
+    "mu[1]": "normal(-2, 1)",
+    "mu[2]": "normal(0, 1)",
+    "mu[3]": "normal(2, 1)",
+    "weights": "dirichlet(2)",
+}
+CASE_2 = {"mu[1]": "normal(-1, 1)", "mu[2]": "normal(1, 1)", "transition": "dirichlet(2)"}
+CASE_3 = {
+    "transition[1]": "dirichlet(16, 4)",
+    "transition[2]": "dirichlet(4, 16)",
+    "threshold[1]": "normal(0.5, 0.3)",
+    "diff(threshold)": "normal(1.5, 0.5)",
+    "drift_1": "normal(5.5, 1)",
+    "drift_2[1]": "normal(2.5, 0.5)",
+    "diff(drift_2)": "normal(2.5, 1)",
+    "ndt": "exponential(5)",
+}
+CASE_3_FORMULA = (
+    "rt | dec(choice) ~ hmm(wald + rdm(order=drift), states=2, share=ndt, "
+    "order=threshold, initial=uniform)"
+)
+
+CASES = (
+    Case("normal", "y ~ mix(normal, K=3)", FRAME),
+    Case("one_component", "y ~ mix(normal, K=1)", FRAME),
+    Case("diag", 'y ~ mix(normal, K=3, cov="diag")', MATRIX),
+    Case("full", 'cbind(y, x) ~ mix(normal, K=2, cov="full")', FRAME),
+    Case("spherical", "cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])", FRAME),
+    Case("tied", "cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)", FRAME),
+    Case("families", "y ~ mix(normal + student + normal(sigma=1))", FRAME),
+    Case("columns", "cbind(positive, y) ~ hmm(exponential & normal, states=2)", FRAME),
+    Case("units", "y | unit(id) ~ mix(normal(sigma=1), K=3)", FRAME, CASE_1),
+    Case(
+        "poisson_series",
+        "count | series(subject) + time(t) ~ hmm(poisson, states=3, initial=stationary)",
+        FRAME,
+        {"rate": "gamma(1, 0.01)", "transition": "dirichlet(1)"},
+    ),
+    Case(
+        "unit_hmm", "y | unit(id) ~ hmm(normal(sigma=1), states=2, initial=uniform)", FRAME, CASE_2
+    ),
+    Case("switches", CASE_3_FORMULA, FRAME, CASE_3),
+    Case("race", "rt | dec(choice) ~ hmm(rdm+wald, states=2)", FRAME),
+    Case("race_only", "rt | dec(choice) ~ mix(rdm, K=1)", FRAME),
+    Case("binomial", "successes | trials(10) ~ mix(binomial, K=2)", FRAME),
+    Case("bernoulli", "hit | unit(id) ~ mix(bernoulli, K=2)", FRAME),
+    Case("shares", "positive ~ mix(gamma, K=2, share=shape)", FRAME),
+    Case(
+        "lognormal",
+        "positive ~ mix(lognormal, K=2, order=c(mu, sigma))",
+        FRAME,
+        {"sigma": "normal(0, 1)"},
+    ),
+    Case(
+        "wald",
+        "rt ~ mix(wald, K=2, order=none)",
+        FRAME,
+        {"ndt": "uniform(0, 0.5)", "drift[2]": "lognormal(0, 1)", "drift[1]": "lognormal(1, 1)"},
+    ),
+    Case("ordered_between", "y ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
+)

@@ -1,0 +1,35 @@
+"""What several tests share: small models, the reference data, and golden files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent
+REFERENCE = Path(
+    os.environ.get("STANMIX_REFERENCE", Path(__file__).resolve().parents[2] / "shared/reference")
+)
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare text with a golden file; STANMIX_GOLDEN=write makes the file what the text is."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if os.environ.get("STANMIX_GOLDEN") == "write":
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{name} has changed"
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of reference data and posteriors."""
+    if not REFERENCE.is_dir():
+        pytest.skip("the reference data are not here; set STANMIX_REFERENCE to their folder")
+    return REFERENCE

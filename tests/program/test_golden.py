@@ -1,0 +1,36 @@
+"""The programs of the standing cases, compared whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import stanmix as sm
+from tests.cases import CASES, FRAME, Case
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_program_is_what_its_golden_file_has(
+    case: Case, golden: Callable[[str, str], None]
+) -> None:
+    model = sm.model(case.formula, case.data, priors=case.priors)
+    golden(f"golden/{case.name}.stan", model.code)
+
+
+def test_models_that_differ_in_K_alone_are_one_program() -> None:
+    programs = {sm.model(f"y ~ mix(normal, K={K})", FRAME).program.key for K in range(1, 8)}
+    assert len(programs) == 1
+
+
+def test_a_program_does_not_depend_on_the_values_of_the_data() -> None:
+    one = sm.model("y ~ mix(normal, K=2)", FRAME)
+    other = sm.model("y ~ mix(normal, K=2)", FRAME.assign(y=7 * FRAME["y"] + 3).iloc[:10])
+    assert one.code == other.code
+
+
+def test_a_program_holds_only_the_functions_it_uses() -> None:
+    code = sm.model("y ~ mix(normal, K=2)", FRAME).code
+    head = code.split("data {")[0]
+    assert "_rng" not in head
+    assert "hmm_log_density" not in head

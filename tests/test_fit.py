@@ -1,0 +1,237 @@
+"""Questions to a fit, against answers worked out from its draws with scipy and enumeration."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import stanmix as sm
+
+pytestmark = pytest.mark.engine
+
+QUICK = {"engine": "stanli", "chains": 2, "warmup": 300, "draws": 100, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def mixture() -> sm.Fit:
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(-2, 1, 20), rng.normal(2, 0.5, 30)])
+    return sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def units() -> sm.Fit:
+    rng = np.random.default_rng(2)
+    ids = np.tile(["c", "a", "b", "d"], 3)
+    y = rng.normal(np.tile([-2, 2, -2, 2], 3), 1)
+    return sm.fit("y | unit(who) ~ mix(normal(sigma=1), K=2)", {"y": y, "who": ids}, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def chain() -> sm.Fit:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(
+        {"s": np.repeat(["x", "y"], 5), "t": np.tile([5, 3, 4, 1, 2], 2), "y": rng.poisson(4, 10)}
+    )
+    data.loc[data["t"] > 3, "y"] += 9
+    return sm.fit("y | series(s) + time(t) ~ hmm(poisson, states=2)", data, **QUICK)
+
+
+def draw_of(fit: sm.Fit, chain: int, draw: int) -> dict[str, np.ndarray]:
+    """The parameters of one draw."""
+    posterior = fit.draws["posterior"].to_dataset().sel(chain=chain, draw=draw)
+    return {str(name): values.values for name, values in posterior.items()}
+
+
+def test_responsibility_is_bayes_rule_at_every_draw(mixture: sm.Fit) -> None:
+    answer = mixture.responsibility(draws=None)
+    assert answer.dims == ("chain", "draw", "obs", "state")
+    assert answer.sizes == {"chain": 2, "draw": 100, "obs": 50, "state": 2}
+    y = mixture.model.table.columns["y"].to_numpy()
+    for place in [(0, 0), (1, 57), (1, 99)]:
+        at = draw_of(mixture, *place)
+        joint = at["weights"] * stats.norm(at["mu"], at["sigma"]).pdf(y[:, None])
+        expected = joint / joint.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(answer[place], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_membership_is_the_average_of_responsibilities(mixture: sm.Fit) -> None:
+    membership = mixture.membership(draws=None)
+    average = mixture.responsibility(draws=None).mean(("chain", "draw"))
+    np.testing.assert_allclose(membership, average)
+    np.testing.assert_allclose(membership.sum(axis=1), 1)
+    assert membership.columns.tolist() == [1, 2]
+
+
+def test_new_rows_are_judged_one_by_one(mixture: sm.Fit) -> None:
+    alone = mixture.membership({"y": [-2.5]})
+    among = mixture.membership({"y": [2.5, -2.5, 0.0]})
+    np.testing.assert_allclose(alone.loc[0], among.loc[1])
+
+
+def test_rows_of_a_unit_are_judged_together(units: sm.Fit) -> None:
+    answer = units.responsibility(draws=None)
+    assert answer["unit"].values.tolist() == ["c", "a", "b", "d"]
+    data = pd.DataFrame({n: c for n, c in units.model.table.columns.items()})
+    at = draw_of(units, 1, 42)
+    for unit, rows in data.groupby("who"):
+        density = stats.norm(at["mu"], 1).logpdf(rows["y"].to_numpy()[:, None]).sum(axis=0)
+        joint = at["weights"] * np.exp(density - density.max())
+        got = answer.sel(chain=1, draw=42, unit=unit)
+        np.testing.assert_allclose(got, joint / joint.sum(), rtol=1e-9, atol=1e-12)
+
+
+def enumerate_paths(y: np.ndarray, at: dict[str, np.ndarray]) -> dict[tuple[int, ...], float]:
+    """Joint probability of the data and every path of states."""
+    mass = stats.poisson(at["rate"]).pmf(y[:, None])
+    joint = {}
+    for path in itertools.product(range(2), repeat=len(y)):
+        p = at["initial"][path[0]] * mass[0, path[0]]
+        for t in range(1, len(y)):
+            p *= at["transition"][path[t - 1], path[t]] * mass[t, path[t]]
+        joint[path] = p
+    return joint
+
+
+def test_states_of_a_chain_are_those_of_the_enumeration_in_the_users_order(chain: sm.Fit) -> None:
+    filtering, smoothing = chain.filtering(draws=None), chain.smoothing(draws=None)
+    viterbi = chain.viterbi(draws=None)
+    data = pd.DataFrame({n: c for n, c in chain.model.table.columns.items()})
+    for place in [(0, 3), (1, 88)]:
+        at = draw_of(chain, *place)
+        for _, rows in data.groupby("s"):
+            rows = rows.sort_values("t")
+            y, where = rows["y"].to_numpy(), rows.index.to_numpy()
+            joint = enumerate_paths(y, at)
+            best = max(joint, key=joint.__getitem__)
+            assert viterbi[place][where].values.tolist() == [k + 1 for k in best]
+            for t in range(len(y)):
+                past = enumerate_paths(y[: t + 1], at)
+                for paths, answer in ((joint, smoothing), (past, filtering)):
+                    total = np.zeros(2)
+                    for path, p in paths.items():
+                        total[path[t]] += p
+                    got = answer[place][where[t]].values
+                    np.testing.assert_allclose(got, total / total.sum(), rtol=1e-9, atol=1e-14)
+
+
+def test_a_question_for_the_other_kind_of_model_says_which_to_ask(
+    mixture: sm.Fit, chain: sm.Fit
+) -> None:
+    with pytest.raises(sm.SpecError, match="mixture has no `smoothing`; ask for responsibility"):
+        mixture.smoothing()
+    with pytest.raises(sm.SpecError, match="Markov model has no `responsibility`; ask for filt"):
+        chain.responsibility()
+
+
+def test_new_data_that_do_not_fit_are_refused(mixture: sm.Fit, chain: sm.Fit) -> None:
+    with pytest.raises(sm.DataError, match="no column `y`"):
+        mixture.membership({"x": [1.0]})
+    with pytest.raises(sm.DataError, match="no missing values"):
+        mixture.membership({"y": [np.nan, 1.0]})
+    with pytest.raises(sm.DataError, match="no column `s`"):
+        chain.smoothing({"y": [1], "t": [1]})
+    with pytest.raises(sm.DataError, match="no rows"):
+        mixture.membership({"y": []})
+
+
+def test_the_draws_have_the_size_of_the_parameters(mixture: sm.Fit) -> None:
+    posterior = mixture.draws["posterior"].to_dataset()
+    assert {str(n): v.shape for n, v in posterior.items()} == {
+        "mu": (2, 100, 2),
+        "sigma": (2, 100, 2),
+        "weights": (2, 100, 2),
+    }
+    assert set(mixture.draws.children) == {
+        "posterior", "sample_stats", "observed_data", "constant_data",
+    }
+
+
+@pytest.mark.parametrize("name", ["mixture", "units", "chain"])
+def test_a_saved_fit_answers_as_before(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    fit: sm.Fit = request.getfixturevalue(name)
+    loaded = sm.load(fit.save(tmp_path / "fit.nc"))
+    pd.testing.assert_frame_equal(loaded.summary(), fit.summary())
+    pd.testing.assert_frame_equal(loaded.membership(), fit.membership())
+    assert loaded.engine == fit.engine
+    assert loaded.model.spec == fit.model.spec
+    assert loaded.model.spec.notes == fit.model.spec.notes
+    assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+
+
+def test_what_is_no_fit_is_not_loaded(tmp_path: Path) -> None:
+    with pytest.raises(sm.DataError, match="There is no file"):
+        sm.load(tmp_path / "nothing.nc")
+    junk = tmp_path / "junk.nc"
+    junk.write_bytes(b"junk")
+    with pytest.raises(sm.DataError, match="holds no fit"):
+        sm.load(junk)
+
+
+def test_the_same_seed_gives_the_same_draws(mixture: sm.Fit) -> None:
+    data = {"y": mixture.model.table.columns["y"].to_numpy()}
+    again = sm.fit("y ~ mix(normal, K=2)", data, **QUICK)
+    assert again.draws["posterior"].equals(mixture.draws["posterior"])
+    other = sm.fit("y ~ mix(normal, K=2)", data, **(QUICK | {"seed": 2}))
+    assert not other.draws["posterior"].equals(mixture.draws["posterior"])
+
+
+def test_a_location_of_several_columns_is_put_together_from_what_is_sampled() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=(40, 3)) + np.repeat([0, 5], 20)[:, None] * [0, 1, 0]
+    fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK)
+    mu = fit.draws["posterior"]["mu"]
+    assert mu["column"].values.tolist() == ["y_1", "y_2", "y_3"]
+    assert fit.model.spec.order_column == 2
+    assert (mu.sel(column="y_2").diff("state") > 0).all()
+    corr = fit.draws["posterior"]["corr"].values
+    np.testing.assert_allclose(np.diagonal(corr, axis1=-2, axis2=-1), 1)
+    factor = fit.draws["sampled"]["corr_cholesky"].values
+    np.testing.assert_allclose(corr, factor @ np.swapaxes(factor, -1, -2), atol=1e-12)
+    at = draw_of(fit, 0, 5)
+    covariance = at["sigma"][:, :, None] * at["sigma"][:, None, :] * at["corr"]
+    got = fit.log_omega(draws=None).sel(chain=0, draw=5)
+    for k in range(2):
+        expected = stats.multivariate_normal(at["mu"][k], covariance[k]).logpdf(y)
+        np.testing.assert_allclose(got[:, k], expected, rtol=1e-9)
+
+
+def test_one_component_is_the_plain_model() -> None:
+    rng = np.random.default_rng(5)
+    y = rng.normal(3, 2, 50)
+    fit = sm.fit("y ~ mix(normal, K=1)", {"y": y}, **QUICK)
+    assert np.all(fit.membership() == 1)
+    assert abs(fit.summary().loc["mu[1]", "mean"] - y.mean()) < 0.3
+
+
+def test_sampler_options_are_checked_by_name_and_value() -> None:
+    model = sm.model("y ~ mix(normal, K=1)", {"y": [1.0, 2.0, 4.0]})
+    for options, message in [
+        ({"max_tree_depth": 5}, "did you mean `max_treedepth`"),
+        ({"chains": 0}, "`chains` must be a whole number from 1"),
+        ({"adapt_delta": 1.5}, "`adapt_delta` must be between 0 and 1"),
+        ({"metric": "dense"}, "`metric` must be one of"),
+        ({"seed": -1}, "`seed` must be"),
+        ({"engine": "stan"}, "Unknown engine `stan`"),
+        ({"inits": "random"}, "`inits` must be"),
+    ]:
+        with pytest.raises(sm.StanmixError, match=message):
+            model.fit(**options)  # type: ignore[arg-type]
+
+
+def test_the_densities_in_a_picture_add_up_to_one(mixture: sm.Fit, chain: sm.Fit) -> None:
+    picture = mixture.plot()
+    picture.draw()
+    curves = picture.data.pivot(index="y", columns="component", values="density")
+    assert curves.columns.tolist() == ["1", "2"]
+    total = np.trapezoid(curves.sum(axis=1), curves.index)
+    assert abs(total - 1) < 0.05
+    with pytest.raises(sm.SpecError, match="one or two measured columns"):
+        chain.plot()

@@ -1,0 +1,115 @@
+"""Fits that are known: reference posteriors, published intervals, planted truths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stanmix as sm
+from stanmix.engines.cmdstan import find_home
+from tests.cases import CASE_1, CASE_2
+from tests.references import (
+    PARTICIPANTS,
+    hmm_drive_0,
+    low_dim_gauss_mix,
+    participant,
+    require_agreement,
+)
+
+pytestmark = pytest.mark.engine
+
+
+def engine_or_skip(name: str) -> str:
+    """`name`, if it can run here."""
+    if name == "cmdstan" and find_home() is None:
+        pytest.skip("no CmdStan is installed")
+    return name
+
+
+@pytest.mark.parametrize("engine", ["stanli", "cmdstan"])
+@pytest.mark.parametrize("make", [low_dim_gauss_mix, hmm_drive_0], ids=lambda f: f.__name__)
+def test_posteriordb_posteriors_are_reproduced(make, engine: str, reference: Path) -> None:
+    known = make(reference)
+    runner = engine_or_skip(engine)
+    fit = sm.fit(known.formula, known.data, priors=known.priors, engine=runner, seed=1)
+    require_agreement(fit, known)
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [pytest.param(p, marks=[pytest.mark.slow] if p != "C" else []) for p in PARTICIPANTS],
+)
+def test_latent_switches_of_a_participant_are_reproduced(letter: str, reference: Path) -> None:
+    known = participant(reference, letter)
+    fit = sm.fit(
+        known.formula, known.data, priors=known.priors, engine="stanli", seed=1, adapt_delta=0.95
+    )
+    require_agreement(fit, known)
+
+
+def test_the_earthquake_posterior_has_the_published_quantiles(reference: Path) -> None:
+    counts = pd.read_csv(reference / "classic/earthquakes/data.csv")
+    fit = sm.fit(
+        "count ~ hmm(poisson, states=3, initial=stationary)",
+        counts,
+        priors={"rate": "gamma(1, 0.01)", "transition": "dirichlet(1)"},
+        engine="stanli",
+        seed=1,
+    )
+    rate = fit.summary().loc[["rate[1]", "rate[2]", "rate[3]"]]
+    assert np.abs(rate["median"] - [13.221, 19.836, 29.855]).max() < 0.3
+    assert (np.abs(rate["q2.5"] - [11.423, 17.689, 26.419]) < [0.5, 0.5, 0.7]).all()
+    assert (np.abs(rate["q97.5"] - [14.875, 21.929, 33.882]) < [0.5, 0.5, 0.7]).all()
+
+
+def interval(fit: sm.Fit, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 99.9 % interval of a variable."""
+    draws = fit.draws["posterior"][name]
+    low, high = draws.quantile([0.0005, 0.9995], ("chain", "draw")).values
+    return low, high
+
+
+def test_case_1_recovers_the_truth_it_was_simulated_at() -> None:
+    weights, mu, units, replicates = np.array([0.3, 0.5, 0.2]), np.array([-1.8, -0.5, 1.2]), 200, 3
+    rng = np.random.default_rng(1)
+    component = rng.choice(3, units, p=weights)
+    y = rng.normal(mu[component][:, None], 1, (units, replicates))
+    data = {"y": y.ravel(), "id": np.repeat(np.arange(units), replicates)}
+    formula = "y | unit(id) ~ mix(normal(sigma=1), K=3)"
+    fit = sm.fit(formula, data, priors=CASE_1, engine="stanli", seed=1)
+    for name, truth in (("mu", mu), ("weights", weights)):
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), name
+    assert fit.diagnose().problems == ()
+
+
+def test_case_2_recovers_the_truth_it_was_simulated_at() -> None:
+    stay, mu, times, replicates = np.array([0.8, 0.7]), np.array([-0.8, 0.5]), 100, 3
+    rng = np.random.default_rng(1)
+    state = [int(rng.integers(2))]
+    for _ in range(times - 1):
+        state.append(state[-1] if rng.random() < stay[state[-1]] else 1 - state[-1])
+    y = rng.normal(mu[state][:, None], 1, (times, replicates))
+    data = {"y": y.ravel(), "t": np.repeat(np.arange(times), replicates)}
+    formula = "y | unit(t) ~ hmm(normal(sigma=1), states=2, initial=uniform)"
+    fit = sm.fit(formula, data, priors=CASE_2, engine="stanli", seed=1)
+    transition = np.array([[stay[0], 1 - stay[0]], [1 - stay[1], stay[1]]])
+    for name, truth in (("mu", mu), ("transition", transition)):
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), name
+    assert fit.diagnose().problems == ()
+
+
+def test_the_log_density_is_ordered_labels_apart_that_of_the_unordered_model() -> None:
+    rng = np.random.default_rng(3)
+    y = np.concatenate([rng.normal(-2, 1, 40), rng.normal(2, 0.7, 60)])
+    ordered = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", seed=2)
+    free = sm.fit("y ~ mix(normal, K=2, order=none)", {"y": y}, engine="stanli", seed=2)
+    a, b = (fit.draws["sample_stats"]["lp"] for fit in (ordered, free))
+    # The Jacobian of the ordered vector, log(mu[2] - mu[1]), is part of the one lp alone.
+    gap = ordered.draws["posterior"]["mu"].diff("state").squeeze("state")
+    spread = float(np.hypot(a.std() / 40, b.std() / 40))
+    assert abs(float((a - np.log(gap)).mean() - b.mean())) < 5 * spread

@@ -29,7 +29,7 @@ test-slow: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -q -m slow
 
 bench: $(VENV)/ready-dev
-	$(BIN)/python tests/bench.py
+	$(BIN)/python -m tests.bench
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

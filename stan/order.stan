@@ -1,11 +1,11 @@
 // An increasing vector between two bounds, from its increasing logits.
-vector ordered_between(vector logits, real lower, real upper) {
-  return lower + (upper - lower) * inv_logit(logits);
+vector ordered_between(vector logits, real low, real high) {
+  return low + (high - low) * inv_logit(logits);
 }
 
-// Log Jacobian of ordered_between.
-real ordered_between_log_jacobian(vector logits, real lower, real upper) {
-  return num_elements(logits) * log(upper - lower)
+// Log absolute derivative of ordered_between.
+real ordered_between_log_derivative(vector logits, real low, real high) {
+  return num_elements(logits) * log(high - low)
          + sum(log_inv_logit(logits)) + sum(log1m_inv_logit(logits));
 }
 

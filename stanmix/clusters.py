@@ -16,7 +16,7 @@ def standardise(columns: Array) -> Array:
     """Columns (row, column) with median 0 and unit spread, outliers drawn in to 4 spreads."""
     spread = columns.std(axis=0)
     spread[spread == 0] = 1.0
-    return np.clip((columns - np.median(columns, axis=0)) / spread, -4.0, 4.0)
+    return np.asarray(np.clip((columns - np.median(columns, axis=0)) / spread, -4.0, 4.0))
 
 
 def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -98,7 +98,9 @@ def read_table(data: Any) -> Table:
                     )
                 columns[part] = pd.Series(array[:, j])
         else:
-            raise DataError(f"Column `{name}` has {array.ndim} dimensions; it must have one or two.")
+            raise DataError(
+                f"Column `{name}` has {array.ndim} dimensions; it must have one or two."
+            )
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         (first, n), (other, m) = next(
@@ -191,9 +193,7 @@ def choice_labels(table: Table, name: str) -> tuple[str, ...]:
     values = numbers(table, name)
     bad = (values < 1) | (values != np.floor(values))
     if bad.any():
-        raise bad_rows(
-            name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}"
-        )
+        raise bad_rows(name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}")
     highest = int(values.max())
     present = set(values.astype(int).tolist())
     absent = next((a for a in range(1, highest + 1) if a not in present), None)
@@ -244,5 +244,5 @@ def statistic(values: NDArray[Any], name: str) -> float:
         return float(y.min())
     if name.startswith("log_"):
         y, name = np.log(y), name.removeprefix("log_")
-    summary = {"center": np.median, "mean": np.mean, "scale": np.std}[name]
-    return float(f"{summary(y):.3g}")
+    value = {"center": float(np.median(y)), "mean": float(y.mean()), "scale": float(y.std())}[name]
+    return float(f"{value:.3g}")

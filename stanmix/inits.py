@@ -41,7 +41,7 @@ def initial_values(
     groups = _group_units(spec, data, rows, rng)
     by_row = np.repeat(groups, rows.unit_size)
     estimates = _estimates(spec, data, by_row)
-    order = _component_order(spec, estimates)
+    order = _component_order(spec, data, by_row, estimates)
     labels = np.argsort(order)[groups]
     values: dict[str, Array] = {}
     for parameter in spec.parameters:
@@ -108,16 +108,43 @@ def _start(
     return dict(term.declaration.start(*columns, **extra))
 
 
-def _component_order(spec: ModelSpec, estimates: Estimates) -> Integers:
+def _component_order(
+    spec: ModelSpec, data: Mapping[str, Any], group: Integers, estimates: Estimates
+) -> Integers:
     """The group that each component takes: as the order wants it, else where its family fits."""
     ordered = [p for p in spec.parameters if p.order == "state"]
     if ordered:
         parameter = ordered[0]
-        values = np.array(
-            [_scalar(spec, parameter, estimates[0][g][parameter.name]) for g in range(spec.K)]
-        )
+        values = [_scalar(spec, parameter, estimates[k][k][parameter.name]) for k in range(spec.K)]
         return np.argsort(values, kind="stable")
-    return np.arange(spec.K)
+    if spec.homogeneous:
+        return np.arange(spec.K)
+    fits = [
+        [_log_density(spec, k, data, group == g, estimates[k][g]) for g in range(spec.K)]
+        for k in range(spec.K)
+    ]
+    return np.asarray(linear_sum_assignment(fits, maximize=True)[1])
+
+
+def _log_density(
+    spec: ModelSpec,
+    component: int,
+    data: Mapping[str, Any],
+    chosen: NDArray[np.bool_],
+    estimates: Mapping[str, Any],
+) -> float:
+    """Log density of the rows of a group in a component, at its estimates from that group."""
+    total = 0.0
+    for term in spec.component(component):
+        params = {
+            param.name: a.value if isinstance(a, Fixed) else estimates[a.parameter]
+            for param, a in zip(term.declaration.params, term.arguments, strict=True)
+        }
+        reference = term.declaration.reference(**params)
+        density = getattr(reference, "logpdf", None) or reference.logpmf
+        columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
+        total += float(np.sum(np.maximum(density(*columns), -1e6)))
+    return total
 
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:

@@ -55,7 +55,7 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     --------
     >>> m = model("y ~ mix(normal, K=2)", {"y": [0.1, 0.3, 4.0, 4.2]})
     >>> m.priors()["prior"].tolist()
-    ['normal(2.15, 4.9)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
+    ['normal(2.15, 4.875)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
     """
     table = read_table(data)
     spec = resolve(parse(formula), table, priors)
@@ -219,7 +219,7 @@ def _settings(**given: Any) -> SamplerSettings:
 def _given_inits(inits: Any, settings: SamplerSettings) -> Sequence[Variables]:
     """The user's starting points: one mapping for each chain."""
     if isinstance(inits, str) or len(inits) != settings.chains:
-        raise SpecError(f"`inits` must be \"auto\", or {settings.chains} mappings, one a chain.")
+        raise SpecError(f'`inits` must be "auto", or {settings.chains} mappings, one a chain.')
     return inits  # type: ignore[no-any-return]
 
 

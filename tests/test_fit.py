@@ -77,7 +77,7 @@ def test_new_rows_are_judged_one_by_one(mixture: sm.Fit) -> None:
 def test_rows_of_a_unit_are_judged_together(units: sm.Fit) -> None:
     answer = units.responsibility(draws=None)
     assert answer["unit"].values.tolist() == ["c", "a", "b", "d"]
-    data = pd.DataFrame({n: c for n, c in units.model.table.columns.items()})
+    data = pd.DataFrame(dict(units.model.table.columns))
     at = draw_of(units, 1, 42)
     for unit, rows in data.groupby("who"):
         density = stats.norm(at["mu"], 1).logpdf(rows["y"].to_numpy()[:, None]).sum(axis=0)
@@ -101,7 +101,7 @@ def enumerate_paths(y: np.ndarray, at: dict[str, np.ndarray]) -> dict[tuple[int,
 def test_states_of_a_chain_are_those_of_the_enumeration_in_the_users_order(chain: sm.Fit) -> None:
     filtering, smoothing = chain.filtering(draws=None), chain.smoothing(draws=None)
     viterbi = chain.viterbi(draws=None)
-    data = pd.DataFrame({n: c for n, c in chain.model.table.columns.items()})
+    data = pd.DataFrame(dict(chain.model.table.columns))
     for place in [(0, 3), (1, 88)]:
         at = draw_of(chain, *place)
         for _, rows in data.groupby("s"):
@@ -148,7 +148,10 @@ def test_the_draws_have_the_size_of_the_parameters(mixture: sm.Fit) -> None:
         "weights": (2, 100, 2),
     }
     assert set(mixture.draws.children) == {
-        "posterior", "sample_stats", "observed_data", "constant_data",
+        "posterior",
+        "sample_stats",
+        "observed_data",
+        "constant_data",
     }
 
 

@@ -1,21 +1,13 @@
-// Racing diffusion model: A accumulators race to one threshold, each with its own drift; the first
-// to pass makes the choice, and the response time rt is its time plus the non-decision time ndt.
+// Racing diffusion model: accumulators 1 to A race to one threshold, each with its own drift. The
+// first to pass makes the choice; the response time rt is its time plus the non-decision time ndt.
 
-// Positions at which x has a value.
-array[] int which_equal(array[] int x, int value) {
+// How many values of x are below a bound.
+int count_below(array[] int x, int bound) {
   int count = 0;
   for (n in 1:size(x)) {
-    count += x[n] == value;
+    count += x[n] < bound;
   }
-  array[count] int positions;
-  int next = 1;
-  for (n in 1:size(x)) {
-    if (x[n] == value) {
-      positions[next] = n;
-      next += 1;
-    }
-  }
-  return positions;
+  return count;
 }
 
 // Log density that one accumulator passes first, at the times t, all positive.
@@ -30,26 +22,29 @@ vector rdm_log_density(vector t, int winner, real threshold, vector drift) {
 }
 
 // Log density of each row; minus infinity unless rt is above ndt and choice one of 1 to A.
+// Rows are taken by their choice, so that each needs one density and A - 1 survivals.
 vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);
   vector[num_elements(rt)] log_omega = rep_vector(negative_infinity(), num_elements(rt));
+  array[size(choice)] int by_choice = sort_indices_asc(choice);
   for (winner in 1:A) {
-    log_omega[which_equal(choice, winner)]
-      = rdm_log_density(t[which_equal(choice, winner)], winner, threshold, drift);
+    int first = count_below(choice, winner) + 1;
+    int last = count_below(choice, winner + 1);
+    log_omega[by_choice[first:last]]
+      = rdm_log_density(t[by_choice[first:last]], winner, threshold, drift);
   }
   return restrict_to_positive(log_omega, decision);
 }
 
 // One response time and one choice for each of N rows: columns rt and choice.
 matrix rdm_emission_rng(int N, int A, real threshold, vector drift, real ndt) {
-  matrix[N, 2] emission;
-  for (n in 1:N) {
-    vector[A] t;
-    for (a in 1:A) {
-      t[a] = wald_passage_rng(threshold, drift[a]);
-    }
-    emission[n] = [ndt + min(t), sort_indices_asc(t)[1]];
+  vector[N] first = wald_passage_rng(N, threshold, drift[1]);
+  vector[N] choice = rep_vector(1, N);
+  for (a in 2:A) {
+    vector[N] t = wald_passage_rng(N, threshold, drift[a]);
+    choice += is_positive(first - t) .* (a - choice);
+    first = fmin(first, t);
   }
-  return emission;
+  return append_col(ndt + first, choice);
 }

@@ -7,50 +7,35 @@ vector wald_log_density(vector t, real threshold, real drift) {
          - 0.5 * square(threshold - drift .* t) ./ t;
 }
 
-// erfc(x) * exp(x^2), by its continued fraction: exact to rounding for x > 26.
-real scaled_erfc_far(real x) {
-  return inv_sqrt(pi())
-         / (x + 0.5 / (x + 1 / (x + 1.5 / (x + 2 / (x + 2.5 / (x + 3 / (x + 3.5 / x)))))));
+// How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
+vector excess_over_26(vector x) {
+  vector[num_elements(x)] over = x - 26;
+  return 0.5 * (abs(over) + over);
 }
 
-// Log survival of one row in terms of a = (drift t - threshold) / sqrt(2 t) and
-// b = (drift t + threshold) / sqrt(2 t), where b > 26 and erfc(b) nears underflow:
-// exp(2 drift threshold) = exp(b^2 - a^2) then goes into the scaled function.
-real wald_log_survival_far(real a, real b) {
-  if (a > 26) {
-    return log(0.5 * (scaled_erfc_far(a) - scaled_erfc_far(b))) - square(a);
-  }
-  return log(0.5 * (erfc(a) - exp(-square(a)) * scaled_erfc_far(b)));
+// exp(-x^2) / (sqrt(pi) * erfc(x)) for x >= 26, by the continued fraction of erfc.
+vector inverse_scaled_erfc(vector x) {
+  return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
 }
 
-// Log probability of no passage until the times t, all positive.
-// Plain erfc is exact as long as b <= 26 (then 2 drift threshold = b^2 - a^2 <= 676), and so is its
-// gradient, unlike that of std_normal_lcdf. Rows beyond are computed with harmless arguments first
-// and then replaced, so that no infinity enters the gradient.
+// Log probability of no passage until the times t, all positive:
+// S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
+// Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
+// beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
+// factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
+// out where it would underflow.
 vector wald_log_survival(vector t, real threshold, real drift) {
-  int N = num_elements(t);
-  vector[N] a = (drift .* t - threshold) ./ sqrt(2 * t);
-  vector[N] b = (drift .* t + threshold) ./ sqrt(2 * t);
-  vector[N] near_a = a;
-  vector[N] near_b = b;
-  if (max(b) > 26) {
-    for (n in 1:N) {
-      if (b[n] > 26) {
-        near_a[n] = -26;
-        near_b[n] = 26;
-      }
-    }
-  }
-  vector[N] log_survival
-    = log(0.5 * (erfc(near_a) - exp(fmin(2 * drift .* threshold, 676)) .* erfc(near_b)));
-  if (max(b) > 26) {
-    for (n in 1:N) {
-      if (b[n] > 26) {
-        log_survival[n] = wald_log_survival_far(a[n], b[n]);
-      }
-    }
-  }
-  return log_survival;
+  vector[num_elements(t)] a = (drift .* t - threshold) ./ sqrt(2 * t);
+  vector[num_elements(t)] b = (drift .* t + threshold) ./ sqrt(2 * t);
+  vector[num_elements(t)] beyond_a = excess_over_26(a);
+  vector[num_elements(t)] beyond_b = excess_over_26(b);
+  vector[num_elements(t)] near_a = a - beyond_a;
+  vector[num_elements(t)] near_b = b - beyond_b;
+  return log(erfc(near_a) ./ inverse_scaled_erfc(26 + beyond_a)
+             - exp(square(near_b) - square(near_a)) .* erfc(near_b)
+               ./ inverse_scaled_erfc(26 + beyond_b))
+         - beyond_a .* (beyond_a + 52)
+         + log(0.5 * inverse_scaled_erfc([26]')[1]);
 }
 
 // Log density of rt at each row; minus infinity unless rt is above ndt.
@@ -89,36 +74,29 @@ vector wald_log_cumulative(vector rt, real threshold, real drift, real ndt) {
   return restrict_to_positive(log_cumulative, decision);
 }
 
-// One time of first passage, by the transformation of Michael, Schucany and Haas (1976), in a
-// form that holds for a drift of 0.
-real wald_passage_rng(real threshold, real drift) {
-  real r = square(std_normal_rng()) / (2 * threshold);
-  real t = threshold / (drift + r + sqrt(r * (2 * drift + r)));
-  return uniform_rng(0, 1) * (threshold + drift * t) <= threshold
-         ? t : square(threshold / drift) / t;
+// 1 where x is positive, 0 elsewhere, without a branch.
+vector is_positive(vector x) {
+  return ceil(0.5 * x ./ (1 + abs(x)));
 }
 
-// One response time for each of N rows.
-vector wald_response_rng(int N, real threshold, real drift, real ndt) {
-  vector[N] each_threshold = threshold + zeros_vector(N);
-  vector[N] each_drift = drift + zeros_vector(N);
-  vector[N] t;
-  for (n in 1:N) {
-    t[n] = wald_passage_rng(each_threshold[n], each_drift[n]);
-  }
-  return t + ndt;
+// N times of first passage, by the transformation of Michael, Schucany and Haas (1976): the smaller
+// root of their equation, written so that a drift near 0 loses no digits, or else the larger.
+vector wald_passage_rng(int N, real threshold, real drift) {
+  vector[N] r = square(to_vector(normal_rng(zeros_vector(N), 1))) ./ (2 * threshold);
+  vector[N] smaller = threshold ./ (drift + r + sqrt(r .* (2 * drift + r)));
+  vector[N] larger = square(threshold ./ drift) ./ smaller;
+  vector[N] u = to_vector(uniform_rng(zeros_vector(N), 1));
+  return smaller
+         + is_positive(u .* (threshold + drift .* smaller) - threshold) .* (larger - smaller);
 }
 
 // One response time for each of N rows.
 vector wald_emission_rng(int N, real threshold, real drift, real ndt) {
-  return wald_response_rng(N, threshold, drift, ndt);
+  return ndt + wald_passage_rng(N, threshold, drift);
 }
 
 // One response time and one choice among A for each of N rows: columns rt and choice.
 matrix wald_emission_rng(int N, int A, real threshold, real drift, real ndt) {
-  vector[N] choice;
-  for (n in 1:N) {
-    choice[n] = categorical_rng(rep_vector(1.0 / A, A));
-  }
-  return append_col(wald_response_rng(N, threshold, drift, ndt), choice);
+  vector[N] choice = 1 + floor(A * to_vector(uniform_rng(zeros_vector(N), 1)));
+  return append_col(ndt + wald_passage_rng(N, threshold, drift), choice);
 }

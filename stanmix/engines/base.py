@@ -140,7 +140,7 @@ class Engine(Protocol):
         names: Sequence[str],
         seed: int = 1,
     ) -> dict[str, NDArray[np.float64]]:
-        """Transformed parameters and generated quantities at given draws, with any data.
+        """Generated quantities at given draws, with any data.
 
         Parameters
         ----------
@@ -166,8 +166,6 @@ class Engine(Protocol):
         """
         ...
 
-    def optimize(
-        self, program: StanProgram, data: Data, init: Variables, seed: int = 1
-    ) -> Optimum:
+    def optimize(self, program: StanProgram, data: Data, init: Variables, seed: int = 1) -> Optimum:
         """The posterior mode on the unconstrained scale (with Jacobian), by L-BFGS from `init`."""
         ...

@@ -1,0 +1,29 @@
+"""The distribution families, and what it takes to declare one."""
+
+from stanmix.families.choice import RDM, WALD
+from stanmix.families.count import BERNOULLI, BINOMIAL, POISSON
+from stanmix.families.family import Column, Family, Param
+from stanmix.families.positive import EXPONENTIAL, GAMMA, LOGNORMAL
+from stanmix.families.real import DIAG, FULL, NORMAL, SPHERICAL, STUDENT, TIED
+
+FAMILIES: dict[str, Family] = {
+    family.key: family
+    for family in (
+        NORMAL,
+        SPHERICAL,
+        DIAG,
+        FULL,
+        TIED,
+        STUDENT,
+        LOGNORMAL,
+        EXPONENTIAL,
+        GAMMA,
+        POISSON,
+        BERNOULLI,
+        BINOMIAL,
+        WALD,
+        RDM,
+    )
+}
+
+__all__ = ["FAMILIES", "Column", "Family", "Param"]

@@ -125,11 +125,13 @@ class Family:
         Parameters, in the order of the Stan arguments.
     reference
         Takes the parameters by name and returns an object with `logpdf` or `logpmf` (of the
-        response columns, in order) and `rvs(size, random_state)`, and `cdf` where there is one:
-        the simulator, and the oracle in tests.
+        response columns, in order), `logcdf` where there is one, and `rvs(size, random_state)`,
+        laid out as in Stan: the simulator, and the oracle in tests. What draws need of the
+        response is given to `rvs` by name (`trials`, the number of choices `A`).
     start
-        Takes the response columns of the rows of one presumed state, in order, and returns rough
-        values of the parameters by name, from which chains start.
+        Takes the response columns of the rows of one presumed state, in order, and the number of
+        choices by name (`A`) where there is a choice. Returns rough values of the parameters by
+        name, from which chains start; they respect the bounds that a parameter has of its own.
     stan
         Prefix of its Stan functions; its name unless given.
     cov
@@ -164,7 +166,9 @@ class Family:
         """The response columns in a model with these additions (`dec`, ...) on its left side."""
         return tuple(c for c in self.response if not c.optional or c.addition in additions)
 
-    def signature(self, additions: frozenset[str] = frozenset(), function: str = "log_omega") -> str:
+    def signature(
+        self, additions: frozenset[str] = frozenset(), function: str = "log_omega"
+    ) -> str:
         """The head of one of its Stan functions, as it stands in the Stan file.
 
         Parameters
@@ -172,7 +176,9 @@ class Family:
         additions
             Additions of the model, which decide whether optional columns are there.
         function
-            `log_omega` or `log_cdf`; both take the response and then the parameters.
+            `log_omega` or `log_cumulative`, the log distribution function (Stan keeps names that
+            end in `_cdf` for functions of another form); both take the response and then the
+            parameters.
 
         Examples
         --------

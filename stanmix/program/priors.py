@@ -43,7 +43,7 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
         if is_between(parameter):
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
             logit = sampled_name(parameter)
-            statements.append(Statement(f"ordered_between_log_jacobian({logit}, {bounds})"))
+            statements.append(Statement(f"ordered_between_log_derivative({logit}, {bounds})"))
     return statements
 
 

@@ -78,8 +78,10 @@ S, A, C = ("state",), ("accumulator",), ("column",)
             "cbind(y, x) ~ mix(normal & student, K=2)",
             {"mu_y": S, "sigma_y": S, "mu_x": S, "sigma_x": S, "nu_x": S, "weights": S},
         ),
-        ("positive ~ mix(gamma + lognormal)", {
-            "mu_1": (), "shape_1": (), "mu_2": (), "sigma_2": (), "weights": S}),
+        (
+            "positive ~ mix(gamma + lognormal)",
+            {"mu_1": (), "shape_1": (), "mu_2": (), "sigma_2": (), "weights": S},
+        ),
     ],
 )
 def test_a_formula_names_these_parameters(
@@ -154,7 +156,10 @@ def test_columns_with_odd_names_get_names_that_stan_accepts() -> None:
     data = FRAME.rename(columns={"y": "reaction time", "x": "reaction_time"})
     names = list(shapes(spec("cbind(`reaction time`, reaction_time) ~ mix(student, K=2)", data)))
     assert names[:4] == [
-        "mu_reaction_time", "sigma_reaction_time", "nu_reaction_time", "mu_reaction_time_2",
+        "mu_reaction_time",
+        "sigma_reaction_time",
+        "nu_reaction_time",
+        "mu_reaction_time_2",
     ]
 
 

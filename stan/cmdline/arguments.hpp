@@ -1,0 +1,49 @@
+// The command line as a tree: a group holds arguments, a choice opens the group of its value.
+#pragma once
+
+#include <iosfwd>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+struct Range {
+  double least;
+  bool open = false;  // whether `least` itself is out
+  double most = std::numeric_limits<double>::infinity();
+};
+
+constexpr Range positive{0, true};
+constexpr Range natural{0};
+
+struct Argument {
+  enum Kind { Group, Choice, Flag, Integer, Real, Text };
+
+  Kind kind;
+  std::string name, about, fallback = "";
+  std::vector<Argument> parts = {};  // arguments of a group; values of a choice, groups themselves
+  Range range = {};
+  std::string value = fallback;
+
+  // What a path of names (`sample adapt delta`) leads to; names of choices are left out.
+  const Argument& at(const std::string& path) const;
+
+  const std::string& text(const std::string& path) const { return at(path).value; }
+  bool flag(const std::string& path) const { return text(path) == "true"; }
+  double real(const std::string& path) const { return std::stod(text(path)); }
+  long long integer(const std::string& path) const { return std::stoll(text(path)); }
+};
+
+// A command that cannot be run as it stands.
+struct Misuse : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+// Set the arguments of `root` as the words say. The group that help is asked for, or null.
+const Argument* parse(Argument& root, const std::vector<std::string>& words);
+
+// Every argument and its value, one a line, each behind `prefix`.
+void print(const Argument& group, std::ostream& out, const std::string& prefix);
+
+// What an argument is for and may be; with `all`, also what is in it.
+void describe(const Argument& argument, std::ostream& out, bool all, int depth = 0);

@@ -1,0 +1,138 @@
+"""Families of response times and choices: Wald and the racing diffusion model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from stanmix.families.family import Column, Family, Param
+from stanmix.families.real import Vector, positive_scale
+
+THRESHOLD = Param(
+    "threshold",
+    link="log",
+    lower=0,
+    prior="lognormal(log(2 * sqrt({center})), 0.75)",
+    orders=True,
+)
+DRIFT_PRIOR = "normal(0, 5 / sqrt({center}))"
+NDT = Param("ndt", link="log", lower=0, below="minimum", prior="normal(0, 0.5 * {center})")
+
+
+@dataclass(frozen=True)
+class Wald:
+    """A response time of one diffusion, and perhaps a choice that has nothing to do with it."""
+
+    threshold: float
+    drift: float
+    ndt: float
+
+    @property
+    def time(self) -> Any:
+        """The distribution of the response time, as scipy has it."""
+        mean = np.inf if self.drift == 0 else 1 / (self.threshold * self.drift)
+        return stats.invgauss(mean, loc=self.ndt, scale=self.threshold**2)
+
+    def logpdf(
+        self, rt: ArrayLike, choice: ArrayLike | None = None, A: int | None = None
+    ) -> Vector:
+        """Log density of each row; without `A` there are as many choices as were made."""
+        log_density = np.asarray(self.time.logpdf(rt))
+        if choice is None:
+            return log_density
+        choices = int(np.max(choice, initial=1)) if A is None else A
+        possible = (np.asarray(choice) >= 1) & (np.asarray(choice) <= choices)
+        return np.where(possible, log_density - np.log(choices), -np.inf)
+
+    def logcdf(self, rt: ArrayLike) -> Vector:
+        """Log distribution function of the response time at each row."""
+        return np.asarray(self.time.logcdf(rt))
+
+    def logsf(self, rt: ArrayLike) -> Vector:
+        """Log probability of a longer response time at each row."""
+        return np.asarray(self.time.logsf(rt))
+
+    def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
+        """Draw response times, or with `A` choices rows of a response time and a choice."""
+        rt = np.asarray(self.time.rvs(size, random_state=random_state))
+        if A is None:
+            return rt
+        return np.column_stack([rt, random_state.integers(1, A + 1, size)])
+
+
+@dataclass(frozen=True)
+class Race:
+    """The winner of a race of diffusions, one for each drift, and its response time."""
+
+    threshold: float
+    drift: Vector
+    ndt: float
+
+    @property
+    def accumulators(self) -> list[Wald]:
+        """Who races, in the order of the choices."""
+        return [Wald(self.threshold, float(v), self.ndt) for v in self.drift]
+
+    def logpdf(self, rt: ArrayLike, choice: ArrayLike, A: int | None = None) -> Vector:
+        """Log density of each row; `A` is the number of drifts, given or not."""
+        won = np.asarray(choice)
+        log_density = np.full(np.broadcast_shapes(np.shape(rt), won.shape), -np.inf)
+        survival = [accumulator.logsf(rt) for accumulator in self.accumulators]
+        for code, winner in enumerate(self.accumulators, start=1):
+            survived = sum(survival[: code - 1] + survival[code:])
+            log_density = np.where(won == code, winner.logpdf(rt) + survived, log_density)
+        return log_density
+
+    def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
+        """Draw rows of a response time and a choice."""
+        rt = np.column_stack([a.rvs(size, random_state) for a in self.accumulators])
+        return np.column_stack([rt.min(axis=1), rt.argmin(axis=1) + 1])
+
+
+def start_wald(
+    rt: Vector, choice: NDArray[np.int_] | None = None, A: int | None = None
+) -> dict[str, float]:
+    """Start with 0.7 of the shortest time as non-decision time, and moments of the rest."""
+    positive = rt[rt > 0]
+    ndt = 0.7 * float(positive.min(initial=np.inf)) if positive.size else 0.1
+    decision = positive - ndt
+    mean = float(decision.mean()) if decision.size else 1.0
+    drift = np.sqrt(mean) / positive_scale(decision)
+    return {"threshold": float(mean * drift), "drift": float(drift), "ndt": ndt}
+
+
+def start_rdm(rt: Vector, choice: NDArray[np.int_], A: int | None = None) -> dict[str, Any]:
+    """Start as a Wald distribution, with larger drifts for more frequent winners."""
+    accumulators = int(choice.max(initial=2)) if A is None else A
+    start: dict[str, Any] = dict(start_wald(rt))
+    wins = np.bincount(choice, minlength=accumulators + 1)[1:]
+    wins = (wins + 0.5) / (wins.sum() + 0.5 * accumulators)
+    start["drift"] = start["drift"] * (0.5 + 0.5 * accumulators * wins)
+    return start
+
+
+RT = Column("positive", name="rt")
+
+WALD = Family(
+    name="wald",
+    response=(RT, Column("choice", name="choice", addition="dec", optional=True)),
+    params=(THRESHOLD, Param("drift", link="log", lower=0, prior=DRIFT_PRIOR), NDT),
+    reference=Wald,
+    start=start_wald,
+)
+
+RDM = Family(
+    name="rdm",
+    response=(RT, Column("choice", name="choice", addition="dec")),
+    params=(
+        THRESHOLD,
+        Param("drift", link="log", lower=0, prior=DRIFT_PRIOR, axes=("accumulator",)),
+        NDT,
+    ),
+    reference=Race,
+    start=start_rdm,
+)

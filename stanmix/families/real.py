@@ -1,0 +1,141 @@
+"""Families of real responses: normal of one and of several columns, and Student's t."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from stanmix.families.family import Column, Family, Param
+
+Vector = NDArray[np.float64]
+
+MU = Param("mu", prior="normal({center}, 2.5 * {scale})", orders=True)
+SIGMA = Param("sigma", link="log", lower=0, prior="inv_gamma(3, {scale})", scale=True)
+
+
+def positive_scale(y: Vector) -> float:
+    """Return the standard deviation, or something positive of its magnitude where that is 0."""
+    magnitude = float(np.max(np.abs(y), initial=0.0))
+    scale = float(np.std(y)) if y.size > 1 else 0.0
+    if scale > 1e-6 * magnitude:
+        return scale
+    return 0.1 * magnitude or 1.0
+
+
+def center(y: Vector) -> float:
+    """Return the median, or 0 of no rows."""
+    return float(np.median(y)) if y.size else 0.0
+
+
+def start_normal(y: Vector) -> dict[str, float]:
+    """Start a normal distribution at the median and standard deviation."""
+    return {"mu": center(y), "sigma": positive_scale(y)}
+
+
+def start_student(y: Vector) -> dict[str, float]:
+    """Start Student's t at the median and the interquartile range, with moderate tails."""
+    middle = y[np.abs(y - center(y)) <= 3 * positive_scale(y)]
+    return {"mu": center(y), "sigma": 0.8 * positive_scale(middle), "nu": 10.0}
+
+
+@dataclass(frozen=True)
+class MultiNormal:
+    """A normal distribution of several columns, laid out with one row a column, as in Stan.
+
+    Parameters
+    ----------
+    mu
+        Means by column.
+    sigma
+        Standard deviations by column, or a common one.
+    corr
+        Correlation matrix; columns are independent without.
+    """
+
+    mu: Vector
+    sigma: Vector | float
+    corr: Vector | None = None
+
+    @property
+    def rows(self) -> Any:
+        """The same distribution as scipy has it, with one column a column."""
+        sigma = np.broadcast_to(self.sigma, np.shape(self.mu))
+        corr = np.eye(len(sigma)) if self.corr is None else np.asarray(self.corr)
+        return stats.multivariate_normal(self.mu, np.outer(sigma, sigma) * corr)
+
+    def logpdf(self, y: Vector) -> Vector:
+        """Log density of each observation."""
+        return np.atleast_1d(self.rows.logpdf(np.transpose(y)))
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
+        """Draw observations."""
+        draws = self.rows.rvs(size, random_state=random_state)
+        return np.reshape(draws, (size, len(self.mu))).T
+
+
+def start_multi_normal(y: Vector, cov: str) -> dict[str, Any]:
+    """Start at medians and standard deviations, with correlations halved to be far from 1."""
+    start: dict[str, Any] = {"mu": np.array([center(column) for column in y])}
+    sigma = np.array([positive_scale(column) for column in y])
+    start["sigma"] = float(np.sqrt(np.mean(sigma**2))) if cov == "spherical" else sigma
+    if cov in ("full", "tied"):
+        observations = max(y.shape[1], 1)
+        z = (y - y.sum(axis=1, keepdims=True) / observations) / sigma[:, None]
+        start["corr"] = 0.5 * (z @ z.T) / observations
+        np.fill_diagonal(start["corr"], 1.0)
+    return start
+
+
+def multi_normal_family(cov: Literal["spherical", "diag", "full", "tied"]) -> Family:
+    """Declare the normal distribution of several columns with one form of covariance."""
+    tied = cov == "tied"
+    params = [replace(MU, axes=("column",))]
+    if cov == "spherical":
+        params.append(replace(SIGMA, prior="inv_gamma(3, mean({scale}))"))
+    else:
+        params.append(replace(SIGMA, axes=("column",), shared=tied))
+    if cov in ("full", "tied"):
+        params.append(
+            Param(
+                "corr",
+                prior="lkj(2, 0.01)",
+                axes=("column", "column_to"),
+                correlation=True,
+                shared=tied,
+            )
+        )
+    return Family(
+        name="normal",
+        stan="multi_normal",
+        cov=cov,
+        response=(Column("real", many=True),),
+        params=tuple(params),
+        reference=MultiNormal,
+        start=lambda y: start_multi_normal(y, cov),
+    )
+
+
+NORMAL = Family(
+    name="normal",
+    response=(Column("real"),),
+    params=(MU, SIGMA),
+    reference=lambda mu, sigma: stats.norm(mu, sigma),
+    start=start_normal,
+)
+
+STUDENT = Family(
+    name="student",
+    response=(Column("real"),),
+    params=(MU, SIGMA, Param("nu", link="log", lower=1, prior="gamma(2, 0.1)")),
+    reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
+    start=start_student,
+)
+
+SPHERICAL = multi_normal_family("spherical")
+DIAG = multi_normal_family("diag")
+FULL = multi_normal_family("full")
+TIED = multi_normal_family("tied")

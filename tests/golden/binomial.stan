@@ -1,0 +1,85 @@
+// successes | trials(10) ~ mix(binomial, K=2)
+functions {
+  // The log density where x, made of data, is not negative, minus infinity elsewhere.
+  vector restrict_to_nonnegative(vector log_density, vector x) {
+    vector[num_elements(x)] restricted = log_density;
+    if (min(x) < 0) {
+      vector[num_elements(x)] value = x;
+      for (n in 1:num_elements(x)) {
+        if (value[n] < 0) {
+          restricted[n] = negative_infinity();
+        }
+      }
+    }
+    return restricted;
+  }
+
+  // Log of the number of ways to choose y of the trials; finite also where that is impossible.
+  vector log_ways(array[] int y, array[] int trials) {
+    return lchoose(fmax(to_vector(trials), 0),
+                   fmax(fmin(to_vector(y), to_vector(trials)), 0));
+  }
+
+  // Log mass of each row; minus infinity unless y is between 0 and trials.
+  vector binomial_log_omega(array[] int y, array[] int trials, real prob) {
+    return restrict_to_nonnegative(
+      log_ways(y, trials) + to_vector(y) .* log(prob)
+      + (to_vector(trials) - to_vector(y)) .* log1m(prob),
+      fmin(to_vector(y), to_vector(trials) - to_vector(y)));
+  }
+
+  // An increasing vector between two bounds, from its increasing logits.
+  vector ordered_between(vector logits, real low, real high) {
+    return low + (high - low) * inv_logit(logits);
+  }
+
+  // Log absolute derivative of ordered_between.
+  real ordered_between_log_derivative(vector logits, real low, real high) {
+    return num_elements(logits) * log(high - low)
+           + sum(log_inv_logit(logits)) + sum(log1m_inv_logit(logits));
+  }
+
+  // Log density of all observations under a mixture, the components summed out:
+  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  real mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    return sum(total);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  array[N] int<lower=0> y; // successes
+  array[N] int<lower=0> trials;
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] prob_logit;
+  simplex[K] weights;
+}
+transformed parameters {
+  vector[K] prob = ordered_between(prob_logit, 0, 1);
+}
+model {
+  target += beta_lpdf(prob | 1, 1);
+  target += ordered_between_log_derivative(prob_logit, 0, 1);
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = binomial_log_omega(y, trials, prob[k]);
+  }
+
+  target += mixture_log_density(log_omega, weights);
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = binomial_log_omega(y, trials, prob[k]);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// positive ~ mix(lognormal, K=2, order=c(mu, sigma))
+functions {
+  // The log density where x is positive, minus infinity elsewhere.
+  vector restrict_to_positive(vector log_density, vector x) {
+    vector[num_elements(x)] restricted = log_density;
+    if (min(x) <= 0) {
+      for (n in 1:num_elements(x)) {
+        if (x[n] <= 0) {
+          restricted[n] = negative_infinity();
+        }
+      }
+    }
+    return restricted;
+  }
+
+  // Log density of each row.
+  vector normal_log_omega(vector y, real mu, real sigma) {
+    return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
+  // for rows that `restrict_to_positive` then takes out.
+  vector positive_or_one(vector x) {
+    vector[num_elements(x)] positive = x;
+    if (min(x) <= 0) {
+      for (n in 1:num_elements(x)) {
+        if (x[n] <= 0) {
+          positive[n] = 1;
+        }
+      }
+    }
+    return positive;
+  }
+
+  // Log density of each row; minus infinity unless y is positive.
+  vector lognormal_log_omega(vector y, real mu, real sigma) {
+    return restrict_to_positive(
+      normal_log_omega(log(positive_or_one(y)), mu, sigma) - log(positive_or_one(y)), y);
+  }
+
+  // Log density of all observations under a mixture, the components summed out:
+  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  real mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    return sum(total);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  vector[N] y; // positive
+  real y_log_center; // median of the logarithm of positive
+  real y_log_scale; // standard deviation of the logarithm of positive
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] mu;
+  positive_ordered[K] sigma;
+  simplex[K] weights;
+}
+model {
+  target += normal_lpdf(mu | y_log_center, 2.5 * y_log_scale);
+  target += normal_lpdf(sigma | 0, 1) - K * normal_lccdf(0 | 0, 1);
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = lognormal_log_omega(y, mu[k], sigma[k]);
+  }
+
+  target += mixture_log_density(log_omega, weights);
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = lognormal_log_omega(y, mu[k], sigma[k]);
+    }
+  }
+}

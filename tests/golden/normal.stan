@@ -1,0 +1,50 @@
+// y ~ mix(normal, K=3)
+functions {
+  // Log density of each row.
+  vector normal_log_omega(vector y, real mu, real sigma) {
+    return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // Log density of all observations under a mixture, the components summed out:
+  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  real mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    return sum(total);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  vector[N] y;
+  real y_center; // median of y
+  real y_scale; // standard deviation of y
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] mu;
+  vector<lower=0>[K] sigma;
+  simplex[K] weights;
+}
+model {
+  target += normal_lpdf(mu | y_center, 2.5 * y_scale);
+  target += inv_gamma_lpdf(sigma | 3, y_scale);
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
+  }
+
+  target += mixture_log_density(log_omega, weights);
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
+    }
+  }
+}

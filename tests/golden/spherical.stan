@@ -1,0 +1,74 @@
+// cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])
+functions {
+  // Log density of each observation: independent columns with a common standard deviation.
+  vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
+    vector[cols(y)] distance = zeros_vector(cols(y));
+    for (d in 1:rows(y)) {
+      distance += square(y[d]' - mu[d]);
+    }
+    return -0.5 * distance / square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // Vectors, one a component: element `place` from `increasing`, the others from `rest`.
+  array[] vector insert_ordered(vector increasing, array[] vector rest, int place) {
+    int K = num_elements(increasing);
+    int D = num_elements(rest[1]) + 1;
+    array[K] vector[D] whole;
+    for (k in 1:K) {
+      whole[k] = append_row(append_row(head(rest[k], place - 1), increasing[k]),
+                            tail(rest[k], D - place));
+    }
+    return whole;
+  }
+
+  // Log density of all observations under a mixture, the components summed out:
+  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  real mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    return sum(total);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  int<lower=1> D; // columns of the response
+  matrix[D, N] y; // y, x
+  vector[D] y_center; // median of y, x
+  vector[D] y_scale; // standard deviation of y, x
+  int<lower=1, upper=D> order_column; // the column whose locations increase
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] mu_order;
+  array[K] vector[D - 1] mu_rest;
+  vector<lower=0>[K] sigma;
+  simplex[K] weights;
+}
+transformed parameters {
+  array[K] vector[D] mu = insert_ordered(mu_order, mu_rest, order_column);
+}
+model {
+  for (k in 1:K) {
+    target += normal_lpdf(mu[k] | y_center, 2.5 * y_scale);
+  }
+  target += inv_gamma_lpdf(sigma | 3, mean(y_scale));
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = multi_normal_log_omega(y, mu[k], sigma[k]);
+  }
+
+  target += mixture_log_density(log_omega, weights);
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = multi_normal_log_omega(y, mu[k], sigma[k]);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+"""Starting points: within all constraints, near the data, and not the same for every chain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import stanmix as sm
+from stanmix.engines import engine
+from stanmix.engines.base import SamplerSettings
+from tests.cases import CASES, FRAME, Case
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_chain_of_every_case_starts_at_a_finite_density(case: Case) -> None:
+    model = sm.model(case.formula, case.data, priors=case.priors)
+    starts = model.inits(engine("stanli"), SamplerSettings(chains=4, seed=7))
+    assert len(starts) == 4
+    for values in starts:
+        assert set(values) == set(model.program.parameters)
+
+
+def test_chains_start_apart() -> None:
+    model = sm.model("y ~ mix(normal, K=2)", FRAME)
+    starts = model.inits(engine("stanli"), SamplerSettings(chains=4, seed=1))
+    assert len({tuple(np.round(v["mu"], 6)) for v in starts}) == 4
+
+
+def test_starting_points_lie_near_separated_groups() -> None:
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(m, 1, 50) for m in (-20, 0, 30)])
+    model = sm.model("y ~ mix(normal, K=3)", {"y": y})
+    for values in model.inits(engine("stanli"), SamplerSettings(chains=8, seed=1)):
+        assert (np.diff(values["mu"]) > 0).all()
+        assert np.abs(np.median(values["mu"])) < 25
+
+
+def test_a_family_starts_where_it_fits() -> None:
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(0, 1, 60), rng.normal(50, 1, 60)])
+    model = sm.model("y ~ mix(normal(mu=50) + normal(mu=0))", {"y": y})
+    for values in model.inits(engine("stanli"), SamplerSettings(chains=4, seed=1)):
+        assert (values["sigma"] < 10).all()
+
+
+def test_an_impossible_start_is_reported_by_chain() -> None:
+    model = sm.model("y ~ mix(normal, K=1)", FRAME, priors={"mu": "normal(0, 1e-200)"})
+    with pytest.raises(sm.SamplingError, match="Chain 1 found no starting point"):
+        model.inits(engine("stanli"), SamplerSettings(chains=1, seed=1))

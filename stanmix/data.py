@@ -218,10 +218,8 @@ def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np
         A value that is none of `labels`, with the count and the first row.
     """
     column = table.columns[name]
-    if column.dtype.kind in "biuf":
-        text = column.map(lambda v: f"{v:g}")
-    else:
-        text = column.astype(object)
+    numeric = column.dtype.kind in "biuf"
+    text = column.map(lambda v: f"{v:g}") if numeric else column.astype(object)
     codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(np.float64)
     unknown = np.isnan(codes)
     if unknown.any():

@@ -49,7 +49,7 @@ def participant(folder: Path, letter: str) -> Reference:
 
 
 def low_dim_gauss_mix(folder: Path) -> Reference:
-    """posteriordb's mixture of two normals."""
+    """Posteriordb's mixture of two normals."""
     priors = {"mu": "normal(0, 2)", "sigma": "normal(0, 2)", "weights": "dirichlet(5)"}
     data, summary = _posteriordb(folder, "low_dim_gauss_mix-low_dim_gauss_mix")
     return Reference(
@@ -58,7 +58,7 @@ def low_dim_gauss_mix(folder: Path) -> Reference:
 
 
 def hmm_drive_0(folder: Path) -> Reference:
-    """posteriordb's hidden Markov model with two exponential responses."""
+    """Posteriordb's hidden Markov model with two exponential responses."""
     names = {
         "theta1[1]": "transition[1, 1]",
         "theta1[2]": "transition[1, 2]",

@@ -6,13 +6,11 @@ nothing with the recursions it judges, neither their order of summation nor thei
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -765,24 +763,6 @@ def test_stationary_refuses_what_is_not_square(transition: Array) -> None:
 def test_weights_must_fit_the_components() -> None:
     with pytest.raises(ValueError, match=r"`weights` must have shape \(\.\.\., 2\)"):
         latent.responsibility(np.zeros((4, 2)), np.ones(3) / 3)
-
-
-# The module itself
-
-
-def test_the_module_imports_numpy_and_nothing_else() -> None:
-    tree = ast.parse(Path(latent.__file__).read_text(encoding="utf-8"))
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (
-            [node.module or "."]
-            if isinstance(node, ast.ImportFrom)
-            else [alias.name for alias in node.names]
-        )
-    }
-    assert imported == {"__future__", "collections", "dataclasses", "typing", "numpy"}
 
 
 def test_a_constant_transition_is_never_spread_over_the_rows() -> None:

@@ -42,7 +42,8 @@ bool accepts(const Argument& a, const string& value) {
   char* end;
   double number = std::strtod(value.c_str(), &end);
   bool whole = value.find_first_not_of("+-0123456789") == string::npos;
-  double most = a.kind == Argument::Integer ? std::min(a.range.most, 4294967295.) : a.range.most;
+  double most = a.range.most;
+  if (a.kind == Argument::Integer && most > 4294967295.) most = std::numeric_limits<int>::max();
   return !value.empty() && *end == '\0' && (whole || a.kind == Argument::Real) && number <= most
          && (a.range.open ? number > a.range.least : number >= a.range.least);
 }
@@ -72,10 +73,10 @@ string ways(const Argument& from, const string& name, const string& way = " ") {
 
 }  // namespace
 
-const Argument& Argument::at(const string& path) const {
+Argument& Argument::at(const string& path) {
   auto end = path.find(' ');
   string first = path.substr(0, end);
-  const Argument* found = find(parts, first);
+  Argument* found = find(parts, first);
   for (auto& part : parts)
     if (!found && part.kind == Choice) found = find(part.parts, first);
   if (!found) throw std::logic_error("There is no argument " + path);

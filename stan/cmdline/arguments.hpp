@@ -26,9 +26,11 @@ struct Argument {
   std::string value = fallback;
 
   // What a path of names (`sample adapt delta`) leads to; names of choices are left out.
-  const Argument& at(const std::string& path) const;
+  Argument& at(const std::string& path);
 
-  const std::string& text(const std::string& path) const { return at(path).value; }
+  const std::string& text(const std::string& path) const {
+    return const_cast<Argument*>(this)->at(path).value;
+  }
   bool flag(const std::string& path) const { return text(path) == "true"; }
   double real(const std::string& path) const { return std::stod(text(path)); }
   long long integer(const std::string& path) const { return std::stoll(text(path)); }

@@ -16,11 +16,11 @@ vector binomial_log_omega(array[] int y, array[] int trials, real prob) {
 
 // Log distribution function at each row.
 vector binomial_log_cumulative(array[] int y, array[] int trials, real prob) {
+  vector[size(y)] each_prob = prob + zeros_vector(size(y));
   vector[size(y)] log_cumulative = zeros_vector(size(y));
-  vector[size(y)] miss = 1 - prob + zeros_vector(size(y));
   for (n in 1:size(y)) {
     if (y[n] >= 0 && y[n] < trials[n]) {
-      log_cumulative[n] = log(inc_beta(trials[n] - y[n], y[n] + 1, miss[n]));
+      log_cumulative[n] = binomial_lcdf(y[n] | trials[n], each_prob[n]);
     }
   }
   return restrict_to_nonnegative(log_cumulative, to_vector(y));

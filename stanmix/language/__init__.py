@@ -1,0 +1,1 @@
+"""The language: from formula text to a specification."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
-from stanmix.language import syntax
+from stanmix.language import tree
 
 COVARIANCES = ("spherical", "diag", "full", "tied")
 INITIALS = ("free", "uniform", "stationary")
@@ -52,7 +52,7 @@ class Options:
     order_span: Span | None = field(default=None, compare=False)
 
 
-def read_options(latent: syntax.Latent, source: str) -> Options:
+def read_options(latent: tree.Latent, source: str) -> Options:
     """The options of a `mix(..)` or `hmm(..)` call.
 
     Raises
@@ -101,7 +101,7 @@ class _Unfit(Exception):
         self.message, self.hint = message, hint
 
 
-def _unknown_option(argument: syntax.Argument, kind: str) -> Problem:
+def _unknown_option(argument: tree.Argument, kind: str) -> Problem:
     name, known = argument.name.text, OPTIONS[kind]
     other = "hmm" if kind == "mix" else "mix"
     if name == COUNT[other]:
@@ -111,21 +111,21 @@ def _unknown_option(argument: syntax.Argument, kind: str) -> Problem:
     return Problem(message, None, argument.name.span, did_you_mean(name, known))
 
 
-def _word(value: syntax.Value) -> str | None:
+def _word(value: tree.Value) -> str | None:
     """A bare or quoted word."""
-    if isinstance(value, syntax.Name):
+    if isinstance(value, tree.Name):
         return value.text
-    return value.value if isinstance(value, syntax.Text) else None
+    return value.value if isinstance(value, tree.Text) else None
 
 
-def _read_count(value: syntax.Value) -> int:
-    if not isinstance(value, syntax.Number) or value.value != int(value.value) or value.value < 1:
+def _read_count(value: tree.Value) -> int:
+    if not isinstance(value, tree.Number) or value.value != int(value.value) or value.value < 1:
         raise _Unfit("The number of components must be a whole number from 1 on.")
     return int(value.value)
 
 
-def _one_of(known: tuple[str, ...]) -> Callable[[syntax.Value], str]:
-    def read(value: syntax.Value) -> str:
+def _one_of(known: tuple[str, ...]) -> Callable[[tree.Value], str]:
+    def read(value: tree.Value) -> str:
         word = _word(value)
         if word not in known:
             hint = did_you_mean(word, known) if word else None
@@ -135,24 +135,24 @@ def _one_of(known: tuple[str, ...]) -> Callable[[syntax.Value], str]:
     return read
 
 
-def _read_transition(value: syntax.Value) -> str:
+def _read_transition(value: tree.Value) -> str:
     if _word(value) != "full":
         raise _Unfit("Only `transition=full` is available yet.")
     return "full"
 
 
-def _items(value: syntax.Value) -> tuple[syntax.Single, ...]:
-    return value.items if isinstance(value, syntax.Many) else (value,)
+def _items(value: tree.Value) -> tuple[tree.Single, ...]:
+    return value.items if isinstance(value, tree.Many) else (value,)
 
 
-def _read_share(value: syntax.Value) -> tuple[str, ...]:
+def _read_share(value: tree.Value) -> tuple[str, ...]:
     words = [_word(item) for item in _items(value)]
     if any(word is None for word in words):
         raise _Unfit("`share` takes a parameter, or several as `c(a, b)`.")
     return tuple(word for word in words if word is not None)
 
 
-def _read_order(value: syntax.Value) -> tuple[tuple[str, str | None], ...]:
+def _read_order(value: tree.Value) -> tuple[tuple[str, str | None], ...]:
     if _word(value) == "none":
         return ()
     order: list[tuple[str, str | None]] = []
@@ -160,9 +160,9 @@ def _read_order(value: syntax.Value) -> tuple[tuple[str, str | None], ...]:
         word = _word(item)
         if word is not None:
             order.append((word, None))
-        elif isinstance(item, syntax.Index) and isinstance(item.index, syntax.Name):
+        elif isinstance(item, tree.Index) and isinstance(item.index, tree.Name):
             order.append((item.name.text, item.index.text))
-        elif isinstance(item, syntax.At | syntax.Slope):
+        elif isinstance(item, tree.At | tree.Slope):
             raise _Unfit("Ordering by a regression is not available yet.")
         else:
             raise _Unfit(
@@ -172,7 +172,7 @@ def _read_order(value: syntax.Value) -> tuple[tuple[str, str | None], ...]:
     return tuple(order)
 
 
-_READERS: dict[str, Callable[[syntax.Value], Any]] = {
+_READERS: dict[str, Callable[[tree.Value], Any]] = {
     "K": _read_count,
     "states": _read_count,
     "cov": _one_of(COVARIANCES),

@@ -1,0 +1,1 @@
+"""Programs: from a specification to Stan text and its data."""

@@ -64,11 +64,11 @@ def _stan_files(place: Traversable) -> Iterator[Traversable]:
 
 
 def split_functions(text: str) -> list[Function]:
-    """The functions of a Stan file, each from the comment above its head to its closing brace.
+    r"""The functions of a Stan file, each from the comment above its head to its closing brace.
 
     Examples
     --------
-    >>> [f.signature for f in split_functions("real twice(real x) {\\n  return 2 * x;\\n}\\n")]
+    >>> [f.signature for f in split_functions("real twice(real x) {\n  return 2 * x;\n}\n")]
     ['real twice(real x)']
     """
     found: list[Function] = []

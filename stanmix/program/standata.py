@@ -132,7 +132,7 @@ def _check_time(
             Problem(
                 f"`{spec.time}` repeats within a series; {int(repeated.sum())} times "
                 f"(first: row {row}).",
-                hint="name the series with `series(..)`, or rows that share a state with `unit(..)`",
+                hint="name the series with `series(..)`, or what shares a state with `unit(..)`",
             )
         )
     gaps = inside & (steps > 1)
@@ -217,7 +217,7 @@ def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
 def require_enough(spec: ModelSpec, rows: Rows) -> None:
     """Raise DataError if there are more components than units that could have them."""
     units = len(rows.unit_size)
-    if spec.K > units:
+    if units < spec.K:
         what = "units" if spec.unit else "rows"
         noun = "components" if spec.kind == "mix" else "states"
         raise DataError(

@@ -138,7 +138,7 @@ def test_listed_components_that_are_alike_are_one_program_with_K() -> None:
 def test_a_non_decision_time_is_bounded_by_the_data_where_every_row_needs_it() -> None:
     shared = spec("rt ~ mix(wald, K=2, share=ndt)")
     assert shared.parameter("ndt").below == "rt_minimum"
-    assert dict((c.name, c.value) for c in shared.constants)["rt_minimum"] == FRAME["rt"].min()
+    assert {c.name: c.value for c in shared.constants}["rt_minimum"] == FRAME["rt"].min()
     assert spec("rt ~ mix(wald, K=2)").parameter("ndt").below is None
     assert spec("rt ~ mix(wald, K=1)").parameter("ndt").below == "rt_minimum"
 

@@ -19,6 +19,11 @@ from stanmix.language.syntax import (
     LATENT,
     MAX_LENGTH,
     MAX_OPERATORS,
+    format_formula,
+    parse,
+)
+from stanmix.language.tokens import MAX_DEPTH
+from stanmix.language.tree import (
     Addition,
     Argument,
     At,
@@ -41,10 +46,7 @@ from stanmix.language.syntax import (
     Text,
     Unary,
     Value,
-    format_formula,
-    parse,
 )
-from stanmix.language.tokens import MAX_DEPTH
 
 NOWHERE = Span(0, 0)
 quick = settings(derandomize=True, deadline=None, max_examples=100)

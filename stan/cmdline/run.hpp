@@ -1,0 +1,70 @@
+// What a method is given: the command, the model, where to read from and where to write to.
+#pragma once
+
+#include <stan/callbacks/interrupt.hpp>
+#include <stan/callbacks/json_writer.hpp>
+#include <stan/callbacks/stream_logger.hpp>
+#include <stan/callbacks/unique_stream_writer.hpp>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arguments.hpp"
+
+using Context = std::shared_ptr<stan::io::var_context>;
+using Writer = stan::callbacks::unique_stream_writer<std::ofstream>;
+using JsonWriter = stan::callbacks::json_writer<std::ofstream>;
+
+struct Run {
+  const Argument& command;
+  stan::model::model_base& model;
+  unsigned int seed;
+  unsigned int id;
+  int refresh;
+  double radius;  // of random inits
+  std::string init;  // the file of given ones, or empty
+  stan::callbacks::interrupt interrupt;
+  stan::callbacks::stream_logger logger{std::cout, std::cout, std::cout, std::cerr, std::cerr};
+  stan::callbacks::writer nowhere;
+
+  Run(const Argument& command, stan::model::model_base& model, unsigned int seed);
+
+  // Files, one a chain: listed with commas, or named by one name to which the ids are added.
+  std::vector<std::string> files(const std::string& names, size_t chains) const;
+
+  // Variables for so many chains, from files or, if it is there, from the one file of that name.
+  std::vector<Context> contexts(const std::string& names, size_t chains) const;
+
+  // Results of so many chains, with the command on top; no name stands for nowhere.
+  std::vector<Writer> writers(const std::string& names, size_t chains) const;
+  Writer writer() const { return std::move(writers(command.text("output file"), 1).front()); }
+
+  std::unique_ptr<std::ofstream> create(const std::string& path) const;
+};
+
+std::ifstream open(const std::string& path);
+
+// Variables of a JSON file; none for an empty path.
+Context read(const std::string& path);
+
+// A path with something added before its extension: `a.csv`, `_1` gives `a_1.csv`.
+std::string suffixed(const std::string& path, const std::string& suffix);
+
+// The parameters in a CSV that CmdStan has written, a row per draw.
+Eigen::MatrixXd read_draws(const std::string& path, const stan::model::model_base& model);
+
+// A way to run a model. The files linked into the program provide theirs when it starts.
+struct Method {
+  Argument arguments;
+  int (*run)(Run&);
+};
+
+std::vector<Method>& methods();
+
+inline bool provide(const Argument& arguments, int (*run)(Run&)) {
+  methods().push_back({arguments, run});
+  return true;
+}

@@ -1,0 +1,83 @@
+"""The left side of a model line: the response, and what else the rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stanmix.data import Table
+from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
+from stanmix.language import tree
+
+LATER_ADDITIONS = ("freq", "known", "cens", "trunc")
+ADDITIONS = ("dec", "trials", "unit", "series", "time")
+
+
+@dataclass(frozen=True)
+class Additions:
+    """The additions of the left side: their argument by name."""
+
+    given: Mapping[str, tree.Name | tree.Number]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Which additions there are."""
+        return frozenset(self.given)
+
+    def column(self, name: str) -> str | None:
+        """The column of an addition, if it is there and has one."""
+        argument = self.given.get(name)
+        return argument.text if isinstance(argument, tree.Name) else None
+
+
+def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -> Additions:
+    """The additions of a model line.
+
+    Raises
+    ------
+    SpecError
+        Unknown additions, or arguments that an addition cannot have.
+    DataError
+        The data lack a column of the left side.
+    """
+    problems: list[Problem] = []
+    given: dict[str, tree.Name | tree.Number] = {}
+    for addition in line.additions:
+        name, span = addition.name.text, addition.span
+        if name in LATER_ADDITIONS:
+            problems.append(Problem(f"`{name}(..)` is not available yet.", source, span))
+        elif name not in ADDITIONS:
+            message = f"Unknown addition `{name}`; must be one of {listing(ADDITIONS)}."
+            hint = did_you_mean(name, ADDITIONS)
+            problems.append(Problem(message, source, addition.name.span, hint))
+        elif name in given:
+            problems.append(Problem(f"`{name}(..)` stands twice.", source, span))
+        elif kind == "mix" and name in ("series", "time"):
+            message = f"A mixture has no order in time, so `{name}(..)` means nothing here."
+            problems.append(Problem(message, source, span, "use `hmm(..)` for sequences"))
+        elif len(addition.args) != 1:
+            problems.append(Problem(f"`{name}(..)` takes one column.", source, span))
+        else:
+            argument = addition.args[0]
+            if isinstance(argument, tree.Number) and name != "trials":
+                problems.append(Problem(f"`{name}(..)` takes a column.", source, argument.span))
+            elif isinstance(argument, tree.Number) and not _is_count(argument.value):
+                message = "The number of trials must be a positive whole number."
+                problems.append(Problem(message, source, argument.span))
+            given[name] = argument
+    if problems:
+        raise SpecError(*problems)
+    named = [a for a in given.values() if isinstance(a, tree.Name)]
+    named += [name for name in line.response if name.text not in table.matrices]
+    missing = [
+        Problem(absent, source, column.span, table.hint(column.text))
+        for column in named
+        if (absent := table.missing(column.text))
+    ]
+    if missing:
+        raise DataError(*missing)
+    return Additions(given)
+
+
+def _is_count(value: float) -> bool:
+    return value == int(value) and value >= 1

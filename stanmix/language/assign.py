@@ -1,0 +1,211 @@
+"""The user's priors in place of the defaults: whether they fit, and which bounds they set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
+from stanmix.language.priors import (
+    CORRELATION,
+    DISTRIBUTIONS,
+    SIMPLEX,
+    Target,
+    parse_prior,
+    parse_target,
+    parts,
+    plural,
+)
+from stanmix.spec import Axis, Parameter, Prior, PriorEntry
+
+
+def assign(
+    parameters: Sequence[Parameter],
+    priors: Mapping[str, str],
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+) -> tuple[Parameter, ...]:
+    """`parameters` with the user's priors in place of their defaults.
+
+    Parameters
+    ----------
+    parameters
+        With their default priors.
+    priors
+        Prior text by what it is a prior of.
+    sizes, labels
+        Length of every axis, and its coordinates: an index may be a column's or choice's name.
+
+    Raises
+    ------
+    SpecError
+        All keys and priors that cannot be used.
+    """
+    problems: list[Problem] = []
+    given: dict[str, list[tuple[Target, Prior]]] = {}
+    by_name = {p.name: p for p in parameters}
+    for key, text in priors.items():
+        try:
+            target, prior = parse_target(key), parse_prior(text)
+            if target.name not in by_name:
+                raise _unknown(target, list(by_name))
+            given.setdefault(target.name, []).append((target, prior))
+        except SpecError as error:
+            problems.extend(error.problems)
+    assigned = []
+    for parameter in parameters:
+        try:
+            chosen = given.get(parameter.name, [])
+            _check_increments_alone([target for target, _ in chosen])
+            for target, prior in chosen:
+                parameter = _with_prior(parameter, target, prior, sizes, labels)
+            assigned.append(_narrowed(parameter))
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(*problems)
+    return tuple(assigned)
+
+
+def _unknown(target: Target, known: list[str]) -> SpecError:
+    if target.name == "weights" and "transition" in known:
+        hint = "a hidden Markov model has `transition` and `initial`"
+    else:
+        hint = did_you_mean(target.name, known) or ""
+    return SpecError(
+        Problem(
+            f"Prior on unknown parameter `{target.name}`; the model has {listing(known)}.",
+            target.text,
+            Span(0, len(target.text)),
+            hint or None,
+        )
+    )
+
+
+def _with_prior(
+    parameter: Parameter,
+    target: Target,
+    prior: Prior,
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+) -> Parameter:
+    """`parameter` with one prior of the user."""
+    place = Span(0, len(target.text))
+
+    def refuse(message: str, hint: str | None = None) -> SpecError:
+        return SpecError(Problem(message, target.text, place, hint))
+
+    _check_kind(parameter, prior, refuse)
+    index = _check_index(parameter, target, sizes, labels, refuse)
+    if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
+        length = sizes[parameter.axes[-1]]
+        if len(prior.arguments) != length:
+            raise refuse(
+                f"`{target.text}` has {length} probabilities, but its `dirichlet` "
+                f"{len(prior.arguments)} arguments."
+            )
+    entry = PriorEntry(prior, index, target.increments)
+    kept = [
+        e for e in parameter.priors if (e.index, e.increments) != (entry.index, entry.increments)
+    ]
+    updated = replace(parameter, priors=(*kept, entry))
+    if target.increments:
+        _check_increments(parameter, refuse)
+    return updated
+
+
+def _check_increments_alone(targets: Sequence[Target]) -> None:
+    """Refuse a prior that `diff(x)` already gives: it leaves only `x[1]` free."""
+    if not any(target.increments for target in targets):
+        return
+    for target in targets:
+        if not target.increments and target.index != (1,):
+            message = f"`{target.text}` has two priors: its own, and `diff({target.name})`."
+            hint = f"with `diff({target.name})`, give `{target.name}[1]` its own prior"
+            raise SpecError(Problem(message, target.text, Span(0, len(target.text)), hint))
+
+
+Refuse = Callable[..., SpecError]
+
+
+def _check_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
+    """Refuse a prior of numbers for a simplex, and the reverse."""
+    name = prior.distribution
+    allowed = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
+    if name not in allowed[parameter.constraint]:
+        raise refuse(
+            f"`{name}` cannot be the prior of `{parameter.name}`; "
+            f"it must be one of {listing(allowed[parameter.constraint], most=20)}."
+        )
+    if name == "sticky" and parameter.name != "transition":
+        raise refuse("`sticky` is a prior of `transition` alone.")
+
+
+def _check_index(
+    parameter: Parameter,
+    target: Target,
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Sequence[object]],
+    refuse: Refuse,
+) -> tuple[int, ...]:
+    """The index as numbers from 1."""
+    reserved = {"simplex": 1, "correlation": 2, "none": 0}[parameter.constraint]
+    axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - reserved]
+    if len(target.index) > len(axes):
+        what = "takes no index" if not axes else f"takes {plural(len(axes), 'index')}"
+        hint = "give all its probabilities at once" if parameter.constraint == "simplex" else None
+        raise refuse(f"`{parameter.name}` {what} in a prior.", hint)
+    index = []
+    for part, axis in zip(target.index, axes, strict=False):
+        names = [str(label) for label in labels[axis]]
+        if isinstance(part, str) and part not in names:
+            raise refuse(f"`{part}` is none of {listing(names)}.", did_you_mean(part, names))
+        number = part if isinstance(part, int) else names.index(part) + 1
+        if not 1 <= number <= sizes[axis]:
+            raise refuse(f"The index {number} is not between 1 and {sizes[axis]}.")
+        index.append(number)
+    return tuple(index)
+
+
+def _check_increments(parameter: Parameter, refuse: Refuse) -> None:
+    if parameter.order is None or parameter.axes[-1] != parameter.order:
+        raise refuse(
+            f"`{parameter.name}` is not an ordered vector, so it has no increments.",
+            f"`order={parameter.param or parameter.name}` would order it",
+        )
+
+
+def _narrowed(parameter: Parameter) -> Parameter:
+    """`parameter` with its bounds drawn in to the support of its priors.
+
+    A prior such as `gamma` for a location says that it is positive; a sampler must know that.
+    """
+    if parameter.constraint != "none":
+        return parameter
+    supports = {_support(e.prior) for e in parameter.priors if not e.increments}
+    lower = max(low for low, _ in supports)
+    upper = min(high for _, high in supports)
+    own_lower = -math.inf if parameter.lower is None else parameter.lower
+    own_upper = math.inf if parameter.upper is None else parameter.upper
+    if any(low > own_lower or high < own_upper for low, high in supports) and len(supports) > 1:
+        raise SpecError(
+            f"The priors of the elements of `{parameter.name}` have different supports; "
+            "give them priors on the same range."
+        )
+    lower, upper = max(lower, own_lower), min(upper, own_upper)
+    if lower >= upper:
+        raise SpecError(f"The prior of `{parameter.name}` leaves no value within its bounds.")
+    return replace(
+        parameter,
+        lower=None if lower == -math.inf else lower,
+        upper=None if upper == math.inf else upper,
+    )
+
+
+def _support(prior: Prior) -> tuple[float, float]:
+    if prior.distribution == "uniform":
+        low, high = (parts(a.value)[0] for a in prior.arguments)
+        return low, high
+    known = DISTRIBUTIONS[prior.distribution]
+    return known.lower, known.upper

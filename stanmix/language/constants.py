@@ -1,0 +1,91 @@
+"""Constants that a model takes from the data: centres and scales of default priors, and bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stanmix.data import Table, numbers, statistic
+from stanmix.errors import DataError, Problem
+from stanmix.spec import Constant, ModelSpec, Response
+
+_COMMENTS = {
+    "center": "median",
+    "scale": "standard deviation",
+    "mean": "mean",
+    "log_center": "median of the logarithm",
+    "log_scale": "standard deviation of the logarithm",
+    "minimum": "smallest value",
+}
+_POSITIVE = ("scale", "mean", "log_scale")
+
+
+@dataclass
+class Constants:
+    """Statistics of responses, made as they are asked for.
+
+    A column that does not vary has no scale. That matters only if a prior needs it, which is known
+    when all priors are: until then such a statistic counts as 1 and is remembered as unusable.
+    """
+
+    table: Table
+    made: dict[str, Constant] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+
+    def of(self, response: Response, name: str) -> Constant:
+        """The statistic `name` of a response: of each column where it has several."""
+        own = f"{response.name}_{name}"
+        if own not in self.made:
+            values = tuple(self._value(own, column, name) for column in response.columns)
+            comment = f"{_COMMENTS[name]} of {', '.join(response.columns)}"
+            self.made[own] = Constant(own, values if response.many else values[0], comment)
+        return self.made[own]
+
+    def _value(self, own: str, column: str, name: str) -> float:
+        value = statistic(numbers(self.table, column), name)
+        if value <= 0 and name in _POSITIVE:
+            self.unusable[own] = column
+            return 1.0
+        return value
+
+    def used_by(self, spec: ModelSpec) -> tuple[Constant, ...]:
+        """The constants that the priors or bounds of `spec` name.
+
+        Raises
+        ------
+        DataError
+            A default prior needs the scale of a column that has none.
+        """
+        names = _named(spec)
+        bad = dict.fromkeys(self.unusable[n] for n in self.made if n in names & set(self.unusable))
+        if bad:
+            hint = "give priors for the parameters of its family, or drop the column"
+            message = (
+                "does not vary, or holds only zeros, so no default prior can be scaled from it."
+            )
+            raise DataError(*(Problem(f"Column `{c}` {message}", hint=hint) for c in bad))
+        return tuple(constant for name, constant in self.made.items() if name in names)
+
+
+def _named(spec: ModelSpec) -> set[str]:
+    """Every word in the arguments of priors, and in bounds."""
+    texts = [
+        argument.text
+        for parameter in spec.parameters
+        for entry in parameter.priors
+        for argument in entry.prior.arguments
+    ]
+    texts += [parameter.below for parameter in spec.parameters if parameter.below]
+    return set(re.findall(r"\w+", " ".join(texts)))
+
+
+def statistics_in(template: str) -> Mapping[str, None]:
+    """The statistics that a default prior names in braces, in order.
+
+    Examples
+    --------
+    >>> list(statistics_in("normal({center}, 2.5 * {scale})"))
+    ['center', 'scale']
+    """
+    return dict.fromkeys(re.findall(r"\{(\w+)\}", template))

@@ -1,0 +1,140 @@
+"""Which parameters identify the components by increasing over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stanmix.clusters import best_separated
+from stanmix.data import Table, numbers
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.language.options import Options
+from stanmix.language.parameters import Emission
+from stanmix.language.pieces import shape
+from stanmix.spec import Parameter
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Parameters with their order.
+
+    Parameters
+    ----------
+    parameters
+        The emission parameters; those that identify the components have the order `state`.
+    order_column
+        Of a vector location, the column (from 1) that increases.
+    notes
+        What was chosen for the user.
+    """
+
+    parameters: tuple[Parameter, ...]
+    order_column: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_order(emission: Emission, options: Options, table: Table, source: str) -> Ordered:
+    """The parameters, ordered as `order=` says, or by the location of components that are alike.
+
+    Raises
+    ------
+    SpecError
+        `order` names what cannot order the components.
+    """
+    chooser = _Chooser(emission, options, table, source)
+    if options.order is None:
+        chosen = chooser.default()
+    else:
+        chosen = [chooser.named(name, part) for name, part in options.order]
+    parameters = tuple(
+        replace(p, order="state") if p.name in chosen else p for p in emission.parameters
+    )
+    return Ordered(parameters, chooser.column, tuple(chooser.notes))
+
+
+class _Chooser:
+    """Finds the parameters that `order` means."""
+
+    def __init__(self, emission: Emission, options: Options, table: Table, source: str) -> None:
+        self.emission = emission
+        self.options = options
+        self.table = table
+        self.source = source
+        self.K = len(emission.pieces)
+        self.column: int | None = None
+        self.notes: list[str] = []
+
+    def default(self) -> list[str]:
+        """The location of a homogeneous model, of several the best separated; else nothing."""
+        if len({shape(component) for component in self.emission.pieces}) > 1:
+            return []
+        locations = [
+            p
+            for p in self.emission.parameters
+            if p.axes in (("state",), ("state", "column"))
+            and any(param.orders for _, param in self.emission.users(p))
+        ]
+        if not locations and self.K > 1:
+            self.notes.append("No location is free to order the components.")
+        return [self.best(locations)] if locations else []
+
+    def named(self, name: str, part: str | None) -> str:
+        """The parameter that `order=name` or `order=name[part]` means."""
+        matching = [p for p in self.emission.parameters if name in (p.name, p.param)]
+        if not matching:
+            raise self.unknown(name)
+        self.require_orderable(name, matching)
+        if part is None:
+            return self.best(matching)
+        for parameter in matching:
+            columns = self.columns(parameter)
+            if part in columns:
+                if "column" in parameter.axes:
+                    self.column = columns.index(part) + 1
+                return parameter.name
+        known = dict.fromkeys(c for p in matching for c in self.columns(p))
+        raise self.refusal(f"`{name}` has no part `{part}`; it has {listing(known)}.")
+
+    def unknown(self, name: str) -> SpecError:
+        if any(name in piece.fixed for component in self.emission.pieces for piece in component):
+            return self.refusal(f"`{name}` is fixed, so it cannot order the components.")
+        known = list(dict.fromkeys(p.param for p in self.emission.parameters))
+        message = f"`order` names no parameter of these families: `{name}`; "
+        return self.refusal(message + f"they have {listing(known)}.", did_you_mean(name, known))
+
+    def require_orderable(self, name: str, matching: Sequence[Parameter]) -> None:
+        if any("state" not in p.axes for p in matching):
+            if {name, *(p.name for p in matching)} & set(self.options.share):
+                raise self.refusal(f"`{name}` is shared, so it cannot order the components.")
+            message = f"`{name}` cannot order the components: they do not all have it alike."
+            raise self.refusal(message)
+        if any(p.constraint == "correlation" for p in matching):
+            message = f"`{name}` is a correlation matrix, so it cannot order the components."
+            raise self.refusal(message)
+        if any(p.axes[-1] == "accumulator" for p in matching):
+            family = next(self.emission.users(matching[0]))[0].family.name
+            message = f"`{name}` is a vector in each component, so it cannot order them."
+            raise self.refusal(message, f"`{family}(order={name})` orders it within")
+
+    def refusal(self, message: str, hint: str | None = None) -> SpecError:
+        return SpecError(Problem(message, self.source, self.options.order_span, hint))
+
+    def best(self, candidates: Sequence[Parameter]) -> str:
+        """The candidate (and, of a vector, the column) that a rough split separates best."""
+        if len(candidates) == 1 and candidates[0].axes == ("state",):
+            return candidates[0].name
+        options = [(p, column) for p in candidates for column in self.columns(p)]
+        values = np.column_stack([numbers(self.table, column) for _, column in options])
+        chosen, column = options[best_separated(values, self.K)]
+        if "column" in chosen.axes:
+            self.column = self.columns(chosen).index(column) + 1
+        if self.K > 1:
+            part = f"[{column}]" if "column" in chosen.axes else ""
+            self.notes.append(f"Components are ordered by `{chosen.name}{part}`.")
+        return chosen.name
+
+    def columns(self, parameter: Parameter) -> tuple[str, ...]:
+        """The response columns whose distribution a parameter describes."""
+        return next(self.emission.users(parameter))[0].columns

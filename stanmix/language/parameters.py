@@ -1,0 +1,243 @@
+"""Which emission parameters the pieces of a model make, and how components use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.families import Param
+from stanmix.language.additions import Additions
+from stanmix.language.constants import Constants, statistics_in
+from stanmix.language.options import Options
+from stanmix.language.pieces import Piece
+from stanmix.language.priors import parse_prior
+from stanmix.spec import Fixed, Parameter, PriorEntry, Response, Term, Use
+
+Pieces = Sequence[tuple[Piece, ...]]
+Arguments = Mapping[tuple[int, int, str], Fixed | Use]
+"""What each family parameter is, by component, piece of the component, and name."""
+
+
+@dataclass(frozen=True)
+class Emission:
+    """The emission parameters of a model.
+
+    Parameters
+    ----------
+    pieces
+        What observes what.
+    parameters
+        All parameters, with their default priors.
+    arguments
+        How the pieces use them.
+    """
+
+    pieces: Pieces
+    parameters: tuple[Parameter, ...]
+    arguments: Arguments
+
+    def terms(
+        self, additions: Additions, responses: Sequence[Response]
+    ) -> tuple[tuple[Term, ...], ...]:
+        """For each component its families, with their responses and arguments."""
+        return tuple(
+            tuple(
+                Term(
+                    piece.family.key,
+                    tuple(
+                        column.name if column.addition else observed(piece, responses).name
+                        for column in piece.family.columns(additions.names)
+                    ),
+                    tuple(self.arguments[k, j, p.name] for p in piece.family.params),
+                )
+                for j, piece in enumerate(component)
+            )
+            for k, component in enumerate(self.pieces)
+        )
+
+    def users(self, parameter: Parameter) -> Iterator[tuple[Piece, Param]]:
+        """The pieces that use a parameter, each with its own name for it."""
+        for (k, j, name), argument in self.arguments.items():
+            if isinstance(argument, Use) and argument.parameter == parameter.name:
+                yield self.pieces[k][j], self.pieces[k][j].family.param(name)
+
+
+def observed(piece: Piece, responses: Sequence[Response]) -> Response:
+    """The response on the left side that a piece observes."""
+    many = any(column.many for column in piece.family.response)
+    return next(r for r in responses if r.columns == piece.columns and r.many == many)
+
+
+def read_parameters(
+    pieces: Pieces,
+    options: Options,
+    responses: Sequence[Response],
+    constants: Constants,
+    source: str,
+) -> Emission:
+    """The emission parameters that the pieces make.
+
+    A parameter that every component has alike is one vector over the components; otherwise each
+    component has its own, with its number in the name.
+
+    Raises
+    ------
+    SpecError
+        `share` names what cannot be shared.
+    """
+    builder = _Builder(pieces, options, responses, constants, source)
+    for name, suffix in _names(pieces):
+        builder.add(name, suffix)
+    problems = list(_share_problems(builder.parameters, pieces, options, source))
+    if problems:
+        raise SpecError(*problems)
+    return Emission(pieces, tuple(builder.parameters), builder.arguments)
+
+
+def _names(pieces: Pieces) -> Mapping[tuple[str, str], None]:
+    """The (parameter, column suffix) pairs, in order of first appearance."""
+    return {
+        (param.name, piece.suffix): None
+        for component in pieces
+        for piece in component
+        for param in piece.family.params
+    }
+
+
+def _share_problems(
+    parameters: Sequence[Parameter], pieces: Pieces, options: Options, source: str
+) -> Iterator[Problem]:
+    """Every name in `share` is a parameter that components could have apart."""
+    names = list(dict.fromkeys(name for p in parameters for name in (p.param, p.name)))
+    for name in options.share:
+        if name in names:
+            continue
+        if any(name in piece.fixed for component in pieces for piece in component):
+            message, hint = f"`{name}` is fixed, so there is nothing to share.", None
+        else:
+            known = dict.fromkeys(p.param for p in parameters)
+            message = f"`share` names no parameter of these families: `{name}`; "
+            message += f"they have {listing(known)}."
+            hint = did_you_mean(name, names)
+        yield Problem(message, source, options.share_span, hint)
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """A component's piece that has a parameter free."""
+
+    component: int
+    place: int
+    piece: Piece
+    param: Param
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What must agree for a parameter to be one vector over the components."""
+        p = self.param
+        ordered = p.name in self.piece.ordered
+        return (p.axes, p.lower, p.upper, p.link, p.correlation, ordered)
+
+
+class _Builder:
+    """Collects parameters and their uses, one name after the other."""
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        options: Options,
+        responses: Sequence[Response],
+        constants: Constants,
+        source: str,
+    ) -> None:
+        self.pieces = pieces
+        self.options = options
+        self.responses = responses
+        self.constants = constants
+        self.source = source
+        self.parameters: list[Parameter] = []
+        self.arguments: dict[tuple[int, int, str], Fixed | Use] = {}
+
+    def add(self, name: str, suffix: str) -> None:
+        """Make the parameter, or the parameters, that components call `name`."""
+        base = f"{name}_{suffix}" if suffix else name
+        holders = list(self.holders(name, suffix))
+        if not holders:
+            return
+        alike = len({holder.kind for holder in holders}) == 1
+        everywhere = len(holders) == len(self.pieces)
+        asked = {name, base} & set(self.options.share)
+        if asked or (holders[0].param.shared and everywhere and alike):
+            self.share(base, holders, alike, everywhere)
+        elif everywhere and alike:
+            each = [self.parameter(base, holder, by_state=True) for holder in holders]
+            self.parameters.append(_by_component(each))
+            self.use(base, holders, by_state=True)
+        else:
+            for holder in holders:
+                own = f"{base}_{holder.component + 1}"
+                self.parameters.append(self.parameter(own, holder, bounded=len(self.pieces) == 1))
+                self.use(own, [holder])
+
+    def holders(self, name: str, suffix: str) -> Iterator[_Holder]:
+        """The pieces where the parameter is free; where it is fixed, its value is noted."""
+        for k, component in enumerate(self.pieces):
+            for j, piece in enumerate(component):
+                if piece.suffix != suffix or name not in [p.name for p in piece.family.params]:
+                    continue
+                if name in piece.fixed:
+                    self.arguments[k, j, name] = Fixed(piece.fixed[name])
+                else:
+                    yield _Holder(k, j, piece, piece.family.param(name))
+
+    def share(self, base: str, holders: Sequence[_Holder], alike: bool, everywhere: bool) -> None:
+        """Make one parameter for all that have it."""
+        if not alike:
+            message = f"`{base}` cannot be shared: it is not the same kind of parameter in all "
+            message += "components."
+            raise SpecError(Problem(message, self.source, self.options.share_span))
+        self.parameters.append(self.parameter(base, holders[0], bounded=everywhere))
+        self.use(base, holders)
+
+    def use(self, name: str, holders: Sequence[_Holder], by_state: bool = False) -> None:
+        for holder in holders:
+            key = (holder.component, holder.place, holder.param.name)
+            self.arguments[key] = Use(name, by_state)
+
+    def parameter(
+        self, name: str, holder: _Holder, *, by_state: bool = False, bounded: bool = False
+    ) -> Parameter:
+        """One parameter with its default prior.
+
+        A bound by the data holds only where every row needs it (`bounded`): where one value serves
+        all components.
+        """
+        param = holder.param
+        response = observed(holder.piece, self.responses)
+        made = {s: self.constants.of(response, s) for s in statistics_in(param.prior)}
+        text = param.prior.format(**{s: constant.name for s, constant in made.items()})
+        prior = parse_prior(text, {c.name: c.value for c in made.values()})
+        below = None
+        if param.below and (bounded or len(self.pieces) == 1):
+            below = self.constants.of(response, param.below).name
+        return Parameter(
+            name=name,
+            axes=(*(("state",) if by_state else ()), *param.axes),
+            priors=(PriorEntry(prior),),
+            constraint="correlation" if param.correlation else "none",
+            lower=param.lower,
+            upper=param.upper,
+            below=below,
+            order="accumulator" if param.name in holder.piece.ordered else None,
+            param=param.name,
+        )
+
+
+def _by_component(each: Sequence[Parameter]) -> Parameter:
+    """One vector over the components, with a prior for each where their defaults differ."""
+    first = each[0]
+    if all(p.priors == first.priors for p in each):
+        return first
+    priors = (PriorEntry(p.priors[0].prior, (k,)) for k, p in enumerate(each, 1))
+    return replace(first, priors=tuple(priors))

@@ -1,0 +1,74 @@
+"""The response columns of a model, each with one name however many families observe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stanmix.data import Table, choice_labels, response_values
+from stanmix.errors import Problem, SpecError
+from stanmix.families import Column
+from stanmix.language import tree
+from stanmix.language.additions import Additions
+from stanmix.language.pieces import Piece
+from stanmix.spec import Response
+
+_DISCRETE = ("count", "binary")
+_WEAKEST = ("real", "positive", "count", "binary")
+
+
+def read_responses(
+    pieces: Sequence[Sequence[Piece]], additions: Additions, table: Table, source: str
+) -> tuple[Response, ...]:
+    """The responses of a model, checked against what its families may observe.
+
+    Raises
+    ------
+    SpecError
+        One column has both a density and probabilities.
+    DataError
+        Values that no family observes.
+    """
+    found: dict[tuple[tuple[str, ...], bool], list[tuple[Piece, Column]]] = {}
+    brought: dict[str, Column] = {}
+    for component in pieces:
+        for piece in component:
+            for column in piece.family.columns(additions.names):
+                if column.addition:
+                    brought[column.addition] = column
+                else:
+                    found.setdefault((piece.columns, column.many), []).append((piece, column))
+    problems: list[Problem] = []
+    responses: list[Response] = []
+    for (columns, many), observers in found.items():
+        piece, column = observers[0]
+        kinds = {c.kind for _, c in observers}
+        if len({kind in _DISCRETE for kind in kinds}) > 1:
+            other = next(
+                p for p, c in observers if (c.kind in _DISCRETE) != (column.kind in _DISCRETE)
+            )
+            first, second = ("a density", "probabilities")
+            if column.kind in _DISCRETE:
+                first, second = second, first
+            message = f"`{piece.family.name}` has {first} and `{other.family.name}` {second}, "
+            message += "which cannot be mixed for one column."
+            problems.append(Problem(message, source, other.call.span))
+            continue
+        # A row must be possible in some component; each gives -inf where it is not possible in it.
+        kind = min(kinds, key=_WEAKEST.index)
+        name = f"{column.name}_{piece.suffix}" if piece.suffix else column.name
+        responses.append(Response(name, kind, columns, many))
+        for own in columns:
+            response_values(table, own, replace(column, kind=kind))
+    if problems:
+        raise SpecError(*problems)
+    for addition, column in brought.items():
+        argument = additions.given[addition]
+        if isinstance(argument, tree.Number):
+            responses.append(Response(column.name, column.kind, (), value=int(argument.value)))
+            continue
+        labels: tuple[str, ...] = ()
+        if column.kind == "choice":
+            labels = choice_labels(table, argument.text)
+        responses.append(Response(column.name, column.kind, (argument.text,), labels=labels))
+    return tuple(responses)

@@ -1,0 +1,85 @@
+"""Mixtures: components of independent rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stanmix.latent.checks import check_log_omega, check_vector
+from stanmix.latent.logs import log, log_sum_exp, normalised, quiet
+
+Array = NDArray[np.float64]
+
+
+def responsibility(log_omega: ArrayLike, weights: ArrayLike) -> Array:
+    """Probability of each component given its row, p(z_n = k | y_n).
+
+    Parameters
+    ----------
+    log_omega : array_like, shape (..., N, K)
+        Log density of row n in component k.
+    weights : array_like, shape (..., K)
+        Mixture proportions.
+
+    Returns
+    -------
+    ndarray, shape (..., N, K)
+        Sums to one over components; NaN in a row that no component with a weight can produce.
+
+    Raises
+    ------
+    ValueError
+        If `log_omega` holds NaN or +inf, a weight is negative or NaN, or the shapes disagree.
+
+    Notes
+    -----
+    Bayes' rule on logs; McLachlan & Peel (2000), chapter 1.
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.2, 0.8], [0.5, 0.5]])
+    >>> responsibility(log_omega, [0.5, 0.5]).round(3)
+    array([[0.2, 0.8],
+           [0.5, 0.5]])
+    """
+    return normalised(_log_joint(log_omega, weights))
+
+
+def mixture_log_density(log_omega: ArrayLike, weights: ArrayLike) -> Array:
+    """Log density of each row under the mixture, the component summed out.
+
+    Parameters
+    ----------
+    log_omega : array_like, shape (..., N, K)
+        Log density of row n in component k.
+    weights : array_like, shape (..., K)
+        Mixture proportions.
+
+    Returns
+    -------
+    ndarray, shape (..., N)
+        log sum_k weights_k omega_nk; -inf in a row that no component with a weight can produce.
+
+    Raises
+    ------
+    ValueError
+        If `log_omega` holds NaN or +inf, a weight is negative or NaN, or the shapes disagree.
+
+    Notes
+    -----
+    McLachlan & Peel (2000), chapter 1.
+
+    Examples
+    --------
+    >>> np.exp(mixture_log_density(np.log([[0.2, 0.8]]), [0.5, 0.5])).round(3)
+    array([0.5])
+    """
+    with quiet():
+        return log_sum_exp(_log_joint(log_omega, weights), axis=-1)
+
+
+def _log_joint(log_omega: ArrayLike, weights: ArrayLike) -> Array:
+    """Log of weights_k omega_nk, (..., N, K)."""
+    densities = check_log_omega(log_omega)
+    proportions = check_vector(weights, densities.shape[-1], "weights")
+    return densities + log(proportions)[..., None, :]

@@ -1,0 +1,175 @@
+"""What the recursions say about single states, and about the data."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stanmix.latent.chain import _series
+from stanmix.latent.checks import check_log_omega
+from stanmix.latent.logs import log_sum_exp, normalised, quiet
+from stanmix.latent.recursions import backward, forward
+
+Array = NDArray[np.float64]
+
+
+def filtering(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """State probabilities given the rows so far, p(z_t = k | y_1..t).
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., N, K)
+        Sums to one over states; NaN from an impossible row to the end of its series.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    Zucchini et al. (2016), sections 3.2 and 5.4; Rabiner (1989), section V.A.
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> filtering(log_omega, [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]]).round(3)
+    array([[0.818, 0.182],
+           [0.289, 0.711]])
+    """
+    return forward(log_omega, initial, transition, starts).filtering
+
+
+def log_likelihood(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """Log density of each series, all paths of states summed out.
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., S)
+        One log density per series; -inf for a series with an impossible row.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    Zucchini et al. (2016), section 3.2.
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> transition = [[0.8, 0.2], [0.3, 0.7]]
+    >>> np.exp(log_likelihood(log_omega, [0.5, 0.5], transition)).round(3)
+    array([0.135])
+    >>> np.exp(log_likelihood(log_omega, [0.5, 0.5], transition, starts=[0, 1])).round(3)
+    array([0.55, 0.35])
+    """
+    log_increment = forward(log_omega, initial, transition, starts).log_increment
+    series = _series(starts, log_increment.shape[-1])
+    return np.stack([log_increment[..., a:b].sum(axis=-1) for a, b in series], axis=-1)
+
+
+def smoothing(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """State probabilities given all rows of the series, p(z_t = k | y_1..T).
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., N, K)
+        Sums to one over states; NaN in every row of a series that has an impossible row.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    The filtering probability times the backward variable, normalised: Zucchini et al. (2016),
+    section 5.4.1; Rabiner (1989), section III.B.
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> smoothing(log_omega, [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]]).round(3)
+    array([[0.667, 0.333],
+           [0.289, 0.711]])
+    """
+    log_filtering = forward(log_omega, initial, transition, starts).log_filtering
+    return normalised(log_filtering + backward(log_omega, transition, starts))
+
+
+def leave_one_out(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """Log density of each row given all the others of its series, log p(y_t | y_-t).
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., N)
+        log p(y) - log p(y_-t), parameters known. In a series of density zero: -inf where the
+        other rows are possible, NaN where they are not.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    The one-step-ahead probabilities times the backward variable are, normalised, the state
+    probabilities given the other rows; Zucchini et al. (2016), section 5.2 (conditional
+    distributions). These are the terms of leave-one-observation-out cross-validation. The
+    one-step-ahead terms `forward(..).log_increment` are not, although they sum to log p(y).
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> terms = leave_one_out(log_omega, [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]])
+    >>> np.exp(terms).round(4)
+    array([0.4154, 0.2455])
+    """
+    densities = check_log_omega(log_omega)
+    with quiet():
+        log_others = forward(densities, initial, transition, starts).log_predicted
+        log_others = log_others + backward(densities, transition, starts)
+        return log_sum_exp(log_others + densities, axis=-1) - log_sum_exp(log_others, axis=-1)

@@ -1,0 +1,113 @@
+"""Every family, in every form: the declaration, the Stan functions and the reference agree."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stanmix.families import FAMILIES
+from stanmix.program.resources import folder
+from tests.families import checks
+from tests.families.stan import stan_function
+from tests.families.variants import Uniform, Variant, variants
+
+VARIANTS = [variant for family in FAMILIES.values() for variant in variants(family)]
+CUMULATIVE = [variant for variant in VARIANTS if checks.has_log_cumulative(variant)]
+
+each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=str)
+few_examples = settings(max_examples=15, derandomize=True, deadline=None, database=None)
+seeds = st.integers(0, 2**32 - 1)
+
+# Compiled once for all tests.
+function = cache(stan_function)
+
+
+def uniform_of(data: st.DataObject) -> Uniform:
+    return lambda low, high: data.draw(st.floats(low, high))
+
+
+def generator(variant: Variant) -> Uniform:
+    return np.random.default_rng(sum(str(variant).encode())).uniform
+
+
+def test_every_stan_file_belongs_to_a_family_and_every_family_to_a_key() -> None:
+    files = {f.name for f in (folder("stan") / "families").iterdir()}
+    assert files == {f"{family.stan}.stan" for family in FAMILIES.values()}
+    assert all(family.key == key for key, family in FAMILIES.items())
+
+
+@each_variant
+def test_one_parameter_orders_the_components(variant: Variant) -> None:
+    assert sum(param.orders for param in variant.family.params) == 1
+
+
+@each_variant
+def test_the_stan_functions_have_the_declared_heads_and_a_comment(variant: Variant) -> None:
+    checks.check_heads(variant)
+    checks.check_comment(variant)
+
+
+@each_variant
+@few_examples
+@given(data=st.data())
+def test_the_density_equals_the_reference(variant: Variant, data: st.DataObject) -> None:
+    checks.check_density(variant, function(variant), uniform_of(data))
+
+
+@few_examples
+@given(data=st.data())
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.many], ids=str)
+@pytest.mark.parametrize("columns", [1, 4])
+def test_the_density_of_any_number_of_columns_equals_the_reference(
+    variant: Variant, columns: int, data: st.DataObject
+) -> None:
+    checks.check_density(variant, function(variant), uniform_of(data), columns)
+
+
+@each_variant
+def test_the_density_has_a_total_of_one(variant: Variant) -> None:
+    checks.check_total(variant, function(variant), generator(variant))
+
+
+@each_variant
+@few_examples
+@given(data=st.data())
+def test_outside_the_support_the_density_is_minus_infinity(
+    variant: Variant, data: st.DataObject
+) -> None:
+    if not variant.many:
+        checks.check_outside(variant, function(variant), uniform_of(data))
+
+
+@pytest.mark.parametrize("variant", CUMULATIVE, ids=str)
+@few_examples
+@given(data=st.data())
+def test_the_distribution_function_equals_the_reference(
+    variant: Variant, data: st.DataObject
+) -> None:
+    checks.check_log_cumulative(variant, function(variant, "log_cumulative"), uniform_of(data))
+
+
+@each_variant
+def test_the_gradient_equals_central_differences(variant: Variant) -> None:
+    for _ in range(3):
+        checks.check_gradient(variant, generator(variant))
+
+
+@each_variant
+def test_density_and_gradient_are_finite_at_the_bounds(variant: Variant) -> None:
+    checks.check_edges(variant, generator(variant))
+
+
+@each_variant
+def test_chains_start_within_the_bounds_at_a_possible_value(variant: Variant) -> None:
+    checks.check_start(variant, generator(variant))
+
+
+@each_variant
+def test_draws_have_the_distribution_of_the_density(variant: Variant) -> None:
+    checks.check_draws(variant, function(variant), generator(variant))

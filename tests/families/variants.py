@@ -1,0 +1,135 @@
+"""A family in a model, and parameters and responses to try it with, from its declaration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, combinations
+from typing import Any
+
+import numpy as np
+
+from stanmix.families import Column, Family, Param
+
+Params = Mapping[str, Any]
+Response = list[np.ndarray]
+Uniform = Callable[[float, float], float]
+"""Gives a number between two: from Hypothesis, or from a generator."""
+
+CHOICES = 3
+TRIALS = 12
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A family in models with these additions on the left side."""
+
+    family: Family
+    additions: frozenset[str]
+
+    def __str__(self) -> str:
+        return "+".join([self.family.key, *sorted(self.additions)])
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return self.family.columns(self.additions)
+
+    @property
+    def many(self) -> bool:
+        return self.columns[0].many
+
+    @property
+    def discrete(self) -> bool:
+        return self.columns[0].kind in ("count", "binary")
+
+    @property
+    def chooses(self) -> bool:
+        return self.columns[-1].kind == "choice"
+
+    @property
+    def tries(self) -> bool:
+        return self.columns[-1].addition == "trials"
+
+    @property
+    def choices(self) -> dict[str, int]:
+        """The argument that a choice brings along."""
+        return {"A": CHOICES} if self.chooses else {}
+
+    def shift(self, params: Params) -> float:
+        """Where a positive response begins: at the parameter that it must stay above, or at 0."""
+        return float(sum(params[p.name] for p in self.family.params if p.below))
+
+
+def variants(family: Family) -> list[Variant]:
+    """A family with each set of additions that it allows."""
+    needed = {c.addition for c in family.response if c.addition and not c.optional}
+    free = [c.addition for c in family.response if c.addition and c.optional]
+    sets = chain.from_iterable(combinations(free, n) for n in range(len(free) + 1))
+    return [Variant(family, frozenset(needed | set(additions))) for additions in sets]
+
+
+def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[str, Any]:
+    """Parameters of ordinary size within their bounds."""
+    sizes = {"column": columns, "accumulator": CHOICES}
+
+    def number(param: Param) -> float:
+        if param.lower is None:
+            return uniform(-3, 3)
+        if param.upper is not None:
+            return param.lower + (param.upper - param.lower) * uniform(0.03, 0.97)
+        if param.below is not None:
+            return uniform(0.05, 0.5)
+        # Not exactly 1, where a density can have a finite edge that it has nowhere else.
+        return param.lower + 1.03 * float(np.exp(uniform(-1.5, 1.5)))
+
+    def value(param: Param) -> Any:
+        if param.correlation:
+            factor = np.tril([[uniform(-0.9, 0.9)] * columns for _ in range(columns)])
+            np.fill_diagonal(factor, 1.0)
+            factor /= np.linalg.norm(factor, axis=1, keepdims=True)
+            return factor @ factor.T
+        if param.axes:
+            return np.array([number(param) for _ in range(sizes[param.axes[0]])])
+        return number(param)
+
+    return {param.name: value(param) for param in variant.family.params}
+
+
+def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int = 6) -> Response:
+    """Rows drawn from the reference and stretched, so that some lie in the tails."""
+    rng = np.random.default_rng(int(uniform(0, 1e6)))
+    if variant.tries:
+        return [rng.integers(0, TRIALS + 1, rows), np.full(rows, TRIALS)]
+    reference = variant.family.reference(**params)
+    draws = np.asarray(reference.rvs(rows, random_state=rng, **variant.choices))
+    first, *rest = draws.T if variant.chooses else [draws]
+    if variant.columns[0].kind != "binary":
+        start = variant.shift(params)
+        first = start + (first - start) * uniform(0.2, 6)
+    return [first.astype(int) if variant.discrete else first, *(c.astype(int) for c in rest)]
+
+
+def outside_response(variant: Variant, params: Params, response: Response) -> Response:
+    """The rows of a response, followed by rows outside the support or at its edge."""
+    start = variant.shift(params)
+    strange: dict[str, list[float]] = {
+        "real": [],
+        "positive": [-1.0, -1e-300, 0.0, start / 2, start],
+        "count": [-30, -1, TRIALS + 1],
+        "binary": [-1, 2, 7],
+        "choice": [-1, 0, CHOICES + 1],
+    }
+    rows = list(zip(*response, strict=True))
+    for place, column in enumerate(variant.columns):
+        for value in strange[column.kind]:
+            rows.append(tuple(value if i == place else c[0] for i, c in enumerate(response)))
+    return [np.array(column) for column in zip(*rows, strict=True)]
+
+
+def log_reference(variant: Variant, params: Params, response: Response) -> np.ndarray:
+    """The log density according to the reference."""
+    reference = variant.family.reference(**params)
+    density = reference.logpmf if variant.discrete else reference.logpdf
+    with np.errstate(all="ignore"):
+        return np.asarray(density(*response, **variant.choices))

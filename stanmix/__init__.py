@@ -11,8 +11,9 @@ from stanmix.errors import (
     SpecError,
     StanmixError,
 )
-from stanmix.fit import Fit, load
+from stanmix.fit import Fit
 from stanmix.model import Model, model
+from stanmix.storage import load
 
 __all__ = [
     "ConvergenceWarning",

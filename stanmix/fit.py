@@ -6,11 +6,8 @@ again, on the data of the fit or on new data, and the latent states follow by ar
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +16,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from stanmix import latent
+from stanmix import latent, storage
 from stanmix.data import Table, read_table
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
-from stanmix.engines.base import Draws
 from stanmix.errors import DataError, SpecError
 from stanmix.program.standata import Rows, arrange, standata
-from stanmix.spec import ModelSpec, from_json, to_json
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -40,6 +35,9 @@ CHUNK = 20_000_000
 """Most numbers of `log_omega` held at once."""
 
 Array = NDArray[np.float64]
+
+Answer = Callable[[Array, Mapping[str, Array], Rows], Array]
+"""From log_omega (draw, place, state), the parameters there, and the rows, to (draw, place, ..)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,11 +116,7 @@ class Fit:
             `newdata` do not fit the model.
         """
         self._require("mix", "responsibility", "filtering() or smoothing()")
-
-        def answer(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
-            return latent.responsibility(log_omega, at["weights"])
-
-        return self._ask(answer, newdata, draws, states=True)
+        return self._ask(_responsibility, newdata, draws, states=True)
 
     def membership(self, newdata: Any = None, *, draws: int | None = THIN) -> pd.DataFrame:
         """Posterior probability of every component or state, averaged over draws.
@@ -140,11 +134,18 @@ class Fit:
             A row for each row of data (or unit), a column `1`, ..., `K` for each state.
         """
         mixture = self.model.spec.kind == "mix"
-        question = self.responsibility if mixture else self.smoothing
-        # Averages of chunks of draws, so that memory does not grow with the number of draws.
-        mean = question(newdata, draws=draws).mean(("chain", "draw"))
-        index = mean[mean.dims[0]].to_index()
-        return pd.DataFrame(mean.values, index=index, columns=mean["state"].to_index())
+        answer = _responsibility if mixture else self._chain_algebra(latent.smoothing)
+        table, rows = self._rows(newdata)
+        picked = self._thinned(draws)
+        count = picked.sizes["chain"] * picked.sizes["draw"]
+        # Summed chunk by chunk: the answers of all draws need not be in memory at once.
+        mean = (
+            sum(block.sum(axis=0) for block in self._answers(answer, table, rows, picked)) / count
+        )
+        name, labels = self._places(table, rows)
+        index = pd.Index(labels, name=name)
+        states = pd.Index(self.model.spec.labels["state"], name="state")
+        return pd.DataFrame(mean, index=index, columns=states)
 
     def filtering(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
         """p(state at t | rows up to t) for every draw, of a hidden Markov model.
@@ -201,7 +202,7 @@ class Fit:
         picked = self._thinned(draws)
         blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked)]
         values = np.concatenate(blocks)[:, np.argsort(rows.order), :]
-        return self._labelled(values, picked, {"obs": np.arange(table.n_rows)}, states=True)
+        return self._labelled(values, picked, ("obs", range(table.n_rows)), states=True)
 
     def plot(self) -> ggplot:
         """The fitted components over the data; see `stanmix.plots.components`."""
@@ -224,22 +225,7 @@ class Fit:
         Path
             The file.
         """
-        target = Path(path)
-        tree = self.draws.copy()
-        tree.attrs = {
-            "stanmix": json.dumps(
-                {
-                    "version": version("stanmix"),
-                    "engine": self.engine,
-                    "spec": to_json(self.model.spec),
-                    "program": self.model.code,
-                }
-            )
-        }
-        partial = target.with_name(target.name + ".partial")
-        tree.to_netcdf(partial, engine="netcdf4")
-        partial.replace(target)
-        return target
+        return storage.save(self, Path(path))
 
     # How a question is answered.
 
@@ -290,7 +276,7 @@ class Fit:
 
     def _ask(
         self,
-        answer: Callable[[Array, Mapping[str, Array], Rows], Array],
+        answer: Answer,
         newdata: Any,
         draws: int | None,
         *,
@@ -299,18 +285,24 @@ class Fit:
         """`answer` for every draw, in the user's order of rows, or by unit."""
         table, rows = self._rows(newdata)
         picked = self._thinned(draws)
-        blocks = []
-        for log_omega, at in self._emissions(table, rows, picked):
-            blocks.append(answer(_by_unit(log_omega, rows), at, rows))
-        values = np.concatenate(blocks)
-        if self.model.spec.unit is not None:
-            return self._labelled(values, picked, {"unit": list(rows.unit_labels)}, states)
-        values = values[:, np.argsort(rows.order)]
-        return self._labelled(values, picked, {"obs": np.arange(table.n_rows)}, states)
+        values = np.concatenate(list(self._answers(answer, table, rows, picked)))
+        return self._labelled(values, picked, self._places(table, rows), states)
 
-    def _chain_algebra(
-        self, question: Callable[..., Any]
-    ) -> Callable[[Array, Mapping[str, Array], Rows], Array]:
+    def _answers(
+        self, answer: Answer, table: Table, rows: Rows, picked: xr.Dataset
+    ) -> Iterator[Array]:
+        """`answer` for chunks of draws, (draw, place, ...) each, in the user's order."""
+        back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
+        for log_omega, at in self._emissions(table, rows, picked):
+            yield answer(_by_unit(log_omega, rows), at, rows)[:, back]
+
+    def _places(self, table: Table, rows: Rows) -> tuple[str, Sequence[Any]]:
+        """What has a state: rows, or units; the name of the axis, and its labels."""
+        if self.model.spec.unit is not None:
+            return "unit", list(rows.unit_labels)
+        return "obs", range(table.n_rows)
+
+    def _chain_algebra(self, question: Callable[..., Any]) -> Answer:
         spec = self.model.spec
 
         def answer(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
@@ -321,13 +313,13 @@ class Fit:
         return answer
 
     def _labelled(
-        self, values: Array, picked: xr.Dataset, place: Mapping[str, Any], states: bool
+        self, values: Array, picked: xr.Dataset, place: tuple[str, Sequence[Any]], states: bool
     ) -> xr.DataArray:
         """`values` (draw, place[, state]) as an array over chains and draws."""
         coords: dict[str, Any] = {
             "chain": picked["chain"].values,
             "draw": picked["draw"].values,
-            **place,
+            place[0]: place[1],
         }
         if states:
             coords["state"] = self.model.spec.labels["state"]
@@ -373,6 +365,10 @@ class Fit:
         return xr.DataArray(values.reshape(shape), dims=["chain", "draw", "element"])
 
 
+def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
+    return latent.responsibility(log_omega, at["weights"])
+
+
 def _by_unit(log_omega: Array, rows: Rows) -> Array:
     """`log_omega` summed over the rows of each unit."""
     if len(rows.unit_size) == len(rows.order):
@@ -384,100 +380,3 @@ def _by_unit(log_omega: Array, rows: Rows) -> Array:
 def _sorted(values: xr.DataArray, dim: str) -> xr.DataArray:
     axis = values.get_axis_num(dim)
     return values.copy(data=np.sort(values.values, axis=axis)).rename({dim: "rank"})
-
-
-# To and from the DataTree.
-
-
-def draws_tree(spec: ModelSpec, table: Table, drawn: Draws) -> xr.DataTree:
-    """The draws of an engine with the user's labels, and the data they belong to."""
-    posterior: dict[str, xr.DataArray] = {}
-    for parameter in spec.parameters:
-        posterior[parameter.name] = _variable(drawn.variables[parameter.name], parameter.axes, spec)
-    if spec.initial == "stationary":
-        posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
-    others = {
-        name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
-        for name, values in drawn.variables.items()
-        if name not in posterior
-    }
-    chains, draws = next(iter(drawn.stats.values())).shape
-    along = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    stats = {name: (("chain", "draw"), values) for name, values in drawn.stats.items()}
-    groups = {
-        "posterior": xr.Dataset(posterior).assign_coords(along),
-        "sample_stats": xr.Dataset(stats, coords=along),
-        "observed_data": _columns(_response_columns(spec), table),
-        "constant_data": _columns(
-            tuple(dict.fromkeys(c for c in (spec.unit, spec.series, spec.time) if c)), table
-        ),
-    }
-    if others:
-        groups["sampled"] = xr.Dataset(others).assign_coords(along)
-    return xr.DataTree.from_dict(groups)
-
-
-def _variable(values: Array, axes: tuple[str, ...], spec: ModelSpec) -> xr.DataArray:
-    labels = spec.labels
-    return xr.DataArray(
-        values,
-        dims=["chain", "draw", *axes],
-        coords={axis: labels[axis] for axis in axes},
-    )
-
-
-def _own_dims(name: str, count: int) -> list[str]:
-    return [f"{name}_dim_{i}" for i in range(count)]
-
-
-def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for response in spec.responses for c in response.columns))
-
-
-def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
-    """Columns as they were given; categories become text."""
-    found = {}
-    for name in names:
-        column = table.columns[name]
-        values = column.astype(object) if column.dtype.kind not in "biuf" else column
-        array = values.to_numpy()
-        found[name] = ("obs", array.astype(str) if array.dtype.kind == "O" else array)
-    return xr.Dataset(found, coords={"obs": np.arange(table.n_rows)})
-
-
-def load(path: str | Path) -> Fit:
-    """The fit that `Fit.save` wrote. No code in the file is executed.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    DataError
-        It is not there, or holds no fit.
-    """
-    from stanmix.model import Model
-
-    source = Path(path)
-    if not source.is_file():
-        raise DataError(f"There is no file {str(source)!r}.")
-    try:
-        tree = xr.load_datatree(source, engine="netcdf4")
-        document = json.loads(tree.attrs["stanmix"])
-        spec = from_json(document["spec"])
-        given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
-        table = read_table({str(n): v.values for group in given for n, v in group.items()})
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{str(source)!r} holds no fit of stanmix.") from error
-    tree.attrs = {}
-    rows = arrange(spec, table)
-    fitted = Model(spec, table, rows, standata(spec, table, rows))
-    if fitted.code != document["program"]:
-        warnings.warn(
-            "This fit was made by another version of stanmix, whose program differed; "
-            "questions are answered with the present one.",
-            stacklevel=2,
-        )
-    return Fit(fitted, tree, document["engine"])

@@ -17,7 +17,7 @@ from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
 from stanmix.errors import IdentifiabilityWarning, SamplingError, SpecError, did_you_mean, listing
-from stanmix.fit import Fit, draws_tree
+from stanmix.fit import Fit
 from stanmix.identifiability import identifiability_warnings
 from stanmix.inits import initial_values
 from stanmix.language.resolve import resolve
@@ -26,6 +26,7 @@ from stanmix.program.program import StanProgram
 from stanmix.program.render import render
 from stanmix.program.standata import Rows, arrange, require_enough, standata
 from stanmix.spec import ModelSpec
+from stanmix.storage import draws_tree
 
 ATTEMPTS = 20
 """Starting points tried for a chain before it is given up."""

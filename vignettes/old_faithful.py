@@ -20,7 +20,7 @@ membership = fit.membership()
 print("Probability of each component, first rows:")
 print(membership.head().round(3).to_string(), end="\n\n")
 counts = membership.idxmax(axis=1).value_counts().sort_index()
-print("Rows by their most probable component:", dict(counts), end="\n\n")
+print(f"Rows by their most probable component: {counts.to_dict()}", end="\n\n")
 
 picture = Path("demo") / "old_faithful.png"
 picture.parent.mkdir(exist_ok=True)

@@ -51,12 +51,12 @@ int run_log_prob(Run& run) {
   *out << "lp__";
   for (auto& name : names) *out << ",g_" << name;
   *out << '\n';
-  auto density = run.command.flag("log_prob jacobian")
-                     ? stan::model::log_prob_grad<true, true, stan::model::model_base>
-                     : stan::model::log_prob_grad<true, false, stan::model::model_base>;
+  bool jacobian = run.command.flag("log_prob jacobian");
   for (Eigen::VectorXd point : points.colwise()) {
+    using stan::model::log_prob_grad;
     Eigen::VectorXd gradient;
-    *out << density(run.model, point, gradient, &std::cout);
+    *out << (jacobian ? log_prob_grad<true, true>(run.model, point, gradient, &std::cout)
+                      : log_prob_grad<true, false>(run.model, point, gradient, &std::cout));
     for (double slope : gradient) *out << ',' << slope;
     *out << '\n';
   }

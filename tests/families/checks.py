@@ -133,7 +133,7 @@ def check_start(variant: Variant, uniform: Uniform) -> None:
         assert np.isfinite(log_reference(variant, start, response)).all()
 
 
-def check_draws(variant: Variant, evaluate: Evaluate, uniform: Uniform, rows: int = 2000) -> None:
+def check_draws(variant: Variant, evaluate: Evaluate, uniform: Uniform, rows: int = 5000) -> None:
     """Draws have the distribution of the density: of one column, else of each and a mixture."""
     params = some_params(variant, uniform)
     drawn = emissions(variant, params, rows, seed=int(uniform(0, 1e6)))

@@ -1,0 +1,135 @@
+"""Draws as a labelled tree, and a fit as one file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from stanmix.data import Table, read_table
+from stanmix.engines.base import Draws
+from stanmix.errors import DataError
+from stanmix.program.standata import arrange, standata
+from stanmix.spec import ModelSpec, from_json, to_json
+
+if TYPE_CHECKING:
+    from stanmix.fit import Fit
+
+Array = NDArray[np.float64]
+
+
+def draws_tree(spec: ModelSpec, table: Table, drawn: Draws) -> xr.DataTree:
+    """The draws of an engine with the user's labels, and the data they belong to."""
+    posterior: dict[str, xr.DataArray] = {}
+    for parameter in spec.parameters:
+        posterior[parameter.name] = _variable(drawn.variables[parameter.name], parameter.axes, spec)
+    if spec.initial == "stationary":
+        posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
+    others = {
+        name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
+        for name, values in drawn.variables.items()
+        if name not in posterior
+    }
+    chains, draws = next(iter(drawn.stats.values())).shape
+    along = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    stats = {name: (("chain", "draw"), values) for name, values in drawn.stats.items()}
+    groups = {
+        "posterior": xr.Dataset(posterior).assign_coords(along),
+        "sample_stats": xr.Dataset(stats, coords=along),
+        "observed_data": _columns(_response_columns(spec), table),
+        "constant_data": _columns(
+            tuple(dict.fromkeys(c for c in (spec.unit, spec.series, spec.time) if c)), table
+        ),
+    }
+    if others:
+        groups["sampled"] = xr.Dataset(others).assign_coords(along)
+    return xr.DataTree.from_dict(groups)
+
+
+def _variable(values: Array, axes: tuple[str, ...], spec: ModelSpec) -> xr.DataArray:
+    labels = spec.labels
+    return xr.DataArray(
+        values,
+        dims=["chain", "draw", *axes],
+        coords={axis: labels[axis] for axis in axes},
+    )
+
+
+def _own_dims(name: str, count: int) -> list[str]:
+    return [f"{name}_dim_{i}" for i in range(count)]
+
+
+def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c for response in spec.responses for c in response.columns))
+
+
+def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
+    """Columns as they were given; categories become text."""
+    found = {}
+    for name in names:
+        column = table.columns[name]
+        values = column.astype(object) if column.dtype.kind not in "biuf" else column
+        array = values.to_numpy()
+        found[name] = ("obs", array.astype(str) if array.dtype.kind == "O" else array)
+    return xr.Dataset(found, coords={"obs": np.arange(table.n_rows)})
+
+
+def save(fit: Fit, target: Path) -> Path:
+    """Write a fit to a netCDF file; see `Fit.save`."""
+    document = {
+        "version": version("stanmix"),
+        "engine": fit.engine,
+        "spec": to_json(fit.model.spec),
+        "program": fit.model.code,
+    }
+    tree = fit.draws.copy()
+    tree.attrs = {"stanmix": json.dumps(document)}
+    partial = target.with_name(target.name + ".partial")
+    tree.to_netcdf(partial, engine="netcdf4")
+    partial.replace(target)
+    return target
+
+
+def load(path: str | Path) -> Fit:
+    """The fit that `Fit.save` wrote. No code in the file is executed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DataError
+        It is not there, or holds no fit.
+    """
+    from stanmix.fit import Fit
+    from stanmix.model import Model
+
+    source = Path(path)
+    if not source.is_file():
+        raise DataError(f"There is no file {str(source)!r}.")
+    try:
+        tree = xr.load_datatree(source, engine="netcdf4")
+        document = json.loads(tree.attrs["stanmix"])
+        spec = from_json(document["spec"])
+        given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
+        table = read_table({str(n): v.values for group in given for n, v in group.items()})
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{str(source)!r} holds no fit of stanmix.") from error
+    tree.attrs = {}
+    rows = arrange(spec, table)
+    fitted = Model(spec, table, rows, standata(spec, table, rows))
+    if fitted.code != document["program"]:
+        warnings.warn(
+            "This fit was made by another version of stanmix, whose program differed; "
+            "questions are answered with the present one.",
+            stacklevel=2,
+        )
+    return Fit(fitted, tree, document["engine"])

@@ -23,7 +23,7 @@ test: test-fast
 	$(BIN)/python -m pytest -q -m "engine and not slow"
 
 test-fast: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -q -m "not engine and not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not engine and not slow"
 
 test-slow: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -q -m slow

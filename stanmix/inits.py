@@ -102,10 +102,17 @@ def _component_estimates(
 def _start(
     spec: ModelSpec, term: Term, data: Mapping[str, Any], chosen: NDArray[np.bool_]
 ) -> dict[str, Any]:
+    columns, choices = _observed(spec, term, data, chosen)
+    return dict(term.declaration.start(*columns, **choices))
+
+
+def _observed(
+    spec: ModelSpec, term: Term, data: Mapping[str, Any], chosen: NDArray[np.bool_]
+) -> tuple[list[NDArray[Any]], dict[str, int]]:
+    """The columns that a term observes in some rows, and the number of choices by name."""
     columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
-    choices = [r for name in term.responses if (r := spec.response(name)).kind == "choice"]
-    extra = {"A": len(choices[0].labels)} if choices else {}
-    return dict(term.declaration.start(*columns, **extra))
+    choice = any(spec.response(name).kind == "choice" for name in term.responses)
+    return columns, {"A": int(data["A"])} if choice else {}
 
 
 def _component_order(
@@ -142,8 +149,8 @@ def _log_density(
         }
         reference = term.declaration.reference(**params)
         density = getattr(reference, "logpdf", None) or reference.logpmf
-        columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
-        total += float(np.sum(np.maximum(density(*columns), -1e6)))
+        columns, choices = _observed(spec, term, data, chosen)
+        total += float(np.sum(np.maximum(density(*columns, **choices), -1e6)))
     return total
 
 

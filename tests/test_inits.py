@@ -10,6 +10,8 @@ from stanmix.engines import engine
 from stanmix.engines.base import SamplerSettings
 from tests.cases import CASES, FRAME, Case
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_chain_of_every_case_starts_at_a_finite_density(case: Case) -> None:

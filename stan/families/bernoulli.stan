@@ -9,13 +9,7 @@ vector bernoulli_log_omega(array[] int y, real prob) {
 
 // Log distribution function at each row.
 vector bernoulli_log_cumulative(array[] int y, real prob) {
-  vector[size(y)] log_cumulative = log1m(prob) + zeros_vector(size(y));
-  for (n in 1:size(y)) {
-    if (y[n] > 0) {
-      log_cumulative[n] = 0;
-    }
-  }
-  return restrict_to_nonnegative(log_cumulative, to_vector(y));
+  return restrict_to_nonnegative(log1m(prob) .* fmax(1 - to_vector(y), 0), to_vector(y));
 }
 
 // One draw for each of N rows.

@@ -1,40 +1,17 @@
 // Racing diffusion model: accumulators 1 to A race to one threshold, each with its own drift. The
 // first to pass makes the choice; the response time rt is its time plus the non-decision time ndt.
 
-// How many values of x are below a bound.
-int count_below(array[] int x, int bound) {
-  int count = 0;
-  for (n in 1:size(x)) {
-    count += x[n] < bound;
-  }
-  return count;
-}
-
-// Log density that one accumulator passes first, at the times t, all positive.
-vector rdm_log_density(vector t, int winner, real threshold, vector drift) {
-  vector[num_elements(t)] log_density = wald_log_density(t, threshold, drift[winner]);
-  for (loser in 1:num_elements(drift)) {
-    if (loser != winner) {
-      log_density += wald_log_survival(t, threshold, drift[loser]);
-    }
-  }
-  return log_density;
-}
-
-// Log density of each row; minus infinity unless rt is above ndt and choice one of 1 to A.
-// Rows are taken by their choice, so that each needs one density and A - 1 survivals.
+// Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
+// and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
 vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);
-  vector[num_elements(rt)] log_omega = rep_vector(negative_infinity(), num_elements(rt));
-  array[size(choice)] int by_choice = sort_indices_asc(choice);
-  for (winner in 1:A) {
-    int first = count_below(choice, winner) + 1;
-    int last = count_below(choice, winner + 1);
-    log_omega[by_choice[first:last]]
-      = rdm_log_density(t[by_choice[first:last]], winner, threshold, drift);
+  vector[2 * A] circle = append_row(drift, drift);
+  vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
+  for (after in 1:(A - 1)) {
+    log_density += wald_log_survival(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
   }
-  return restrict_to_positive(log_omega, decision);
+  return restrict_to_positive(log_density, decision);
 }
 
 // One response time and one choice for each of N rows: columns rt and choice.

@@ -1,10 +1,11 @@
 // Shifted Wald distribution: the response time rt is the non-decision time ndt plus the time at
 // which a diffusion with unit variance and a drift first passes a threshold.
 
-// Log density of first passage at the times t, all positive.
-vector wald_log_density(vector t, real threshold, real drift) {
+// Log density of first passage at the times t, all positive, where the mean paths of the diffusions
+// have come to drift * t.
+vector wald_log_density(vector t, real threshold, vector path) {
   return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
-         - 0.5 * square(threshold - drift .* t) ./ t;
+         - 0.5 * square(threshold - path) ./ t;
 }
 
 // How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
@@ -18,21 +19,22 @@ vector inverse_scaled_erfc(vector x) {
   return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
 }
 
-// Log probability of no passage until the times t, all positive:
+// Log probability of no passage until the times t, all positive, with paths as above:
 // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
 // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
 // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
 // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
 // out where it would underflow.
-vector wald_log_survival(vector t, real threshold, real drift) {
-  vector[num_elements(t)] a = (drift .* t - threshold) ./ sqrt(2 * t);
-  vector[num_elements(t)] b = (drift .* t + threshold) ./ sqrt(2 * t);
+vector wald_log_survival(vector t, real threshold, vector path) {
+  vector[num_elements(t)] spread = sqrt(2 * t);
+  vector[num_elements(t)] a = (path - threshold) ./ spread;
+  vector[num_elements(t)] b = (path + threshold) ./ spread;
   vector[num_elements(t)] beyond_a = excess_over_26(a);
   vector[num_elements(t)] beyond_b = excess_over_26(b);
   vector[num_elements(t)] near_a = a - beyond_a;
   vector[num_elements(t)] near_b = b - beyond_b;
   return log(erfc(near_a) ./ inverse_scaled_erfc(26 + beyond_a)
-             - exp(square(near_b) - square(near_a)) .* erfc(near_b)
+             - exp((near_b - near_a) .* (near_b + near_a)) .* erfc(near_b)
                ./ inverse_scaled_erfc(26 + beyond_b))
          - beyond_a .* (beyond_a + 52)
          + log(0.5 * inverse_scaled_erfc([26]')[1]);
@@ -41,8 +43,8 @@ vector wald_log_survival(vector t, real threshold, real drift) {
 // Log density of rt at each row; minus infinity unless rt is above ndt.
 vector wald_shifted_log_density(vector rt, real threshold, real drift, real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
-  return restrict_to_positive(
-    wald_log_density(positive_or_one(decision), threshold, drift), decision);
+  vector[num_elements(rt)] t = positive_or_one(decision);
+  return restrict_to_positive(wald_log_density(t, threshold, drift .* t), decision);
 }
 
 // Log density of each row; minus infinity unless rt is above ndt.
@@ -50,12 +52,10 @@ vector wald_log_omega(vector rt, real threshold, real drift, real ndt) {
   return wald_shifted_log_density(rt, threshold, drift, ndt);
 }
 
-// Log density of each row, every choice of 1 to A being as likely at any time; minus infinity
-// unless rt is above ndt and choice one of 1 to A.
+// Log density of each row where every choice of 1 to A is as likely, at any time; minus infinity
+// unless rt is above ndt.
 vector wald_log_omega(vector rt, array[] int choice, int A, real threshold, real drift, real ndt) {
-  return restrict_to_nonnegative(
-    wald_shifted_log_density(rt, threshold, drift, ndt) - log(A),
-    fmin(to_vector(choice) - 1, A - to_vector(choice)));
+  return wald_shifted_log_density(rt, threshold, drift, ndt) - log(A);
 }
 
 // Log distribution function of rt at each row.

@@ -111,14 +111,17 @@ def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int 
 
 
 def outside_response(variant: Variant, params: Params, response: Response) -> Response:
-    """The rows of a response, followed by rows outside the support or at its edge."""
+    """The rows of a response, followed by rows outside the support or at its edge.
+
+    A choice is always one of its codes: it is an index, and checked with the data.
+    """
     start = variant.shift(params)
     strange: dict[str, list[float]] = {
         "real": [],
         "positive": [-1.0, -1e-300, 0.0, start / 2, start],
         "count": [-30, -1, TRIALS + 1],
         "binary": [-1, 2, 7],
-        "choice": [-1, 0, CHOICES + 1],
+        "choice": [],
     }
     rows = list(zip(*response, strict=True))
     for place, column in enumerate(variant.columns):

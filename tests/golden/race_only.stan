@@ -14,19 +14,11 @@ functions {
     return positive;
   }
 
-  // How many values of x are below a bound.
-  int count_below(array[] int x, int bound) {
-    int count = 0;
-    for (n in 1:size(x)) {
-      count += x[n] < bound;
-    }
-    return count;
-  }
-
-  // Log density of first passage at the times t, all positive.
-  vector wald_log_density(vector t, real threshold, real drift) {
+  // Log density of first passage at the times t, all positive, where the mean paths of the diffusions
+  // have come to drift * t.
+  vector wald_log_density(vector t, real threshold, vector path) {
     return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
-           - 0.5 * square(threshold - drift .* t) ./ t;
+           - 0.5 * square(threshold - path) ./ t;
   }
 
   // How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
@@ -40,35 +32,25 @@ functions {
     return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
   }
 
-  // Log probability of no passage until the times t, all positive:
+  // Log probability of no passage until the times t, all positive, with paths as above:
   // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
   // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
   // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
   // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
   // out where it would underflow.
-  vector wald_log_survival(vector t, real threshold, real drift) {
-    vector[num_elements(t)] a = (drift .* t - threshold) ./ sqrt(2 * t);
-    vector[num_elements(t)] b = (drift .* t + threshold) ./ sqrt(2 * t);
+  vector wald_log_survival(vector t, real threshold, vector path) {
+    vector[num_elements(t)] spread = sqrt(2 * t);
+    vector[num_elements(t)] a = (path - threshold) ./ spread;
+    vector[num_elements(t)] b = (path + threshold) ./ spread;
     vector[num_elements(t)] beyond_a = excess_over_26(a);
     vector[num_elements(t)] beyond_b = excess_over_26(b);
     vector[num_elements(t)] near_a = a - beyond_a;
     vector[num_elements(t)] near_b = b - beyond_b;
     return log(erfc(near_a) ./ inverse_scaled_erfc(26 + beyond_a)
-               - exp(square(near_b) - square(near_a)) .* erfc(near_b)
+               - exp((near_b - near_a) .* (near_b + near_a)) .* erfc(near_b)
                  ./ inverse_scaled_erfc(26 + beyond_b))
            - beyond_a .* (beyond_a + 52)
            + log(0.5 * inverse_scaled_erfc([26]')[1]);
-  }
-
-  // Log density that one accumulator passes first, at the times t, all positive.
-  vector rdm_log_density(vector t, int winner, real threshold, vector drift) {
-    vector[num_elements(t)] log_density = wald_log_density(t, threshold, drift[winner]);
-    for (loser in 1:num_elements(drift)) {
-      if (loser != winner) {
-        log_density += wald_log_survival(t, threshold, drift[loser]);
-      }
-    }
-    return log_density;
   }
 
   // The log density where x is positive, minus infinity elsewhere.
@@ -84,20 +66,17 @@ functions {
     return restricted;
   }
 
-  // Log density of each row; minus infinity unless rt is above ndt and choice one of 1 to A.
-  // Rows are taken by their choice, so that each needs one density and A - 1 survivals.
+  // Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
+  // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
   vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
-    vector[num_elements(rt)] log_omega = rep_vector(negative_infinity(), num_elements(rt));
-    array[size(choice)] int by_choice = sort_indices_asc(choice);
-    for (winner in 1:A) {
-      int first = count_below(choice, winner) + 1;
-      int last = count_below(choice, winner + 1);
-      log_omega[by_choice[first:last]]
-        = rdm_log_density(t[by_choice[first:last]], winner, threshold, drift);
+    vector[2 * A] circle = append_row(drift, drift);
+    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
+    for (after in 1:(A - 1)) {
+      log_density += wald_log_survival(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
     }
-    return restrict_to_positive(log_omega, decision);
+    return restrict_to_positive(log_density, decision);
   }
 
   // Log density of all observations under a mixture, the components summed out:

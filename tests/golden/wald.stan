@@ -1,24 +1,5 @@
 // rt ~ mix(wald, K=2, order=none)
 functions {
-  // The log density where x is positive, minus infinity elsewhere.
-  vector restrict_to_positive(vector log_density, vector x) {
-    vector[num_elements(x)] restricted = log_density;
-    if (min(x) <= 0) {
-      for (n in 1:num_elements(x)) {
-        if (x[n] <= 0) {
-          restricted[n] = negative_infinity();
-        }
-      }
-    }
-    return restricted;
-  }
-
-  // Log density of first passage at the times t, all positive.
-  vector wald_log_density(vector t, real threshold, real drift) {
-    return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
-           - 0.5 * square(threshold - drift .* t) ./ t;
-  }
-
   // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
   // for rows that `restrict_to_positive` then takes out.
   vector positive_or_one(vector x) {
@@ -33,11 +14,31 @@ functions {
     return positive;
   }
 
+  // The log density where x is positive, minus infinity elsewhere.
+  vector restrict_to_positive(vector log_density, vector x) {
+    vector[num_elements(x)] restricted = log_density;
+    if (min(x) <= 0) {
+      for (n in 1:num_elements(x)) {
+        if (x[n] <= 0) {
+          restricted[n] = negative_infinity();
+        }
+      }
+    }
+    return restricted;
+  }
+
+  // Log density of first passage at the times t, all positive, where the mean paths of the diffusions
+  // have come to drift * t.
+  vector wald_log_density(vector t, real threshold, vector path) {
+    return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
+           - 0.5 * square(threshold - path) ./ t;
+  }
+
   // Log density of rt at each row; minus infinity unless rt is above ndt.
   vector wald_shifted_log_density(vector rt, real threshold, real drift, real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
-    return restrict_to_positive(
-      wald_log_density(positive_or_one(decision), threshold, drift), decision);
+    vector[num_elements(rt)] t = positive_or_one(decision);
+    return restrict_to_positive(wald_log_density(t, threshold, drift .* t), decision);
   }
 
   // Log density of each row; minus infinity unless rt is above ndt.

@@ -49,6 +49,9 @@ def exact(t: float, threshold: float, drift: float) -> tuple[mpf, list[mpf]]:
         return mpmath.log(survival), [slope / survival for slope in slopes]
 
 
+pytestmark = pytest.mark.engine
+
+
 @pytest.mark.parametrize("t", TIMES)
 def test_log_survival_and_its_gradient_are_exact_far_into_the_tail(t: float) -> None:
     model = stanli.Model(stan_code=PROGRAM, data={"N": 1, "t": [t]})

@@ -1,0 +1,31 @@
+"""Every family, in every form: the declaration and the text of its Stan file agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from stanmix.families import FAMILIES
+from stanmix.program.resources import folder
+from tests.families import checks
+from tests.families.variants import Variant, variants
+
+each_variant = pytest.mark.parametrize(
+    "variant", [v for family in FAMILIES.values() for v in variants(family)], ids=str
+)
+
+
+def test_every_stan_file_belongs_to_a_family_and_every_family_to_a_key() -> None:
+    files = {f.name for f in (folder("stan") / "families").iterdir()}
+    assert files == {f"{family.stan}.stan" for family in FAMILIES.values()}
+    assert all(family.key == key for key, family in FAMILIES.items())
+
+
+@each_variant
+def test_one_parameter_orders_the_components(variant: Variant) -> None:
+    assert sum(param.orders for param in variant.family.params) == 1
+
+
+@each_variant
+def test_the_stan_functions_have_the_declared_heads_and_a_comment(variant: Variant) -> None:
+    checks.check_heads(variant)
+    checks.check_comment(variant)

@@ -32,6 +32,9 @@ from stanmix.program.program import StanProgram
 
 _DIGITS = 17
 _EXE = ".exe" if os.name == "nt" else ""
+_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""What make tells a make that it starts; none of it is meant for ours when a make started us."""
+
 _MAKE = "mingw32-make" if os.name == "nt" else "make"
 
 
@@ -290,6 +293,7 @@ def _make(home: Path, program: StanProgram, folder: Path) -> None:
             run = subprocess.run(
                 [make, f"STANCFLAGS+=--filename-in-msg={source.name}", target.as_posix()],
                 cwd=home,
+                env={k: v for k, v in os.environ.items() if k not in _OUTER_MAKE},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -5,6 +5,8 @@ It needs to be reasonable and quick, not right: the posterior is found by sampli
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
@@ -29,7 +31,10 @@ def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int6
     K
         Number of groups, at most the number of rows.
     """
-    _, groups = kmeans2(columns, K, minit="++", rng=rng)
+    with warnings.catch_warnings():
+        # Where rows are tied, groups may be empty and distances 0; that is mended below.
+        warnings.simplefilter("ignore")
+        _, groups = kmeans2(columns, K, minit="++", rng=rng)
     for k in range(K):
         if not (groups == k).any():
             # Ties can leave a group empty; it takes a row from the largest.

@@ -29,11 +29,14 @@ class Table:
         Names of two-dimensional arrays, each with the names of the columns it stands for.
     n_rows
         Number of rows.
+    labels
+        The names of the rows: the index of a data frame, else their numbers from 0.
     """
 
     columns: Mapping[str, pd.Series]
     matrices: Mapping[str, tuple[str, ...]]
     n_rows: int
+    labels: pd.Index
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """`names`, with each two-dimensional array replaced by its columns."""
@@ -84,7 +87,7 @@ def read_table(data: Any) -> Table:
         if isinstance(values, pd.Series):
             columns[name] = values.reset_index(drop=True)
             continue
-        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        array = _array(name, values)
         if array.ndim == 1:
             columns[name] = pd.Series(array)
         elif array.ndim == 2:
@@ -110,7 +113,21 @@ def read_table(data: Any) -> Table:
     n_rows = next(iter(lengths.values()), 0)
     if n_rows == 0:
         raise DataError("The data have no rows.")
-    return Table(columns, matrices, n_rows)
+    index = getattr(data, "index", None)
+    labels: pd.Index = pd.RangeIndex(n_rows)
+    if isinstance(index, pd.Index) and not isinstance(index, pd.MultiIndex):
+        labels = index
+    return Table(columns, matrices, n_rows, labels.rename("obs"))
+
+
+def _array(name: str, values: Any) -> NDArray[Any]:
+    """A column's values; what a mask hides is missing."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(object), None)
+    try:
+        return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    except ValueError as error:
+        raise DataError(f"Column `{name}` is neither one list of values nor a table.") from error
 
 
 def numbers(table: Table, name: str) -> NDArray[np.float64]:
@@ -124,6 +141,8 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
     column = table.columns[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
+    if column.dtype.kind in "mMc":
+        raise DataError(f"Column `{name}` must hold numbers, not {column.dtype}.")
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     text = (
         np.array([isinstance(v, str) for v in column]) if column.dtype.kind not in "biuf" else None
@@ -162,6 +181,9 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
         Values outside the family's support, with their count and the first row.
     """
     values = numbers(table, name)
+    if column.kind in ("count", "binary") and (values > MAX_COUNT).any():
+        shown = f"{values.max():g}"
+        raise bad_rows(name, f"must not exceed {MAX_COUNT}", values > MAX_COUNT, shown)
     rules = {
         "real": ("", np.zeros(len(values), bool)),
         "positive": ("must be positive", values <= 0),
@@ -228,6 +250,9 @@ def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np
     return codes.astype(np.int64)
 
 
+MAX_COUNT = 2**31 - 1
+"""Largest whole number that Stan holds."""
+
 STATISTICS = ("center", "scale", "mean", "log_center", "log_scale", "minimum")
 """What default priors and bounds may use of a response column, in braces."""
 
@@ -244,3 +269,10 @@ def statistic(values: NDArray[Any], name: str) -> float:
         y, name = np.log(y), name.removeprefix("log_")
     value = {"center": float(np.median(y)), "mean": float(y.mean()), "scale": float(y.std())}[name]
     return float(f"{value:.3g}")
+
+
+def require_enough(K: int, units: int, what: str) -> None:
+    """Raise DataError if there are more components than rows, or units, that could have them."""
+    if units < K:
+        message = f"{K} components or states cannot be told apart in {units} {what}."
+        raise DataError(Problem(message, hint=f"use at most {units}"))

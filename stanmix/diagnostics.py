@@ -14,6 +14,9 @@ import xarray as xr
 RHAT = 1.01
 """Largest R-hat of chains that agree (Vehtari et al. 2021)."""
 
+APART = 1.1
+"""R-hat beyond which chains are not only short: they are in different places."""
+
 ESS_PER_CHAIN = 100
 """Smallest effective sample size a chain (Vehtari et al. 2021)."""
 
@@ -81,6 +84,8 @@ class Diagnosis:
         All draws.
     bfmi
         E-BFMI of every chain.
+    ordered
+        Whether an order keeps labels from switching.
     """
 
     invariant: pd.DataFrame
@@ -89,12 +94,18 @@ class Diagnosis:
     saturated: int
     draws: int
     bfmi: tuple[float, ...]
+    ordered: bool
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, in words; empty if nothing is."""
         found = []
         n_chains = len(self.bfmi)
+        if n_chains < 2 or self.draws < 4 * n_chains:
+            found.append(
+                "R-hat cannot be had from fewer than 2 chains of 4 draws, so nothing is known of "
+                "convergence."
+            )
         if self.divergent:
             found.append(
                 f"{self.divergent} of {self.draws} draws diverged: parts of the posterior may be "
@@ -113,14 +124,20 @@ class Diagnosis:
             )
         invariant, labelled = _worst(self.invariant), _worst(self.labelled)
         if invariant[1] > RHAT:
+            what = "they are in different modes" if invariant[1] > APART else "draw more"
             found.append(
                 f"Chains disagree about `{invariant[0]}`, which does not depend on labels "
-                f"(R-hat {invariant[1]:.3f}): they are in different modes, or too short."
+                f"(R-hat {invariant[1]:.3f}): {what}."
             )
-        elif labelled[1] > RHAT:
+        elif labelled[1] > APART and not self.ordered:
             found.append(
                 f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but agree on "
                 "what does not depend on labels: their labels differ."
+            )
+        elif labelled[1] > RHAT:
+            found.append(
+                f"Chains do not agree yet about `{labelled[0]}` (R-hat {labelled[1]:.3f}): draw "
+                "more."
             )
         ess = self.labelled[["ess_bulk", "ess_tail"]].min(axis=1)
         if ess.min() < ESS_PER_CHAIN * n_chains:
@@ -147,18 +164,24 @@ def _worst(table: pd.DataFrame) -> tuple[str, float]:
     return (str(r_hat.idxmax()), float(r_hat.max())) if len(r_hat) else ("", 1.0)
 
 
-def diagnose(draws: xr.DataTree, invariants: xr.Dataset) -> Diagnosis:
-    """The diagnosis of draws; `invariants` are quantities that do not depend on labels."""
+def diagnose(
+    draws: xr.DataTree, invariants: Mapping[str, xr.DataArray], ordered: bool
+) -> Diagnosis:
+    """The diagnosis of draws.
+
+    `invariants` are quantities that do not depend on labels, each with axes of its own; `ordered`
+    is whether an order keeps labels from switching.
+    """
     stats = draws["sample_stats"].to_dataset()
     energy = stats["energy"].values
     bfmi = np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
-    saturated = int(stats["saturated"].sum()) if "saturated" in stats else 0
-    parts = [summarise(invariants[[name]]) for name in invariants.data_vars]
+    parts = [summarise(values.to_dataset(name=name)) for name, values in invariants.items()]
     return Diagnosis(
         invariant=pd.concat(parts),
         labelled=summarise(draws["posterior"].to_dataset()),
         divergent=int(stats["diverging"].sum()),
-        saturated=saturated,
+        saturated=int(stats["reached_max_treedepth"].sum()),
         draws=int(stats["diverging"].size),
         bfmi=tuple(float(v) for v in bfmi),
+        ordered=ordered,
     )

@@ -6,7 +6,7 @@ again, on the data of the fit or on new data, and the latent states follow by ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,10 @@ class Fit:
         --------
         stanmix.diagnostics.Diagnosis
         """
-        return diagnose(self.draws, self._invariants())
+        ordered = self.model.spec.K == 1 or any(
+            parameter.order == "state" for parameter in self.model.spec.parameters
+        )
+        return diagnose(self.draws, self._invariants(), ordered)
 
     # Latent states.
 
@@ -202,7 +205,7 @@ class Fit:
         picked = self._thinned(draws)
         blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked)]
         values = np.concatenate(blocks)[:, np.argsort(rows.order), :]
-        return self._labelled(values, picked, ("obs", range(table.n_rows)), states=True)
+        return self._labelled(values, picked, ("obs", table.labels), states=True)
 
     def plot(self) -> ggplot:
         """The fitted components over the data; see `stanmix.plots.components`."""
@@ -252,6 +255,8 @@ class Fit:
             posterior = posterior.merge(self.draws["sampled"].to_dataset())
         if draws is None:
             return posterior
+        if not isinstance(draws, int | np.integer) or draws < 1:
+            raise SpecError(f"`draws` must be a whole number from 1 on, or None, not {draws!r}.")
         step = max(1, int(posterior.sizes["chain"] * posterior.sizes["draw"] / draws))
         return posterior.isel(draw=slice(None, None, step))
 
@@ -296,11 +301,11 @@ class Fit:
         for log_omega, at in self._emissions(table, rows, picked):
             yield answer(_by_unit(log_omega, rows), at, rows)[:, back]
 
-    def _places(self, table: Table, rows: Rows) -> tuple[str, Sequence[Any]]:
+    def _places(self, table: Table, rows: Rows) -> tuple[str, Any]:
         """What has a state: rows, or units; the name of the axis, and its labels."""
         if self.model.spec.unit is not None:
             return "unit", list(rows.unit_labels)
-        return "obs", range(table.n_rows)
+        return "obs", table.labels
 
     def _chain_algebra(self, question: Callable[..., Any]) -> Answer:
         spec = self.model.spec
@@ -313,7 +318,7 @@ class Fit:
         return answer
 
     def _labelled(
-        self, values: Array, picked: xr.Dataset, place: tuple[str, Sequence[Any]], states: bool
+        self, values: Array, picked: xr.Dataset, place: tuple[str, Any], states: bool
     ) -> xr.DataArray:
         """`values` (draw, place[, state]) as an array over chains and draws."""
         coords: dict[str, Any] = {
@@ -326,7 +331,7 @@ class Fit:
         shape = tuple(len(coordinate) for coordinate in coords.values())
         return xr.DataArray(values.reshape(shape), coords=coords, dims=list(coords))
 
-    def _invariants(self) -> xr.Dataset:
+    def _invariants(self) -> dict[str, xr.DataArray]:
         """Quantities that do not depend on labels: sorted weights, log density of the data."""
         spec = self.model.spec
         posterior = self.draws["posterior"].to_dataset()
@@ -340,7 +345,7 @@ class Fit:
             )
             found["sorted stay probabilities"] = _sorted(stay, "state")
         found["log likelihood"] = self._log_likelihood()
-        return xr.Dataset({name: values.drop_vars(values.coords) for name, values in found.items()})
+        return {name: values.drop_vars(values.coords) for name, values in found.items()}
 
     def _log_likelihood(self) -> xr.DataArray:
         """Log density of a few units (mixture) or of each series, at draws that fit in memory."""

@@ -13,6 +13,9 @@ from stanmix.spec import ModelSpec, Prior, Use
 VANISHING = ("inv_gamma", "lognormal")
 """Priors whose density falls to 0 at 0 faster than any power."""
 
+SCALES = (1e-3, 1e9)
+"""Standard deviations of a response within which sampling adapts without help."""
+
 
 def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
     """What to warn of before sampling: sentences.
@@ -25,6 +28,7 @@ def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterat
     yield from _flat(spec)
     yield from _collapse(spec, data)
     yield from _single_trials(spec, data)
+    yield from _units_of_measurement(spec)
 
 
 def _flat(spec: ModelSpec) -> Iterator[str]:
@@ -91,3 +95,16 @@ def _single_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
             f"A mixture of {spec.K} `{terms[0].family}` components is not identified with so few "
             "trials a row; rows that share a component can be joined with `unit(..)`."
         )
+
+
+def _units_of_measurement(spec: ModelSpec) -> Iterator[str]:
+    """NUTS adapts to the scale of a parameter only within limits."""
+    for constant in spec.constants:
+        scales = np.atleast_1d(np.asarray(constant.value))
+        if constant.name.endswith("_scale") and not (
+            (scales >= SCALES[0]).all() and (scales <= SCALES[1]).all()
+        ):
+            yield (
+                f"The {constant.comment} is {scales.min():g}; sampling may fail on such a scale. "
+                "Other units of measurement, in which it is near 1, would help."
+            )

@@ -55,11 +55,16 @@ def _group_units(
     spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
 ) -> Integers:
     """A group for every unit, in the order of the data block."""
-    features = np.column_stack([_feature(r, data) for r in spec.responses if r.value is None])
+    features = np.column_stack([_feature(r, data) for r in spec.responses if _is_feature(r)])
     features = standardise(features)
     starts = np.cumsum(rows.unit_size) - rows.unit_size
     means = np.add.reduceat(features, starts, axis=0) / rows.unit_size[:, None]
     return cluster(means, spec.K, rng)
+
+
+def _is_feature(response: Response) -> bool:
+    """Whether nearby values of a response speak for the same state: codes of choices do not."""
+    return response.value is None and response.kind != "choice"
 
 
 def _feature(response: Response, data: Mapping[str, Any]) -> Array:

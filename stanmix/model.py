@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stanmix.data import Table, read_table
+from stanmix.data import Table, read_table, require_enough
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
@@ -24,7 +24,7 @@ from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
-from stanmix.program.standata import Rows, arrange, require_enough, standata
+from stanmix.program.standata import Rows, arrange, standata
 from stanmix.spec import ModelSpec
 from stanmix.storage import draws_tree
 
@@ -58,10 +58,12 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     >>> m.priors()["prior"].tolist()
     ['normal(2.15, 4.875)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
     """
+    if priors is not None and not isinstance(priors, Mapping):
+        raise SpecError("`priors` is a mapping from parameters to priors: {'mu': 'normal(0, 5)'}.")
     table = read_table(data)
     spec = resolve(parse(formula), table, priors)
     rows = arrange(spec, table)
-    require_enough(spec, rows)
+    require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
     made = Model(spec, table, rows, standata(spec, table, rows))
     for message in identifiability_warnings(spec, made.data):
         warnings.warn(message, IdentifiabilityWarning, stacklevel=2)
@@ -154,12 +156,12 @@ class Model:
             adapt_delta=adapt_delta,
             **sampler,
         )
-        runner = find_engine(engine) if isinstance(engine, str) else engine
+        runner = engine if isinstance(engine, Engine) else find_engine(engine)
         runner.compile(self.program)
         starts = self.inits(runner, settings) if inits == "auto" else _given_inits(inits, settings)
         with bars(settings.chains, settings.warmup + settings.draws) as report:
             drawn = runner.sample(self.program, self.data, settings, starts, report)
-        return Fit(self, draws_tree(self.spec, self.table, drawn), drawn.engine)
+        return Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
 
     def inits(self, engine: Engine, settings: SamplerSettings) -> list[Variables]:
         """Dispersed starting points, one a chain, each with a finite density.
@@ -169,20 +171,18 @@ class Model:
         SamplingError
             No such point was found for a chain.
         """
-        found: list[Variables] = []
-        for chain in range(settings.chains):
-            rng = np.random.default_rng([settings.seed, chain])
-            for _ in range(ATTEMPTS):
-                values = initial_values(self.spec, self.data, self.rows, rng)
-                if self._is_possible(engine, values):
-                    found.append(values)
-                    break
-            else:
-                raise SamplingError(
-                    f"Chain {chain + 1} found no starting point with a finite density in "
-                    f"{ATTEMPTS} attempts; the priors and the data may exclude each other."
-                )
-        return found
+        return [self._start(engine, settings.seed, chain) for chain in range(settings.chains)]
+
+    def _start(self, engine: Engine, seed: int, chain: int) -> Variables:
+        rng = np.random.default_rng([seed, chain])
+        for _ in range(ATTEMPTS):
+            values = initial_values(self.spec, self.data, self.rows, rng)
+            if self._is_possible(engine, values):
+                return values
+        raise SamplingError(
+            f"Chain {chain + 1} found no starting point with a finite density in "
+            f"{ATTEMPTS} attempts; {self._why_impossible(engine, values)}"
+        )
 
     def _is_possible(self, engine: Engine, values: Variables) -> bool:
         try:
@@ -190,6 +190,20 @@ class Model:
         except SamplingError:
             return False
         return bool(np.isfinite(density) and np.isfinite(gradient).all())
+
+    def _why_impossible(self, engine: Engine, values: Variables) -> str:
+        """Which row no component can have, if that is why."""
+        data = {**self.data, "emit": 1}
+        point = {name: np.asarray(value)[None] for name, value in values.items()}
+        log_omega = engine.generate(self.program, data, point, ["log_omega"])["log_omega"][0]
+        impossible = np.flatnonzero((log_omega == -np.inf).all(axis=0))
+        if not impossible.size:
+            return "the priors and the data may exclude each other."
+        row = int(self.rows.order[impossible].min())
+        return (
+            f"no component can have {len(impossible)} of the rows (first: row {row}), "
+            "whatever its free parameters: see the parameters that are fixed."
+        )
 
 
 def _settings(**given: Any) -> SamplerSettings:
@@ -208,10 +222,13 @@ def _settings(**given: Any) -> SamplerSettings:
             raise SpecError(f"Unknown sampler option `{name}`; there are {listing(known)}.{suffix}")
     for name in ("chains", "draws", "thin", "max_treedepth"):
         _require_count(name, given.get(name, 1), 1)
+    if given.get("parallel_chains") is not None:
+        _require_count("parallel_chains", given["parallel_chains"], 1)
     _require_count("warmup", given["warmup"], 0)
     _require_count("seed", given["seed"], 0, 2**32 - 1)
-    if not 0 < given["adapt_delta"] < 1:
-        raise SpecError(f"`adapt_delta` must be between 0 and 1, not {given['adapt_delta']}.")
+    adapt_delta = given["adapt_delta"]
+    if not isinstance(adapt_delta, int | float | np.number) or not 0 < adapt_delta < 1:
+        raise SpecError(f"`adapt_delta` must be between 0 and 1, not {adapt_delta!r}.")
     if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
         raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
     return SamplerSettings(**given)
@@ -219,7 +236,8 @@ def _settings(**given: Any) -> SamplerSettings:
 
 def _given_inits(inits: Any, settings: SamplerSettings) -> Sequence[Variables]:
     """The user's starting points: one mapping for each chain."""
-    if isinstance(inits, str) or len(inits) != settings.chains:
+    mappings = isinstance(inits, Sequence) and all(isinstance(i, Mapping) for i in inits)
+    if not mappings or len(inits) != settings.chains:
         raise SpecError(f'`inits` must be "auto", or {settings.chains} mappings, one a chain.')
     return inits  # type: ignore[no-any-return]
 
@@ -227,4 +245,4 @@ def _given_inits(inits: Any, settings: SamplerSettings) -> Sequence[Variables]:
 def _require_count(name: str, value: Any, least: int, most: int = 2**31 - 1) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or not least <= value <= most:
-        raise SpecError(f"`{name}` must be a whole number from {least} on, not {value!r}.")
+        raise SpecError(f"`{name}` must be a whole number from {least} to {most}, not {value!r}.")

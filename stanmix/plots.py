@@ -26,7 +26,8 @@ LEVEL = 0.9
 def components(fit: Fit) -> p9.ggplot:
     """The fitted components over the data.
 
-    One column: a histogram, with the posterior mean of each component's share of the density. Two
+    One column: a histogram, with the posterior mean of each component's share of the density, and
+    of their sum (dashed). Two
     columns of normals: the rows, coloured by their most probable component, with ellipses that hold
     90 % of each, of the posterior mean and faintly of single draws.
 
@@ -41,12 +42,15 @@ def components(fit: Fit) -> p9.ggplot:
             return _densities(fit, responses[0].columns[0])
     elif len(responses) == 1 and len(responses[0].columns) == 2:
         return _ellipses(fit)
-    raise SpecError("Components can be drawn for a response of one or two measured columns.")
+    raise SpecError(
+        "Components can be drawn over one column of measurements, or two columns of one family."
+    )
 
 
 def _densities(fit: Fit, column: str) -> p9.ggplot:
     spec = fit.model.spec
     y = np.asarray(fit.model.table.columns[column], dtype=float)
+    bins = min(60, max(10, int(3 * len(y) ** 0.4)))
     margin = 0.05 * np.ptp(y)
     grid = np.linspace(y.min() - margin, y.max() + margin, 300)
     if spec.responses[0].kind == "positive":
@@ -65,12 +69,18 @@ def _densities(fit: Fit, column: str) -> p9.ggplot:
         + p9.geom_histogram(
             p9.aes(column, p9.after_stat("density")),
             data=pd.DataFrame({column: y}),
-            bins=40,
+            breaks=np.histogram_bin_edges(y, bins=bins).tolist(),
             fill="#d9d9d9",
         )
+        + p9.geom_line(p9.aes(group=1), data=_total(curves, column), linetype="dashed")
         + p9.geom_line(p9.aes(color="component"), size=1)
         + p9.theme_minimal()
     )
+
+
+def _total(curves: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The density of the whole: the sum of the components."""
+    return curves.groupby(column, as_index=False)[["density"]].sum()
 
 
 def _shares(fit: Fit, like: Any) -> Any:
@@ -109,6 +119,7 @@ def _ellipses(fit: Fit) -> p9.ggplot:
         + p9.geom_path(p9.aes(group="path"), data=pd.concat(faint), alpha=0.12)
         + p9.geom_point(size=1.2, alpha=0.7)
         + p9.geom_path(p9.aes(group="path"), data=pd.concat(bold), size=1)
+        + p9.labs(caption=f"Ellipses hold {LEVEL:.0%} of a component")
         + p9.theme_minimal()
     )
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix.data import Table, read_table
-from stanmix.engines.base import Draws
+from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError
 from stanmix.program.standata import arrange, standata
 from stanmix.spec import ModelSpec, from_json, to_json
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def draws_tree(spec: ModelSpec, table: Table, drawn: Draws) -> xr.DataTree:
+def draws_tree(
+    spec: ModelSpec, table: Table, drawn: Draws, settings: SamplerSettings
+) -> xr.DataTree:
     """The draws of an engine with the user's labels, and the data they belong to."""
     posterior: dict[str, xr.DataArray] = {}
     for parameter in spec.parameters:
@@ -38,7 +41,11 @@ def draws_tree(spec: ModelSpec, table: Table, drawn: Draws) -> xr.DataTree:
     }
     chains, draws = next(iter(drawn.stats.values())).shape
     along = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    stats = {name: (("chain", "draw"), values) for name, values in drawn.stats.items()}
+    saturated = np.asarray(drawn.stats["tree_depth"]) >= settings.max_treedepth
+    stats = {
+        name: (("chain", "draw"), values)
+        for name, values in {**drawn.stats, "reached_max_treedepth": saturated}.items()
+    }
     groups = {
         "posterior": xr.Dataset(posterior).assign_coords(along),
         "sample_stats": xr.Dataset(stats, coords=along),
@@ -77,7 +84,7 @@ def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
         values = column.astype(object) if column.dtype.kind not in "biuf" else column
         array = values.to_numpy()
         found[name] = ("obs", array.astype(str) if array.dtype.kind == "O" else array)
-    return xr.Dataset(found, coords={"obs": np.arange(table.n_rows)})
+    return xr.Dataset(found, coords={"obs": table.labels})
 
 
 def save(fit: Fit, target: Path) -> Path:
@@ -90,6 +97,8 @@ def save(fit: Fit, target: Path) -> Path:
     }
     tree = fit.draws.copy()
     tree.attrs = {"stanmix": json.dumps(document)}
+    if target.is_dir() or not target.parent.is_dir():
+        raise DataError(f"{str(target)!r} is no place for a file: its folder must exist.")
     partial = target.with_name(target.name + ".partial")
     tree.to_netcdf(partial, engine="netcdf4")
     partial.replace(target)
@@ -120,7 +129,8 @@ def load(path: str | Path) -> Fit:
         document = json.loads(tree.attrs["stanmix"])
         spec = from_json(document["spec"])
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
-        table = read_table({str(n): v.values for group in given for n, v in group.items()})
+        columns = {str(n): v.values for group in given for n, v in group.items()}
+        table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{str(source)!r} holds no fit of stanmix.") from error
     tree.attrs = {}

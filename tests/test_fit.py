@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,10 @@ def test_sampler_options_are_checked_by_name_and_value() -> None:
         ({"seed": -1}, "`seed` must be"),
         ({"engine": "stan"}, "Unknown engine `stan`"),
         ({"inits": "random"}, "`inits` must be"),
+        ({"inits": None}, "`inits` must be"),
+        ({"adapt_delta": None}, "`adapt_delta` must be between 0 and 1"),
+        ({"parallel_chains": 0}, "`parallel_chains` must be"),
+        ({"engine": None}, "Unknown engine `None`"),
     ]:
         with pytest.raises(sm.StanmixError, match=message):
             model.fit(**options)  # type: ignore[arg-type]
@@ -236,5 +241,39 @@ def test_the_densities_in_a_picture_add_up_to_one(mixture: sm.Fit, chain: sm.Fit
     assert curves.columns.tolist() == ["1", "2"]
     total = np.trapezoid(curves.sum(axis=1), curves.index)
     assert abs(total - 1) < 0.05
-    with pytest.raises(sm.SpecError, match="one or two measured columns"):
+    with pytest.raises(sm.SpecError, match="one column of measurements"):
         chain.plot()
+
+
+def test_a_diagnosis_works_where_draws_are_thinned_for_memory(
+    mixture: sm.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = mixture.diagnose()
+    module = sys.modules["stanmix.fit"]  # the name `stanmix.fit` is the function's
+    monkeypatch.setattr(module, "THIN", 20)
+    monkeypatch.setattr(module, "CHUNK", 100)
+    thinned = mixture.diagnose()
+    assert set(thinned.invariant.index) == set(full.invariant.index)
+
+
+def test_a_diagnosis_does_not_reassure_where_nothing_is_known(mixture: sm.Fit) -> None:
+    data = {"y": mixture.model.table.columns["y"].to_numpy()}
+    fit = sm.fit("y ~ mix(normal, K=2)", data, **(QUICK | {"chains": 1}))
+    assert "nothing is known of convergence" in fit.diagnose().problems[0]
+
+
+def test_trees_that_reach_their_largest_depth_are_counted(mixture: sm.Fit) -> None:
+    data = {"y": mixture.model.table.columns["y"].to_numpy()}
+    fit = sm.fit("y ~ mix(normal, K=2)", data, **QUICK, max_treedepth=2)
+    assert fit.diagnose().saturated > 100
+    assert any("largest tree depth" in problem for problem in fit.diagnose().problems)
+
+
+def test_answers_carry_the_index_of_the_data_frame() -> None:
+    rng = np.random.default_rng(6)
+    index = [f"r{i}" for i in range(40)]
+    data = pd.DataFrame({"y": rng.normal(np.repeat([0, 6], 20), 1)}, index=index)
+    fit = sm.fit("y ~ mix(normal, K=2)", data, **QUICK)
+    assert fit.membership().index.tolist() == index
+    assert fit.membership(data.iloc[[7]]).index.tolist() == ["r7"]
+    assert data.join(fit.membership()).notna().all(axis=None)

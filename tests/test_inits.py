@@ -49,3 +49,20 @@ def test_an_impossible_start_is_reported_by_chain() -> None:
     model = sm.model("y ~ mix(normal, K=1)", FRAME, priors={"mu": "normal(0, 1e-200)"})
     with pytest.raises(sm.SamplingError, match="Chain 1 found no starting point"):
         model.inits(engine("stanli"), SamplerSettings(chains=1, seed=1))
+
+
+def test_the_names_of_choices_do_not_move_the_starting_points() -> None:
+    formula = "rt | dec(choice) ~ hmm(wald + rdm, states=2, share=ndt)"
+    given = sm.model(formula, FRAME)
+    renamed = sm.model(formula, FRAME.assign(choice=3 - FRAME["choice"]))
+    settings = SamplerSettings(chains=2, seed=1)
+    starts = [m.inits(engine("stanli"), settings) for m in (given, renamed)]
+    for one, other in zip(*starts, strict=True):
+        np.testing.assert_allclose(np.sort(one["threshold"]), np.sort(other["threshold"]))
+
+
+def test_rows_that_no_component_can_have_are_named() -> None:
+    model = sm.model("rt ~ mix(wald(ndt=0.9), K=1)", FRAME)
+    row = int(np.flatnonzero(FRAME["rt"] <= 0.9)[0])
+    with pytest.raises(sm.SamplingError, match=rf"of the rows \(first: row {row}\)"):
+        model.inits(engine("stanli"), SamplerSettings(chains=1, seed=1))

@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <ostream>
 #include <sstream>
@@ -17,7 +18,7 @@ auto* find(Parts& parts, const string& name) {
   return found == parts.end() ? nullptr : &*found;
 }
 
-string names(const std::vector<Argument>& parts) {
+string names(const Arguments& parts) {
   string joined;
   for (auto& part : parts) joined += (joined.empty() ? "" : ", ") + part.name;
   return joined;
@@ -39,12 +40,14 @@ bool accepts(const Argument& a, const string& value) {
   if (a.kind == Argument::Choice) return find(a.parts, value);
   if (a.kind == Argument::Flag) return value == "true" || value == "false";
   if (a.kind == Argument::Text) return true;
+  double most = a.range.most;
+  if (a.kind == Argument::Integer) {
+    if (value.find_first_not_of("+-0123456789") != string::npos) return false;
+    if (most > 4294967295.) most = std::numeric_limits<int>::max();
+  }
   char* end;
   double number = std::strtod(value.c_str(), &end);
-  bool whole = value.find_first_not_of("+-0123456789") == string::npos;
-  double most = a.range.most;
-  if (a.kind == Argument::Integer && most > 4294967295.) most = std::numeric_limits<int>::max();
-  return !value.empty() && *end == '\0' && (whole || a.kind == Argument::Real) && number <= most
+  return !value.empty() && *end == '\0' && std::isfinite(number) && number <= most
          && (a.range.open ? number > a.range.least : number >= a.range.least);
 }
 
@@ -97,14 +100,15 @@ const Argument* parse(Argument& root, const std::vector<string>& words) {
     while (!open.empty() && !(found = find(open.back()->parts, name))) open.pop_back();
     if (!found || (found == &method && chosen)) {
       string known = ways(root, name);
-      if (!known.empty()) known = "\nPerhaps you meant one of the following?" + known;
+      if (!known.empty())
+        known = "\nPerhaps you meant one of the following valid configurations?" + known;
       throw Misuse(word + " is either mistyped or misplaced." + known);
     }
     chosen |= found == &method;
     if (found->kind == Argument::Group) {
       open.push_back(found);
     } else {
-      if (equal == string::npos) throw Misuse("A value must be given: " + name + "=...");
+      if (equal == string::npos) throw Misuse(name + " needs a value: " + name + "=...");
       set(*found, word.substr(equal + 1));
       if (found->kind == Argument::Choice) open.push_back(find(found->parts, found->value));
     }
@@ -131,14 +135,13 @@ void print(const Argument& group, std::ostream& out, const string& prefix) {
 void describe(const Argument& a, std::ostream& out, bool all, int depth) {
   string indent(2 * depth, ' ');
   if (!a.name.empty()) {
-    bool group = a.kind == Argument::Group;
-    out << indent << a.name << (group ? "" : "=") << types[a.kind] << '\n'
+    out << indent << a.name << (a.kind == Argument::Group ? "" : "=") << types[a.kind] << '\n'
         << indent << "  " << a.about << '\n';
-    if (group && !a.parts.empty())
-      out << indent << "  Valid subarguments: " << names(a.parts) << '\n';
-    if (!group)
+    if (a.kind != Argument::Group)
       out << indent << "  Valid values: " << valid(a) << '\n'
           << indent << "  Defaults to " << a.fallback << '\n';
+    else if (!a.parts.empty())
+      out << indent << "  Valid subarguments: " << names(a.parts) << '\n';
     out << '\n';
   }
   for (auto& part : a.parts)

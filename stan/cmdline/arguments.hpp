@@ -20,10 +20,9 @@ struct Argument {
   enum Kind { Group, Choice, Flag, Integer, Real, Text };
 
   Kind kind;
-  std::string name, about, fallback = "";
-  std::vector<Argument> parts = {};  // arguments of a group; values of a choice, groups themselves
-  Range range = {};
-  std::string value = fallback;
+  std::string name, about, fallback, value;
+  std::vector<Argument> parts;  // arguments of a group; values of a choice, groups themselves
+  Range range;
 
   // What a path of names (`sample adapt delta`) leads to; names of choices are left out.
   Argument& at(const std::string& path);
@@ -35,6 +34,29 @@ struct Argument {
   double real(const std::string& path) const { return std::stod(text(path)); }
   long long integer(const std::string& path) const { return std::stoll(text(path)); }
 };
+
+using Arguments = std::vector<Argument>;
+using Words = const std::string&;
+
+inline Argument group(Words name, Words about, const Arguments& parts = {}) {
+  return {Argument::Group, name, about, "", "", parts, {}};
+}
+inline Argument choice(Words name, Words about, Words fallback, const Arguments& values) {
+  return {Argument::Choice, name, about, fallback, fallback, values, {}};
+}
+inline Argument flag(Words name, Words about, bool fallback) {
+  const char* value = fallback ? "true" : "false";
+  return {Argument::Flag, name, about, value, value, {}, {}};
+}
+inline Argument integer(Words name, Words about, Words fallback, Range range) {
+  return {Argument::Integer, name, about, fallback, fallback, {}, range};
+}
+inline Argument real(Words name, Words about, Words fallback, Range range) {
+  return {Argument::Real, name, about, fallback, fallback, {}, range};
+}
+inline Argument text(Words name, Words about, Words fallback = "") {
+  return {Argument::Text, name, about, fallback, fallback, {}, {}};
+}
 
 // A command that cannot be run as it stands.
 struct Misuse : std::invalid_argument {

@@ -5,17 +5,14 @@
 
 namespace {
 
-using A = Argument;
+Argument arguments() {
+  return group("generate_quantities", "Generate quantities of interest", {
+    text("fitted_params", "CSV of draws of the parameters; of several chains as init"),
+    integer("num_chains", "Number of chains", "1", positive)});
+}
 
-const A arguments{
-    A::Group, "generate_quantities", "Generate quantities of interest", "",
-    {{A::Text, "fitted_params", "Input file of sample of fitted parameter values for model "
-      "conditioned on data. If multiple chains are run, this can either be a single path, in "
-      "which case its name will have _ID appended, or a comma-separated list of names."},
-     {A::Integer, "num_chains", "Number of chains", "1", {}, positive}}};
-
-int run_generate(Run& run) {
-  const A& c = run.command;
+int generate(Run& run) {
+  const Argument& c = run.command;
   const std::string& fitted = c.text("generate_quantities fitted_params");
   if (fitted.empty())
     throw std::invalid_argument("Missing fitted_params argument, cannot run generate_quantities "
@@ -28,6 +25,6 @@ int run_generate(Run& run) {
                                              run.logger, writers);
 }
 
-[[maybe_unused]] const bool provided = provide(arguments, run_generate);
+const Provided provided(arguments(), generate);
 
 }  // namespace

@@ -8,30 +8,24 @@
 
 namespace {
 
-using A = Argument;
-
-std::vector<A> parts() {
-  std::vector<A> all = with_history(tolerances());
-  std::vector<A> own{
-      {A::Integer, "num_psis_draws", "Number of draws from PSIS sample", "1000", {}, positive},
-      {A::Integer, "num_paths", "Number of single pathfinders", "4", {}, positive},
-      {A::Flag, "save_single_paths", "Output single-path pathfinder draws as CSV", "false"},
-      {A::Flag, "psis_resample", "If true, perform psis resampling on samples returned from "
-       "individual pathfinders. If false, returns num_paths * num_draws samples", "true"},
-      {A::Flag, "calculate_lp", "If true, calculate the log probability of every draw; if false, "
-       "there is no psis resampling either", "true"},
-      {A::Integer, "max_lbfgs_iters", "Maximum number of LBFGS iterations", "1000", {}, positive},
-      {A::Integer, "num_draws", "Number of approximate posterior draws", "1000", {}, positive},
-      {A::Integer, "num_elbo_draws", "Number of Monte Carlo draws to evaluate ELBO", "25", {},
-       positive}};
-  all.insert(all.end(), own.begin(), own.end());
-  return all;
+Argument arguments() {
+  Arguments all = tolerances(true);
+  for (auto& own : Arguments{
+    integer("num_psis_draws", "Number of draws from PSIS sample", "1000", positive),
+    integer("num_paths", "Number of single pathfinders", "4", positive),
+    flag("save_single_paths", "Output single-path pathfinder draws as CSV", false),
+    flag("psis_resample", "Resample the draws of the paths; if false, return all", true),
+    flag("calculate_lp", "Calculate the log density of all draws; needed to resample", true),
+    integer("max_lbfgs_iters", "Maximum number of LBFGS iterations", "1000", positive),
+    integer("num_draws", "Number of approximate posterior draws", "1000", positive),
+    integer("num_elbo_draws", "Number of Monte Carlo draws to evaluate ELBO", "25", positive)})
+    all.push_back(own);
+  return group("pathfinder", "Pathfinder algorithm", all);
 }
 
-const A arguments{A::Group, "pathfinder", "Pathfinder algorithm", "", parts()};
-
-int run_pathfinder(Run& run) {
-  const A& c = run.command;
+int pathfinder(Run& run) {
+  using namespace stan::services::pathfinder;
+  const Argument& c = run.command;
   Tolerances t(c, "pathfinder");
   int history = c.integer("pathfinder history_size"), paths = c.integer("pathfinder num_paths");
   int iterations = c.integer("pathfinder max_lbfgs_iters");
@@ -40,29 +34,26 @@ int run_pathfinder(Run& run) {
   const std::string& output = c.text("output file");
   auto inits = run.contexts(run.init, paths);
   Writer writer = run.writer();
-  auto json = [&](const std::string& path) {
-    return JsonWriter(save ? run.create(path.substr(0, path.rfind('.')) + ".json") : nullptr);
-  };
   if (paths == 1) {
-    JsonWriter diagnostics = json(output);
-    return stan::services::pathfinder::pathfinder_lbfgs_single(
+    JsonWriter steps = run.json_writer(save ? output : "");
+    return pathfinder_lbfgs_single(
         run.model, *inits[0], run.seed, run.id, run.radius, history, t.alpha, t.obj, t.rel_obj,
         t.grad, t.rel_grad, t.param, iterations, elbo, draws, save, run.refresh, run.interrupt,
-        run.logger, run.nowhere, writer, diagnostics, lp);
+        run.logger, run.nowhere, writer, steps, lp);
   }
-  std::string singly = suffixed(output, "_path");
+  std::string single = save ? suffixed(output, "_path") : "";
   std::vector<stan::callbacks::writer> nowhere(paths);
-  std::vector<Writer> path_writers = run.writers(save ? singly : "", paths);
-  std::vector<JsonWriter> path_diagnostics;
-  for (auto& path : run.files(singly, paths)) path_diagnostics.push_back(json(path));
-  JsonWriter diagnostics = json("");
-  return stan::services::pathfinder::pathfinder_lbfgs_multi(
+  std::vector<Writer> writers = run.writers(single, paths);
+  std::vector<JsonWriter> steps;
+  for (auto& path : run.files(single, paths)) steps.push_back(run.json_writer(path));
+  JsonWriter unused;
+  return pathfinder_lbfgs_multi(
       run.model, inits, run.seed, run.id, run.radius, history, t.alpha, t.obj, t.rel_obj, t.grad,
       t.rel_grad, t.param, iterations, elbo, draws, c.integer("pathfinder num_psis_draws"), paths,
-      save, run.refresh, run.interrupt, run.logger, nowhere, path_writers, path_diagnostics,
-      writer, diagnostics, lp, c.flag("pathfinder psis_resample"));
+      save, run.refresh, run.interrupt, run.logger, nowhere, writers, steps, writer, unused, lp,
+      c.flag("pathfinder psis_resample"));
 }
 
-[[maybe_unused]] const bool provided = provide(arguments, run_pathfinder);
+const Provided provided(arguments(), pathfinder);
 
 }  // namespace

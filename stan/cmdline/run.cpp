@@ -29,14 +29,14 @@ Run::Run(const Argument& command, stan::model::model_base& model, unsigned int s
 std::vector<string> Run::files(const string& names, size_t chains) const {
   std::vector<string> paths(chains, names);
   if (chains == 1 || names.empty()) return paths;
-  if (names.find(',') != string::npos) {
-    std::istringstream listed(names);
-    paths.clear();
-    for (string path; std::getline(listed, path, ',');) paths.push_back(path);
-    if (paths.size() != chains) throw Misuse("Not as many files as chains: " + names);
-  } else {
+  if (names.find(',') == string::npos) {
     for (size_t i = 0; i < chains; ++i) paths[i] = suffixed(names, "_" + std::to_string(id + i));
+    return paths;
   }
+  paths.clear();
+  std::istringstream listed(names);
+  for (string path; std::getline(listed, path, ',');) paths.push_back(path);
+  if (paths.size() != chains) throw Misuse("Not as many files as chains: " + names);
   return paths;
 }
 
@@ -67,6 +67,10 @@ std::vector<Writer> Run::writers(const string& names, size_t chains) const {
   return made;
 }
 
+JsonWriter Run::json_writer(const string& name) const {
+  return JsonWriter(name.empty() ? nullptr : create(suffixed(name, "", ".json")));
+}
+
 std::unique_ptr<std::ofstream> Run::create(const string& path) const {
   auto out = std::make_unique<std::ofstream>(path);
   if (!*out)
@@ -90,26 +94,20 @@ Context read(const string& path) {
   return std::make_shared<stan::json::json_data>(in);
 }
 
-string suffixed(const string& path, const string& suffix) {
-  auto dot = path.rfind('.');
-  if (dot == string::npos || path.find('/', dot) != string::npos) return path + suffix;
-  return path.substr(0, dot) + suffix + path.substr(dot);
-}
-
 Eigen::MatrixXd read_draws(const string& path, const stan::model::model_base& model) {
   std::vector<string> names;
   model.constrained_param_names(names, false, false);
   std::ifstream in = open(path);
-  string line, cell;
+  string line, name;
   while (std::getline(in, line) && line[0] == '#') {
   }
-  // The sampler's own columns stand first; their names end in underscores.
+  // Columns of the method itself stand first; their names end in underscores.
   std::istringstream header(line);
   size_t before = 0, matching = 0;
-  while (matching < names.size() && std::getline(header, cell, ',')) {
-    if (cell == names[matching])
+  while (matching < names.size() && std::getline(header, name, ',')) {
+    if (name == names[matching])
       ++matching;
-    else if (matching == 0 && cell.size() > 2 && cell.compare(cell.size() - 2, 2, "__") == 0)
+    else if (matching == 0 && name.size() > 2 && name.compare(name.size() - 2, 2, "__") == 0)
       ++before;
     else
       break;
@@ -132,6 +130,12 @@ Eigen::MatrixXd read_draws(const string& path, const stan::model::model_base& mo
   using Rows = Eigen::Matrix<double, -1, -1, Eigen::RowMajor>;
   Eigen::Index rows = names.empty() ? 0 : values.size() / names.size();
   return Eigen::Map<Rows>(values.data(), rows, names.size());
+}
+
+string suffixed(const string& path, const string& suffix, const string& extension) {
+  auto dot = path.rfind('.');
+  if (dot == string::npos || path.find('/', dot) != string::npos) dot = path.size();
+  return path.substr(0, dot) + suffix + (extension.empty() ? path.substr(dot) : extension);
 }
 
 std::vector<Method>& methods() {

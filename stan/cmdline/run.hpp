@@ -26,7 +26,7 @@ struct Run {
   unsigned int seed;
   unsigned int id;
   int refresh;
-  double radius;  // of random inits
+  double radius;     // of random initial values
   std::string init;  // the file of given ones, or empty
   stan::callbacks::interrupt interrupt;
   stan::callbacks::stream_logger logger{std::cout, std::cout, std::cout, std::cerr, std::cerr};
@@ -37,12 +37,15 @@ struct Run {
   // Files, one a chain: listed with commas, or named by one name to which the ids are added.
   std::vector<std::string> files(const std::string& names, size_t chains) const;
 
-  // Variables for so many chains, from files or, if it is there, from the one file of that name.
+  // Variables for so many chains, from files or, if they are not there, from the one of that name.
   std::vector<Context> contexts(const std::string& names, size_t chains) const;
 
-  // Results of so many chains, with the command on top; no name stands for nowhere.
+  // Results of so many chains, with the command on top; an empty name stands for nowhere.
   std::vector<Writer> writers(const std::string& names, size_t chains) const;
   Writer writer() const { return std::move(writers(command.text("output file"), 1).front()); }
+
+  // The same for JSON; the name's extension is replaced.
+  JsonWriter json_writer(const std::string& name) const;
 
   std::unique_ptr<std::ofstream> create(const std::string& path) const;
 };
@@ -52,11 +55,12 @@ std::ifstream open(const std::string& path);
 // Variables of a JSON file; none for an empty path.
 Context read(const std::string& path);
 
-// A path with something added before its extension: `a.csv`, `_1` gives `a_1.csv`.
-std::string suffixed(const std::string& path, const std::string& suffix);
-
 // The parameters in a CSV that CmdStan has written, a row per draw.
 Eigen::MatrixXd read_draws(const std::string& path, const stan::model::model_base& model);
+
+// A path with something before its extension, which may be another: `a.csv`, `_1` give `a_1.csv`.
+std::string suffixed(const std::string& path, const std::string& suffix,
+                     const std::string& extension = "");
 
 // A way to run a model. The files linked into the program provide theirs when it starts.
 struct Method {
@@ -66,7 +70,6 @@ struct Method {
 
 std::vector<Method>& methods();
 
-inline bool provide(const Argument& arguments, int (*run)(Run&)) {
-  methods().push_back({arguments, run});
-  return true;
-}
+struct Provided {
+  Provided(const Argument& arguments, int (*run)(Run&)) { methods().push_back({arguments, run}); }
+};

@@ -15,85 +15,66 @@
 
 namespace {
 
-using A = Argument;
-
-const A adapt{
-    A::Group, "adapt", "Warmup Adaptation", "",
-    {{A::Flag, "engaged", "Adaptation engaged?", "true"},
-     {A::Real, "gamma", "Adaptation regularization scale", "0.05", {}, positive},
-     {A::Real, "delta", "Adaptation target acceptance statistic", "0.8", {}, {0.1, false, 1}},
-     {A::Real, "kappa", "Adaptation relaxation exponent", "0.75", {}, positive},
-     {A::Real, "t0", "Adaptation iteration offset", "10", {}, positive},
-     {A::Integer, "init_buffer", "Width of initial fast adaptation interval", "75", {}, natural},
-     {A::Integer, "term_buffer", "Width of final fast adaptation interval", "50", {}, natural},
-     {A::Integer, "window", "Initial width of slow adaptation interval", "25", {}, natural},
-     {A::Flag, "save_metric", "Save metric as JSON?", "false"}}};
-
-const A nuts{A::Group, "nuts", "The No-U-Turn Sampler", "",
-             {{A::Integer, "max_depth", "Maximum tree depth", "10", {}, positive}}};
-
-const A metrics{A::Choice, "metric", "Geometry of base manifold", "diag_e",
-                {{A::Group, "unit_e", "Euclidean manifold with unit metric"},
-                 {A::Group, "diag_e", "Euclidean manifold with diag metric"},
-                 {A::Group, "dense_e", "Euclidean manifold with dense metric"}}};
-
-const A hmc{
-    A::Group, "hmc", "Hamiltonian Monte Carlo", "",
-    {{A::Choice, "engine", "Engine for Hamiltonian Monte Carlo", "nuts", {nuts}},
-     metrics,
-     {A::Text, "metric_file", "Input file with precomputed Euclidean metric"},
-     {A::Real, "stepsize", "Step size for discrete evolution", "1", {}, positive},
-     {A::Real, "stepsize_jitter", "Uniformly random jitter of the stepsize, in percent", "0", {},
-      {0, false, 1}}}};
-
-const A sample{
-    A::Group, "sample", "Bayesian inference with Markov Chain Monte Carlo", "",
-    {{A::Integer, "num_samples", "Number of sampling iterations", "1000", {}, natural},
-     {A::Integer, "num_warmup", "Number of warmup iterations", "1000", {}, natural},
-     {A::Flag, "save_warmup", "Stream warmup samples to output?", "false"},
-     {A::Integer, "thin", "Period between saved samples", "1", {}, positive},
-     adapt,
-     {A::Choice, "algorithm", "Sampling algorithm", "hmc",
-      {hmc, {A::Group, "fixed_param", "Fixed Parameter Sampler"}}},
-     {A::Integer, "num_chains", "Number of chains", "1", {}, positive}}};
+Argument arguments() {
+  Argument adapt = group("adapt", "Warmup Adaptation", {
+    flag("engaged", "Adaptation engaged?", true),
+    real("gamma", "Adaptation regularization scale", "0.05", positive),
+    real("delta", "Adaptation target acceptance statistic", "0.8", {0.1, false, 1}),
+    real("kappa", "Adaptation relaxation exponent", "0.75", positive),
+    real("t0", "Adaptation iteration offset", "10", positive),
+    integer("init_buffer", "Width of initial fast adaptation interval", "75", natural),
+    integer("term_buffer", "Width of final fast adaptation interval", "50", natural),
+    integer("window", "Initial width of slow adaptation interval", "25", natural),
+    flag("save_metric", "Save metric as JSON?", false)});
+  Argument nuts = group("nuts", "The No-U-Turn Sampler", {
+    integer("max_depth", "Maximum tree depth", "10", positive)});
+  Argument hmc = group("hmc", "Hamiltonian Monte Carlo", {
+    choice("engine", "Engine for Hamiltonian Monte Carlo", "nuts", {nuts}),
+    choice("metric", "Geometry of base manifold", "diag_e", {
+      group("unit_e", "Euclidean manifold with unit metric"),
+      group("diag_e", "Euclidean manifold with diag metric"),
+      group("dense_e", "Euclidean manifold with dense metric")}),
+    text("metric_file", "Input file with precomputed Euclidean metric"),
+    real("stepsize", "Step size for discrete evolution", "1", positive),
+    real("stepsize_jitter", "Uniformly random jitter of the stepsize", "0", {0, false, 1})});
+  return group("sample", "Bayesian inference with Markov Chain Monte Carlo", {
+    integer("num_samples", "Number of sampling iterations", "1000", natural),
+    integer("num_warmup", "Number of warmup iterations", "1000", natural),
+    flag("save_warmup", "Stream warmup samples to output?", false),
+    integer("thin", "Period between saved samples", "1", positive),
+    adapt,
+    choice("algorithm", "Sampling algorithm", "hmc",
+           {hmc, group("fixed_param", "Fixed Parameter Sampler")}),
+    integer("num_chains", "Number of chains", "1", positive)});
+}
 
 // The metric each chain starts from: that of a file, else the identity.
 std::vector<Context> read_metrics(const Run& run, bool dense, size_t chains) {
+  using namespace stan::services::util;
   const std::string& names = run.command.text("sample hmc metric_file");
   if (!names.empty()) return run.contexts(names, chains);
   size_t size = run.model.num_params_r();
-  using stan::io::array_var_context;
-  using namespace stan::services::util;
-  return std::vector<Context>(chains, std::make_shared<array_var_context>(
-      dense ? create_unit_e_dense_inv_metric(size) : create_unit_e_diag_inv_metric(size)));
-}
-
-// Where each chain writes the metric it has adapted to, if that is asked for.
-std::vector<JsonWriter> metric_writers(const Run& run, size_t chains) {
-  std::vector<JsonWriter> writers;
-  bool wanted = run.command.flag("sample adapt save_metric");
-  for (auto& path : run.files(run.command.text("output file"), chains))
-    writers.emplace_back(wanted ? run.create(suffixed(path, "_metric")) : nullptr);
-  return writers;
+  auto unit = dense ? create_unit_e_dense_inv_metric(size) : create_unit_e_diag_inv_metric(size);
+  return std::vector<Context>(chains, std::make_shared<stan::io::array_var_context>(unit));
 }
 
 // Call one of Stan's services with arguments that several of them share.
-#define CALL(service, ...)                                                             \
+#define CALL(service, ...)                                                            \
   std::apply([](auto&&... each) { return stan::services::sample::service(each...); }, \
              std::tuple_cat(__VA_ARGS__))
 
-int run_sample(Run& run) {
-  const A& c = run.command;
+int sample(Run& run) {
+  const Argument& c = run.command;
   size_t chains = c.integer("sample num_chains");
   int warmup = c.integer("sample num_warmup"), draws = c.integer("sample num_samples");
   int thin = c.integer("sample thin");
   auto inits = run.contexts(run.init, chains);
   auto writers = run.writers(c.text("output file"), chains);
   auto diagnostics = run.writers(c.text("output diagnostic_file"), chains);
-  std::vector<stan::callbacks::writer> init_writers(chains);
+  std::vector<stan::callbacks::writer> nowhere(chains);
   auto from = std::tie(run.model, chains, inits);
   auto seed = std::tie(run.seed, run.id, run.radius);
-  auto to = std::tie(run.interrupt, run.logger, init_writers, writers, diagnostics);
+  auto to = std::tie(run.interrupt, run.logger, nowhere, writers, diagnostics);
 
   bool no_parameters = run.model.num_params_r() == 0;
   if (no_parameters) run.logger.info("Model contains no parameters, running fixed_param sampler");
@@ -119,7 +100,10 @@ int run_sample(Run& run) {
   auto phases = std::make_tuple<unsigned, unsigned, unsigned>(
       c.integer("sample adapt init_buffer"), c.integer("sample adapt term_buffer"),
       c.integer("sample adapt window"));
-  auto adapted = metric_writers(run, chains);
+  std::vector<JsonWriter> adapted;
+  bool save = c.flag("sample adapt save_metric");
+  for (auto& path : run.files(c.text("output file"), chains))
+    adapted.push_back(run.json_writer(save ? suffixed(path, "_metric") : ""));
   auto also = std::tie(adapted);
   if (metric == "unit_e") return CALL(hmc_nuts_unit_e_adapt, from, seed, steps, rates, to, also);
   if (metric == "diag_e")
@@ -127,6 +111,6 @@ int run_sample(Run& run) {
   return CALL(hmc_nuts_dense_e_adapt, from, start, seed, steps, rates, phases, to, also);
 }
 
-[[maybe_unused]] const bool provided = provide(sample, run_sample);
+const Provided provided(arguments(), sample);
 
 }  // namespace

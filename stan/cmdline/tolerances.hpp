@@ -3,27 +3,17 @@
 
 #include "arguments.hpp"
 
-inline std::vector<Argument> tolerances() {
-  using A = Argument;
-  return {
-      {A::Real, "init_alpha", "Line search step size for first iteration", "0.001", {}, positive},
-      {A::Real, "tol_obj", "Convergence tolerance on absolute changes in objective function value",
-       "1e-12", {}, natural},
-      {A::Real, "tol_rel_obj",
-       "Convergence tolerance on relative changes in objective function value", "10000", {},
-       natural},
-      {A::Real, "tol_grad", "Convergence tolerance on the norm of the gradient", "1e-08", {},
-       natural},
-      {A::Real, "tol_rel_grad", "Convergence tolerance on the relative norm of the gradient",
-       "1e+07", {}, natural},
-      {A::Real, "tol_param", "Convergence tolerance on changes in parameter value", "1e-08", {},
-       natural}};
-}
-
-inline std::vector<Argument> with_history(std::vector<Argument> others) {
-  others.push_back({Argument::Integer, "history_size", "Amount of history to keep for L-BFGS", "5",
-                    {}, positive});
-  return others;
+inline Arguments tolerances(bool history) {
+  Arguments all{
+    real("init_alpha", "Line search step size for first iteration", "0.001", positive),
+    real("tol_obj", "Tolerance on absolute changes in objective function", "1e-12", natural),
+    real("tol_rel_obj", "Tolerance on relative changes in objective function", "10000", natural),
+    real("tol_grad", "Tolerance on the norm of the gradient", "1e-08", natural),
+    real("tol_rel_grad", "Tolerance on the relative norm of the gradient", "1e+07", natural),
+    real("tol_param", "Tolerance on changes in parameter value", "1e-08", natural)};
+  if (history)
+    all.push_back(integer("history_size", "Amount of history to keep for L-BFGS", "5", positive));
+  return all;
 }
 
 struct Tolerances {

@@ -30,7 +30,7 @@ def engine(name: str = "auto") -> Engine:
         raise EngineError(
             Problem(
                 f"Unknown engine `{name}`; must be one of {listing(_NAMES)}.",
-                hint=did_you_mean(name, _NAMES),
+                hint=did_you_mean(str(name), _NAMES),
             )
         )
     if name == "stanli":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,7 @@ class Optimum:
     lp: float
 
 
+@runtime_checkable
 class Engine(Protocol):
     """A way to run Stan programs.
 

@@ -35,6 +35,9 @@ EXTRAS = ("laplace", "pathfinder", "variational")
 _FLAGS = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "O")
 """Variables of the environment that make hands to the compiler."""
 
+_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""What make tells a make that it starts; none of it is meant for ours when a make started us."""
+
 _GIGABYTES = 2
 """Memory that a compiler is granted; it takes about 1.5."""
 
@@ -81,6 +84,12 @@ def built() -> Path | None:
         return None
     place = cache.folder() / "homes" / _key(wheel)
     return place if place.is_dir() else None
+
+
+def origin(home: Path) -> str | None:
+    """Which wheel a home of CmdStan is from (`httpstan 4.13.0`); None for an installed one."""
+    found = re.search(r"^# (httpstan \S+)$", (home / "makefile").read_text(), re.MULTILINE)
+    return found[1] if found else None
 
 
 def remove() -> None:
@@ -143,18 +152,28 @@ def _build(wheel: Path, say: Say, jobs: int | None, folder: Path) -> None:
         "minutes, once; programs then compile in less than half of one."
     )
     started = time.monotonic()
+    _sweep(folder.parent)
     (folder / "wheel").symlink_to(wheel)
     (folder / "bin").mkdir()
     (folder / "bin" / "stanc").symlink_to("../wheel/stanc")
     (folder / "cmdline").mkdir()
     for source in resources.folder("stan").joinpath("cmdline").iterdir():
         (folder / "cmdline" / source.name).write_bytes(source.read_bytes())
-    # cmdstanpy looks for this very line.
+    # cmdstanpy looks for the first line.
     (folder / "makefile").write_text(
-        f"CMDSTAN_VERSION := {stan}\n\ninclude cmdline/makefile\n", encoding="utf-8"
+        f"CMDSTAN_VERSION := {stan}\n# httpstan {version('httpstan')}\n\n"
+        "include cmdline/makefile\n",
+        encoding="utf-8",
     )
     _make(folder, (), say, jobs)
     say(f"CmdStan is ready, after {time.monotonic() - started:.0f} s.")
+
+
+def _sweep(homes: Path) -> None:
+    """Remove homes whose wheel is gone; each takes most of a gigabyte."""
+    for home in homes.iterdir():
+        if (home / "wheel").is_symlink() and not (home / "wheel").exists():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _stan_version(wheel: Path) -> str:
@@ -169,6 +188,7 @@ def _make(folder: Path, extras: Sequence[str], say: Say, jobs: int | None) -> No
     with subprocess.Popen(
         command,
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in _OUTER_MAKE},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

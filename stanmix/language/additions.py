@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stanmix.data import Table
+from stanmix.data import MAX_COUNT, Table
 from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
 from stanmix.language import tree
 
@@ -62,7 +62,7 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
             if isinstance(argument, tree.Number) and name != "trials":
                 problems.append(Problem(f"`{name}(..)` takes a column.", source, argument.span))
             elif isinstance(argument, tree.Number) and not _is_count(argument.value):
-                message = "The number of trials must be a positive whole number."
+                message = "The number of trials must be a positive whole number that Stan can hold."
                 problems.append(Problem(message, source, argument.span))
             given[name] = argument
     if problems:
@@ -74,10 +74,15 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
         for column in named
         if (absent := table.missing(column.text))
     ]
+    missing += [
+        Problem(f"A column cannot be called `{name}` here; rename it.", source, column.span)
+        for column in named
+        if (name := column.text) == "obs" or "/" in name
+    ]
     if missing:
         raise DataError(*missing)
     return Additions(given)
 
 
 def _is_count(value: float) -> bool:
-    return value == int(value) and value >= 1
+    return value == int(value) and 1 <= value <= MAX_COUNT

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from stanmix.data import Table
+from stanmix.data import Table, require_enough
 from stanmix.errors import Problem, SpecError, listing
 from stanmix.language import syntax, tree
 from stanmix.language.additions import read_additions
@@ -64,6 +64,7 @@ def resolve(
         )
     line = formula.model
     options = read_options(line.latent, source)
+    require_enough(options.K, table.n_rows, "rows")
     additions = read_additions(line, options.kind, table, source)
     pieces = read_pieces(line, options, additions, table, source)
     responses = read_responses(pieces, additions, table, source)

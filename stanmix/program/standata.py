@@ -212,17 +212,3 @@ def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
                 f"Column `{column}` exceeds its number of trials; {int(over.sum())} rows do "
                 f"(first: row {rows.order[place]}, {successes[place]} of {data['trials'][place]})."
             )
-
-
-def require_enough(spec: ModelSpec, rows: Rows) -> None:
-    """Raise DataError if there are more components than units that could have them."""
-    units = len(rows.unit_size)
-    if units < spec.K:
-        what = "units" if spec.unit else "rows"
-        noun = "components" if spec.kind == "mix" else "states"
-        raise DataError(
-            Problem(
-                f"{spec.K} {noun} cannot be told apart in {units} {what}.",
-                hint=f"use at most {units} {noun}",
-            )
-        )

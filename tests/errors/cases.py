@@ -125,5 +125,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=np.arange(24) / 2), {}),
         ("y | unit(id) + time(t) ~ hmm(normal, states=2)", FRAME, {}),
         ("y ~ mix(normal, K=2)", pd.DataFrame([[1.0, 2.0]], columns=["y", "y"]), {}),
+        ("y ~ mix(normal, K=1000000000)", FRAME, {}),
+        ("`a/b` ~ mix(normal, K=2)", FRAME.rename(columns={"y": "a/b"}), {}),
+        ("count ~ mix(poisson, K=2)", FRAME.assign(count=3_000_000_000), {}),
+        ("y ~ mix(normal, K=2)", FRAME.assign(y=pd.Timestamp("2026-01-01")), {}),
+        ("y ~ mix(normal, K=2)", {"y": [[1.0], [1.0, 2.0]]}, {}),
     ],
 }

@@ -5,6 +5,7 @@ Rows are counted from 0 in messages, as pandas and numpy do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -258,17 +259,23 @@ STATISTICS = ("center", "scale", "mean", "log_center", "log_scale", "minimum")
 
 
 def statistic(values: NDArray[Any], name: str) -> float:
-    """One of `STATISTICS` of a column, rounded to three digits (bounds are exact).
+    """One of `STATISTICS` of a column, rounded so that what is shown is what is used.
 
-    Rounding makes the number that is shown the number that is used.
+    A scale keeps three digits, a centre what matters beside the scale; a bound is exact. The order
+    of the rows does not matter, not even in the last digit.
     """
-    y = np.asarray(values, dtype=np.float64)
+    y = np.sort(np.asarray(values, dtype=np.float64))
     if name == "minimum":
-        return float(y.min())
+        return float(y[0])
     if name.startswith("log_"):
         y, name = np.log(y), name.removeprefix("log_")
-    value = {"center": float(np.median(y)), "mean": float(y.mean()), "scale": float(y.std())}[name]
-    return float(f"{value:.3g}")
+    scale = float(y.std())
+    if name == "scale":
+        return float(f"{scale:.3g}")
+    value = float(np.median(y)) if name == "center" else float(y.mean())
+    if scale == 0 or not np.isfinite(scale):
+        return value
+    return round(value, 2 - math.floor(math.log10(scale)))
 
 
 def require_enough(K: int, units: int, what: str) -> None:

@@ -123,21 +123,20 @@ class Diagnosis:
                 "the tails badly."
             )
         invariant, labelled = _worst(self.invariant), _worst(self.labelled)
-        if invariant[1] > RHAT:
-            what = "they are in different modes" if invariant[1] > APART else "draw more"
+        worst = max(invariant, labelled, key=lambda element: element[1])
+        if invariant[1] > APART:
             found.append(
                 f"Chains disagree about `{invariant[0]}`, which does not depend on labels "
-                f"(R-hat {invariant[1]:.3f}): {what}."
+                f"(R-hat {invariant[1]:.3f}): they are in different modes, or far too short."
             )
         elif labelled[1] > APART and not self.ordered:
             found.append(
-                f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but agree on "
+                f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but not about "
                 "what does not depend on labels: their labels differ."
             )
-        elif labelled[1] > RHAT:
+        elif worst[1] > RHAT:
             found.append(
-                f"Chains do not agree yet about `{labelled[0]}` (R-hat {labelled[1]:.3f}): draw "
-                "more."
+                f"Chains do not agree yet about `{worst[0]}` (R-hat {worst[1]:.3f}): draw more."
             )
         ess = self.labelled[["ess_bulk", "ess_tail"]].min(axis=1)
         if ess.min() < ESS_PER_CHAIN * n_chains:

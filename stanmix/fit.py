@@ -6,6 +6,7 @@ again, on the data of the fit or on new data, and the latent states follow by ar
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 
 from stanmix import latent, storage
 from stanmix.data import Table, read_table
-from stanmix.diagnostics import Diagnosis, diagnose, summarise
+from stanmix.diagnostics import APART, Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
-from stanmix.errors import DataError, SpecError
+from stanmix.errors import ConvergenceWarning, DataError, SpecError
 from stanmix.program.standata import Rows, arrange, standata
 
 if TYPE_CHECKING:
@@ -89,10 +90,7 @@ class Fit:
         --------
         stanmix.diagnostics.Diagnosis
         """
-        ordered = self.model.spec.K == 1 or any(
-            parameter.order == "state" for parameter in self.model.spec.parameters
-        )
-        return diagnose(self.draws, self._invariants(), ordered)
+        return diagnose(self.draws, self._invariants(), self._is_ordered())
 
     # Latent states.
 
@@ -136,6 +134,7 @@ class Fit:
         DataFrame
             A row for each row of data (or unit), a column `1`, ..., `K` for each state.
         """
+        self._warn_of_labels()
         mixture = self.model.spec.kind == "mix"
         answer = _responsibility if mixture else self._chain_algebra(latent.smoothing)
         table, rows = self._rows(newdata)
@@ -237,6 +236,25 @@ class Fit:
             has = "A mixture" if kind == "hmm" else "A hidden Markov model"
             raise SpecError(f"{has} has no `{question}`; ask for {instead}.")
 
+    def _is_ordered(self) -> bool:
+        """Whether an order keeps labels from switching."""
+        spec = self.model.spec
+        return spec.K == 1 or any(parameter.order == "state" for parameter in spec.parameters)
+
+    def _warn_of_labels(self) -> None:
+        """Warn before averaging over chains whose labels, or modes, differ."""
+        if self._is_ordered():
+            return
+        worst = self.summary()["r_hat"].max()
+        if worst > APART:
+            warnings.warn(
+                f"Chains disagree about the parameters (R-hat {worst:.2f}) and nothing orders the "
+                "components, so their numbers may mean different things in different chains, and "
+                "averages over chains may mean nothing.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
     def _rows(self, newdata: Any) -> tuple[Table, Rows]:
         if newdata is None:
             return self.model.table, self.model.rows
@@ -299,7 +317,9 @@ class Fit:
         """`answer` for chunks of draws, (draw, place, ...) each, in the user's order."""
         back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
         for log_omega, at in self._emissions(table, rows, picked):
-            yield answer(_by_unit(log_omega, rows), at, rows)[:, back]
+            by_unit = _by_unit(log_omega, rows)
+            _require_possible(by_unit, rows)
+            yield answer(by_unit, at, rows)[:, back]
 
     def _places(self, table: Table, rows: Rows) -> tuple[str, Any]:
         """What has a state: rows, or units; the name of the axis, and its labels."""
@@ -372,6 +392,19 @@ class Fit:
 
 def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
     return latent.responsibility(log_omega, at["weights"])
+
+
+def _require_possible(log_omega: Array, rows: Rows) -> None:
+    """Refuse rows that no component can have: their state is not defined."""
+    impossible = (log_omega == -np.inf).all(axis=-1)
+    if impossible.any():
+        share = impossible.mean(axis=0)
+        place = int(np.argmax(share))
+        row = int(rows.order[np.cumsum(rows.unit_size)[place] - rows.unit_size[place]])
+        raise DataError(
+            f"{int((share > 0).sum())} rows or units lie outside the support of every component "
+            f"(most often row {row}, at {share[place]:.0%} of draws), so their state is undefined."
+        )
 
 
 def _by_unit(log_omega: Array, rows: Rows) -> Array:

@@ -277,3 +277,21 @@ def test_answers_carry_the_index_of_the_data_frame() -> None:
     assert fit.membership().index.tolist() == index
     assert fit.membership(data.iloc[[7]]).index.tolist() == ["r7"]
     assert data.join(fit.membership()).notna().all(axis=None)
+
+
+def test_rows_that_no_component_can_have_are_named() -> None:
+    rng = np.random.default_rng(7)
+    fit = sm.fit("rt ~ mix(wald, K=1)", {"rt": 0.5 + rng.wald(1, 2, 60)}, **QUICK)
+    with pytest.raises(sm.DataError, match=r"1 rows .* \(most often row 1, at 100% of draws\)"):
+        fit.membership({"rt": [2.0, 0.01]})
+
+
+def test_averages_over_switched_labels_are_warned_of() -> None:
+    y = np.repeat([-4.0, 4.0], 20) + np.random.default_rng(8).normal(size=40)
+    model = sm.model("y ~ mix(normal, K=2, order=none)", {"y": y})
+    base = {"sigma": np.ones(2), "weights": np.full(2, 0.5)}
+    starts = [{"mu": np.array([-4.0, 4.0]), **base}, {"mu": np.array([4.0, -4.0]), **base}]
+    fit = model.fit(**QUICK, inits=starts)
+    with pytest.warns(sm.ConvergenceWarning, match="nothing orders the components"):
+        fit.membership()
+    assert any("their labels differ" in problem for problem in fit.diagnose().problems)

@@ -66,3 +66,20 @@ def test_rows_that_no_component_can_have_are_named() -> None:
     row = int(np.flatnonzero(FRAME["rt"] <= 0.9)[0])
     with pytest.raises(sm.SamplingError, match=rf"of the rows \(first: row {row}\)"):
         model.inits(engine("stanli"), SamplerSettings(chains=1, seed=1))
+
+
+def test_the_gradient_is_finite_where_a_row_is_possible_in_the_last_component_alone() -> None:
+    model = sm.model("rt ~ mix(wald, K=3, order=none)", FRAME)
+    low, high = FRAME["rt"].min(), FRAME["rt"].median()
+    values = {
+        "threshold": np.ones(3),
+        "drift": np.full(3, 2.0),
+        "ndt": np.array([high, high + 0.1, low / 2]),
+        "weights": np.full(3, 1 / 3),
+    }
+    density, gradient = engine("stanli").log_density(model.program, model.data, values)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
+    values["ndt"] = np.full(3, high)
+    density, _ = engine("stanli").log_density(model.program, model.data, values)
+    assert density == -np.inf

@@ -183,7 +183,20 @@ def _narrowed(parameter: Parameter) -> Parameter:
     """
     if parameter.constraint != "none":
         return parameter
-    supports = {_support(e.prior) for e in parameter.priors if not e.increments}
+    increments = [e.prior for e in parameter.priors if e.increments]
+    entries = [e for e in parameter.priors if not e.increments]
+    if increments and any(e.index for e in entries):
+        # The first element has a prior of its own; increments replace the others'.
+        entries = [e for e in entries if e.index]
+        parameter = replace(
+            parameter, priors=tuple(e for e in parameter.priors if e.index or e.increments)
+        )
+    supports = {_support(e.prior) for e in entries}
+    if increments and (_bounded(increments[0]) or any(_bounded(e.prior) for e in entries)):
+        raise SpecError(
+            f"Beside `diff({parameter.name})`, and in it, a prior must not end above: one without "
+            "an upper end would do."
+        )
     lower = max(low for low, _ in supports)
     upper = min(high for _, high in supports)
     own_lower = -math.inf if parameter.lower is None else parameter.lower
@@ -196,11 +209,21 @@ def _narrowed(parameter: Parameter) -> Parameter:
     lower, upper = max(lower, own_lower), min(upper, own_upper)
     if lower >= upper:
         raise SpecError(f"The prior of `{parameter.name}` leaves no value within its bounds.")
+    ends_above = upper < math.inf or parameter.below is not None
+    if parameter.order is not None and ends_above and parameter.axes != ("state",):
+        raise SpecError(
+            f"`{parameter.name}` is ordered, so its prior must not end above: one without an "
+            "upper end would do, or another order."
+        )
     return replace(
         parameter,
         lower=None if lower == -math.inf else lower,
         upper=None if upper == math.inf else upper,
     )
+
+
+def _bounded(prior: Prior) -> bool:
+    return _support(prior)[1] < math.inf
 
 
 def _support(prior: Prior) -> tuple[float, float]:

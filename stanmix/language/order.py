@@ -48,6 +48,8 @@ def read_order(emission: Emission, options: Options, table: Table, source: str) 
         chosen = chooser.default()
     else:
         chosen = [chooser.named(name, part) for name, part in options.order]
+        if len(set(chosen)) < len(chosen):
+            raise chooser.refusal("`order` names a parameter twice.")
     parameters = tuple(
         replace(p, order="state") if p.name in chosen else p for p in emission.parameters
     )
@@ -92,10 +94,16 @@ class _Chooser:
             columns = self.columns(parameter)
             if part in columns:
                 if "column" in parameter.axes:
-                    self.column = columns.index(part) + 1
+                    self.order_by(columns.index(part) + 1)
                 return parameter.name
         known = dict.fromkeys(c for p in matching for c in self.columns(p))
         raise self.refusal(f"`{name}` has no part `{part}`; it has {listing(known)}.")
+
+    def order_by(self, column: int) -> None:
+        """Note the column that increases; all ordered vectors increase in the same one."""
+        if self.column not in (None, column):
+            raise self.refusal("`order` can name only one column of a vector.")
+        self.column = column
 
     def unknown(self, name: str) -> SpecError:
         if any(name in piece.fixed for component in self.emission.pieces for piece in component):
@@ -129,7 +137,7 @@ class _Chooser:
         values = np.column_stack([numbers(self.table, column) for _, column in options])
         chosen, column = options[best_separated(values, self.K)]
         if "column" in chosen.axes:
-            self.column = self.columns(chosen).index(column) + 1
+            self.order_by(self.columns(chosen).index(column) + 1)
         if self.K > 1:
             part = f"[{column}]" if "column" in chosen.axes else ""
             self.notes.append(f"Components are ordered by `{chosen.name}{part}`.")

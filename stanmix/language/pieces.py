@@ -164,6 +164,10 @@ def _family_problems(
         elif column.kind == "choice" and column.addition in additions.names and len(columns) > 1:
             message = f"`{family.name}` with a choice needs a response of one column."
             yield Problem(message, None, call.name.span)
+    # A density of the response alone is none of response and choice.
+    if "dec" in additions.names and all(c.kind != "choice" for c in family.response):
+        message = f"`{family.name}` says nothing of the choice; `wald` and `rdm` do."
+        yield Problem(message, None, call.name.span)
 
 
 def _inner_order_problems(family: Family, value: tree.Value) -> Iterator[Problem]:

@@ -48,9 +48,10 @@ def lower_bound(parameter: Parameter) -> str:
 
 def upper_bound(parameter: Parameter) -> str:
     """Its upper bound as Stan text: its own, or the constant it stays below."""
-    if parameter.below is not None:
-        return parameter.below
-    return "positive_infinity()" if parameter.upper is None else format_number(parameter.upper)
+    if parameter.upper is None:
+        return parameter.below or "positive_infinity()"
+    own = format_number(parameter.upper)
+    return own if parameter.below is None else f"fmin({own}, {parameter.below})"
 
 
 def sampled_name(parameter: Parameter) -> str:

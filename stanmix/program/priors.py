@@ -175,8 +175,8 @@ class _Numbers:
             yield from self.of(f"{name}[{i}]", self.part(prior, str(i)), 1, over)
 
     def part(self, prior: Prior, index: str) -> Prior:
-        """`prior` with its vector-valued constants indexed as the parameter is."""
-        if not self.vectors:
+        """`prior` with its vector-valued constants indexed as the parameter's columns are."""
+        if not self.vectors or self.parameter.axes[-1] != "column":
             return prior
         pattern = r"\b(" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b"
         arguments = tuple(

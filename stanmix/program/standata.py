@@ -74,13 +74,15 @@ def arrange(spec: ModelSpec, table: Table) -> Rows:
     first = np.full(key.max() + 1, n)
     np.minimum.at(first, key, np.arange(n))
     rank = first[key] if time is None else time
+    if time is not None:
+        _check_units(spec, time, first[key])
     order = np.lexsort((np.arange(n), key, rank, series))
     sizes = np.bincount(key[order])[pd.unique(key[order])]
     heads = np.cumsum(sizes) - sizes
     rows = order[heads]
     starts = np.flatnonzero(np.diff(series[rows], prepend=-1))
     if time is not None:
-        _check_time(spec, time, order, key, rows, starts)
+        _check_time(spec, time, rows, starts)
     return Rows(
         order,
         sizes,
@@ -108,20 +110,16 @@ def _whole_numbers(table: Table, name: str) -> Integers:
     return values.astype(np.int64)
 
 
-def _check_time(
-    spec: ModelSpec,
-    time: Integers,
-    order: Integers,
-    key: Integers,
-    rows: Integers,
-    starts: Integers,
-) -> None:
-    """Refuse units that last longer than one time, repeated times, and gaps."""
-    same_unit = np.diff(key[order]) == 0
-    longer = same_unit & (np.diff(time[order]) != 0)
+def _check_units(spec: ModelSpec, time: Integers, first: Integers) -> None:
+    """Refuse units that last longer than one time; `first` is the first row of each row's unit."""
+    longer = time != time[first]
     if longer.any():
-        row = int(order[1:][longer][0])
+        row = int(np.argmax(longer))
         raise DataError(f"Rows of one unit differ in `{spec.time}` (first: row {row}).")
+
+
+def _check_time(spec: ModelSpec, time: Integers, rows: Integers, starts: Integers) -> None:
+    """Refuse repeated times and gaps; `rows` holds the first row of each unit."""
     steps = np.diff(time[rows])
     inside = np.ones(len(steps), bool)
     inside[starts[1:] - 1] = False

@@ -59,6 +59,7 @@ def test_what_a_killed_build_left_is_swept_away():
     assert not left.exists()
 
 
+@pytest.mark.engine
 def test_two_processes_build_once(tmp_path):
     log = tmp_path / "log"
     script = f"""

@@ -18,7 +18,10 @@ from stanmix.engines.cmdstan import CmdStan
 from stanmix.errors import EngineError
 from stanmix.program.program import StanProgram
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),
+]
 
 CORE = {"main", "arguments", "run", "sample", "optimize", "generate_quantities", "log_prob"}
 

@@ -55,6 +55,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | freq(count) ~ mix(normal, K=2)", FRAME, {}),
         ("y | dec(choice) ~ mix(normal, K=2)", FRAME, {}),
         ("rt ~ mix(rdm, K=2)", FRAME, {}),
+        ("rt | dec(choice) ~ mix(rdm + lognormal)", FRAME, {}),
         ("successes | trials(0) ~ mix(binomial, K=2)", FRAME, {}),
         ("successes ~ mix(binomial, K=2)", FRAME, {}),
     ],
@@ -69,6 +70,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt | dec(choice) ~ mix(rdm(order=threshold), K=2)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=mu[z])", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
+        ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], sigma[x]))", FRAME, {}),
+        ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], mu[x]))", FRAME, {}),
     ],
     "Priors": [
         ("y ~ mix(normal, K=2)", FRAME, {"mux": "normal(0, 1)"}),
@@ -93,6 +96,9 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)", FRAME, {"mu": "normal(0, 1)", "diff(mu)": "normal(1, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[2]": "normal(0, 1)", "diff(mu)": "normal(1, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"sigma[1]": "uniform(0, 1)"}),
+        ("y ~ mix(normal, K=2)", FRAME, {"diff(mu)": "uniform(0, 2)"}),
+        ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
+        ("rt | dec(choice) ~ mix(rdm(order=drift), K=1)", FRAME, {"drift": "uniform(0, 10)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mux": "normal(0, 1)", "sigma": "gamma(2)"}),
     ],
     "Data": [
@@ -124,6 +130,11 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=np.arange(24) ** 2), {}),
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=np.arange(24) / 2), {}),
         ("y | unit(id) + time(t) ~ hmm(normal, states=2)", FRAME, {}),
+        (
+            "y | unit(u) + time(t) ~ hmm(normal, states=2)",
+            {"y": [1.0, 9.0, 2.0, 8.0], "u": list("abab"), "t": [1, 1, 2, 2]},
+            {},
+        ),
         ("y ~ mix(normal, K=2)", pd.DataFrame([[1.0, 2.0]], columns=["y", "y"]), {}),
         ("y ~ mix(normal, K=1000000000)", FRAME, {}),
         ("`a/b` ~ mix(normal, K=2)", FRAME.rename(columns={"y": "a/b"}), {}),

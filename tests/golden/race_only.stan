@@ -81,12 +81,16 @@ functions {
 
   // Log density of all observations under a mixture, the components summed out:
   // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
   real mixture_log_density(array[] vector log_omega, vector weights) {
     vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    if (min(total) < -1e300) {
+      total = fmax(total, -1e300);
+    }
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
     }
-    return sum(total);
+    return min(total) < -1e299 ? negative_infinity() : sum(total);
   }
 }
 data {

@@ -129,7 +129,6 @@ data {
   vector[N] rt;
   int<lower=1> A; // choices
   array[N] int<lower=1, upper=A> choice;
-  real rt_center; // median of rt
   real rt_minimum; // smallest value of rt
   array[N] int<lower=0, upper=1> first; // 1 where a series begins
   int<lower=0, upper=1> emit; // 1 to return log_omega

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -158,3 +159,28 @@ def test_every_distribution_is_shown_as_it_is_read() -> None:
         text = arguments.get(name, ", ".join("1" for _ in known.arguments))
         shown = f"{name}({text})" if text else name
         assert str(parse_prior(shown)) == shown
+
+
+def test_a_prior_of_one_sigma_leaves_the_others_of_a_spherical_model_alone() -> None:
+    formula = "cbind(y, x) ~ mix(normal, K=3, cov=spherical)"
+    lines = increments(formula, {"sigma[2]": "normal(0, 50)"})
+    assert "inv_gamma_lpdf(sigma[{1, 3}] | 3, mean(y_scale));" in lines
+
+
+def test_an_upper_end_of_a_prior_and_a_bound_that_is_data_both_hold() -> None:
+    code = sm.model("rt ~ mix(wald, K=1)", FRAME, priors={"ndt": "uniform(0, 0.1)"}).code
+    assert "vector<lower=0, upper=fmin(0.1, rt_minimum)>[K] ndt;" in code
+
+
+def test_the_first_element_keeps_a_prior_of_its_own_beside_increments() -> None:
+    priors = {"mu[1]": "gamma(2, 1)", "diff(mu)": "normal(1, 0.5)"}
+    lines = increments("y ~ mix(normal, K=2)", priors)
+    assert lines[0] == "gamma_lpdf(mu[1] | 2, 1);"
+    assert "y_center" not in "".join(lines)
+
+
+def test_the_centre_of_a_default_prior_is_exact_beside_the_scale() -> None:
+    y = 1234567 + FRAME["y"] / FRAME["y"].std()
+    model = sm.model("y ~ mix(normal, K=1)", {"y": y})
+    constants = {c.name: float(np.asarray(c.value)) for c in model.spec.constants}
+    assert abs(constants["y_center"] - y.median()) < 0.01 * constants["y_scale"]

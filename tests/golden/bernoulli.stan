@@ -43,7 +43,8 @@ functions {
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
     }
-    return min(total) < -1e299 ? negative_infinity() : sum(total);
+    real density = sum(total);
+    return density < -1e299 ? negative_infinity() : density;
   }
 
   // Log densities of units, whose rows share a state: sums over the rows of each unit.

@@ -57,7 +57,8 @@ functions {
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
     }
-    return min(total) < -1e299 ? negative_infinity() : sum(total);
+    real density = sum(total);
+    return density < -1e299 ? negative_infinity() : density;
   }
 }
 data {

@@ -412,14 +412,15 @@ def test_help(types, tmp_path):
     assert "              max_depth=<int>\n                Maximum tree depth\n" in ask("help-all")
 
 
+@pytest.fixture(scope="module")
+def complete(compiled):
+    return compiled(HERE / "programs" / "types.stan", " ".join(toolchain.EXTRAS))
+
+
 class TestExtras:
     """Methods that few programs need, and threads: what is compiled for them takes minutes."""
 
     pytestmark = pytest.mark.slow
-
-    @pytest.fixture(scope="class")
-    def complete(self, compiled):
-        return compiled(HERE / "programs" / "types.stan", " ".join(toolchain.EXTRAS))
 
     def test_pathfinder(self, complete):
         for paths in (1, 2):
@@ -469,9 +470,49 @@ class TestExtras:
             threaded, seed=1, chains=2, iter_warmup=200, iter_sampling=100, adapt_delta=0.95
         )
         np.testing.assert_array_equal(found.draws(), fit.draws())
-        same(point, start(threaded, 1, inits=[point | {"free": 9.0}, point]))
+        options = {"iter_warmup": 0, "adapt_engaged": False, "step_size": 1e-12}
+        inits = [point | {"free": 9.0}, point]
+        moved = sample(threaded, chains=2, iter_sampling=1, inits=inits, **options)
+        np.testing.assert_allclose(moved.stan_variable("free"), [9, point["free"]], rtol=1e-6)
         again = threaded.generate_quantities(DATA, found, seed=1, sig_figs=17)
         np.testing.assert_array_equal(again.stan_variable("twice"), 2 * fit.stan_variable("am"))
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    prophet = find_spec("prophet")
+    if prophet is None:
+        pytest.skip("prophet is not installed")
+    return Path(prophet.origin).parent / "stan_model" / "prophet_model.bin"
+
+
+@pytest.fixture(scope="module")
+def ours(theirs, compiled):
+    model = compiled(theirs.with_name("prophet.stan"), " ".join(toolchain.EXTRAS))
+    return Path(model.exe_file)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run a command with prophet's data; the CSV, as comments and draws."""
+    rng = np.random.default_rng(1)
+    T, S = 100, 5
+    t = np.linspace(0, 1, T)
+    X = np.column_stack([np.sin(8 * np.pi * t), np.cos(8 * np.pi * t)])
+    data = {"T": T, "K": 2, "S": S, "t": t, "cap": np.zeros(T), "X": X, "sigmas": [10, 10]}
+    data |= {"y": 0.3 + 0.4 * t + 0.1 * X[:, 0] + rng.normal(0, 0.05, T), "tau": 0.05}
+    data |= {"t_change": np.linspace(0.1, 0.8, S), "trend_indicator": 0}
+    folder = tmp_path_factory.mktemp("prophet")
+    write(folder, data | {"s_a": [1, 1], "s_m": [0, 0]}, "data.json")
+
+    def run(executable, command):
+        output = folder / f"{executable.name}-{len(list(folder.iterdir()))}.csv"
+        begin = f"random seed=1 data file=data.json output file={output}"
+        assert execute(executable, folder, f"{begin} {command}").returncode == 0
+        comments, _, *rows = read(output)
+        return comments, np.loadtxt(rows, delimiter=",", ndmin=2)
+
+    return run
 
 
 class TestAgainstCmdStan:
@@ -481,40 +522,6 @@ class TestAgainstCmdStan:
 
     METHODS = ("sample", "optimize", "variational", "generate_quantities", "pathfinder")
     METHODS += ("log_prob", "laplace")
-
-    @pytest.fixture(scope="class")
-    def theirs(self):
-        prophet = find_spec("prophet")
-        if prophet is None:
-            pytest.skip("prophet is not installed")
-        return Path(prophet.origin).parent / "stan_model" / "prophet_model.bin"
-
-    @pytest.fixture(scope="class")
-    def ours(self, theirs, compiled):
-        model = compiled(theirs.with_name("prophet.stan"), " ".join(toolchain.EXTRAS))
-        return Path(model.exe_file)
-
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory):
-        """Run a command with prophet's data; the CSV, as comments and draws."""
-        rng = np.random.default_rng(1)
-        T, S = 100, 5
-        t = np.linspace(0, 1, T)
-        X = np.column_stack([np.sin(8 * np.pi * t), np.cos(8 * np.pi * t)])
-        data = {"T": T, "K": 2, "S": S, "t": t, "cap": np.zeros(T), "X": X, "sigmas": [10, 10]}
-        data |= {"y": 0.3 + 0.4 * t + 0.1 * X[:, 0] + rng.normal(0, 0.05, T), "tau": 0.05}
-        data |= {"t_change": np.linspace(0.1, 0.8, S), "trend_indicator": 0}
-        folder = tmp_path_factory.mktemp("prophet")
-        write(folder, data | {"s_a": [1, 1], "s_m": [0, 0]}, "data.json")
-
-        def run(executable, command):
-            output = folder / f"{executable.name}-{len(list(folder.iterdir()))}.csv"
-            begin = f"random seed=1 data file=data.json output file={output}"
-            assert execute(executable, folder, f"{begin} {command}").returncode == 0
-            comments, _, *rows = read(output)
-            return comments, np.loadtxt(rows, delimiter=",", ndmin=2)
-
-        return run
 
     def test_help_topics(self, theirs, ours):
         def topics(executable, method):

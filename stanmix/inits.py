@@ -55,16 +55,14 @@ def _group_units(
     spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
 ) -> Integers:
     """A group for every unit, in the order of the data block."""
-    features = np.column_stack([_feature(r, data) for r in spec.responses if _is_feature(r)])
+    # Choices may tell states apart, or cut across them: now they count, now they do not.
+    choices = bool(rng.integers(2))
+    kept = [r for r in spec.responses if r.value is None and (choices or r.kind != "choice")]
+    features = np.column_stack([_feature(r, data) for r in kept])
     features = standardise(features)
     starts = np.cumsum(rows.unit_size) - rows.unit_size
     means = np.add.reduceat(features, starts, axis=0) / rows.unit_size[:, None]
     return cluster(means, spec.K, rng)
-
-
-def _is_feature(response: Response) -> bool:
-    """Whether nearby values of a response speak for the same state: codes of choices do not."""
-    return response.value is None and response.kind != "choice"
 
 
 def _feature(response: Response, data: Mapping[str, Any]) -> Array:
@@ -123,14 +121,18 @@ def _observed(
 def _component_order(
     spec: ModelSpec, data: Mapping[str, Any], group: Integers, estimates: Estimates
 ) -> Integers:
-    """The group that each component takes: as the order wants it, else where its family fits."""
-    ordered = [p for p in spec.parameters if p.order == "state"]
-    if ordered:
-        parameter = ordered[0]
-        values = [_scalar(spec, parameter, estimates[k][k][parameter.name]) for k in range(spec.K)]
-        return np.argsort(values, kind="stable")
+    """The group that each component takes: where its family fits, or as the order wants it.
+
+    Families come first: a rough estimate of the parameter that orders them may well lie the wrong
+    way round, and a chain that starts so may stay in that mode.
+    """
     if spec.homogeneous:
-        return np.arange(spec.K)
+        ordered = [p for p in spec.parameters if p.order == "state"]
+        if not ordered:
+            return np.arange(spec.K)
+        name = ordered[0].name
+        values = [_scalar(spec, ordered[0], estimates[k][k][name]) for k in range(spec.K)]
+        return np.argsort(values, kind="stable")
     fits = [
         [_log_density(spec, k, data, group == g, estimates[k][g]) for g in range(spec.K)]
         for k in range(spec.K)

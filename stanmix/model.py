@@ -31,6 +31,9 @@ from stanmix.storage import draws_tree
 ATTEMPTS = 20
 """Starting points tried for a chain before it is given up."""
 
+CANDIDATES = 4
+"""Starting points among which a chain takes the one below the highest mode."""
+
 
 def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -> Model:
     """The model that a formula describes for some data. Needs no engine.
@@ -175,14 +178,30 @@ class Model:
 
     def _start(self, engine: Engine, seed: int, chain: int) -> Variables:
         rng = np.random.default_rng([seed, chain])
+        # Where components differ in family, a rough split may put them the wrong way round.
+        wanted = 1 if self.spec.homogeneous else CANDIDATES
+        possible: list[Variables] = []
         for _ in range(ATTEMPTS):
             values = initial_values(self.spec, self.data, self.rows, rng)
             if self._is_possible(engine, values):
-                return values
-        raise SamplingError(
-            f"Chain {chain + 1} found no starting point with a finite density in "
-            f"{ATTEMPTS} attempts; {self._why_impossible(engine, values)}"
-        )
+                possible.append(values)
+            if len(possible) == wanted:
+                break
+        if not possible:
+            raise SamplingError(
+                f"Chain {chain + 1} found no starting point with a finite density in "
+                f"{ATTEMPTS} attempts; {self._why_impossible(engine, values)}"
+            )
+        if len(possible) == 1:
+            return possible[0]
+        return max(possible, key=lambda values: self._height(engine, values))
+
+    def _height(self, engine: Engine, values: Variables) -> float:
+        """Log density of the mode that lies uphill from a point."""
+        try:
+            return engine.optimize(self.program, self.data, values).lp
+        except SamplingError:
+            return -np.inf
 
     def _is_possible(self, engine: Engine, values: Variables) -> bool:
         try:

@@ -27,7 +27,6 @@ constexpr bool range_checks = true;
 Argument command_line() {
   Arguments known;
   for (auto& method : methods()) known.push_back(method.arguments);
-  const char* wanted = std::getenv("STAN_NUM_THREADS");
   Range possible = threads ? Range{-1} : Range{1, false, 1};
   return group("", "", {
     choice("method", "Analysis method (Note that method= is optional)", "sample", known),
@@ -47,7 +46,7 @@ Argument command_line() {
       text("profile_file", "File to store profiling information", "profile.csv"),
       flag("save_cmdstan_config", "Save these arguments as JSON alongside the output?", false)}),
     integer("num_threads", "Number of threads; more than 1 if compiled with STAN_THREADS=true",
-            threads && wanted ? wanted : "1", possible)});
+            "1", possible)});
 }
 
 void usage(const std::string& program, const Argument& command) {
@@ -145,6 +144,8 @@ int main(int argc, char* argv[]) {
   try {
     if (words.empty()) return usage(argv[0], command), 1;
     if (words.front() == "info") return info(), 0;
+    if (const char* wanted = std::getenv("STAN_NUM_THREADS"); threads && wanted)
+      words.insert(words.begin(), std::string("num_threads=") + wanted);
     const Argument* asked = parse(command, words);
     if (!asked) return run(command) == 0 ? 0 : 1;
     describe(*asked, std::cout, words.back() == "help-all");

@@ -8,6 +8,7 @@ precompiled header and the objects of the command line. cmdstanpy cannot tell it
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -38,8 +39,8 @@ _FLAGS = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "O")
 _OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 """What make tells a make that it starts; none of it is meant for ours when a make started us."""
 
-_GIGABYTES = 2
-"""Memory that a compiler is granted; it takes about 1.5."""
+_COMPILER_MEMORY = 2 << 30
+"""Bytes of memory that a compiler is granted; it takes three quarters of them."""
 
 _TOOLS = "install a C++ compiler and make; on Debian and Ubuntu: `apt install g++ make`."
 
@@ -62,7 +63,7 @@ def home(extras: Sequence[str] = (), say: Say | None = None, jobs: int | None = 
     say
         Told how far the build is; None for standard error.
     jobs
-        Compilers at the same time; None for as many as processors and memory allow.
+        Compilers at the same time; None for `most_jobs()`.
 
     Raises
     ------
@@ -84,6 +85,12 @@ def built() -> Path | None:
         return None
     place = cache.folder() / "homes" / _key(wheel)
     return place if place.is_dir() else None
+
+
+def most_jobs() -> int:
+    """How many compilers may run at the same time: as processors and memory allow."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, min(processors, _free_memory() // _COMPILER_MEMORY))
 
 
 def origin(home: Path) -> str | None:
@@ -130,6 +137,7 @@ def _key(wheel: Path) -> str:
     return cache.key(
         str(wheel),
         version("httpstan"),
+        platform.machine(),
         *_compiler(),
         _compiler_version(),
         *(os.environ.get(flag, "") for flag in _FLAGS),
@@ -184,7 +192,7 @@ def _stan_version(wheel: Path) -> str:
 
 def _make(folder: Path, extras: Sequence[str], say: Say, jobs: int | None) -> None:
     """Compile what programs share, and tell of every piece of it."""
-    command = [_maker(), f"-j{jobs or _jobs()}", "build", f"EXTRAS={' '.join(extras)}"]
+    command = [_maker(), f"-j{jobs or most_jobs()}", "build", f"EXTRAS={' '.join(extras)}"]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -211,14 +219,13 @@ def _make(folder: Path, extras: Sequence[str], say: Say, jobs: int | None) -> No
         raise EngineError(f"CmdStan could not be built:\n\n{said}")
 
 
-def _jobs() -> int:
-    """How many compilers may run at the same time."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+def _free_memory() -> int:
+    """Bytes of memory that programs can have."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 1
-    return max(1, min(processors, free // (_GIGABYTES << 30)))
+        found = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        found = None
+    return int(found[1]) << 10 if found else 0
 
 
 def first_error(console: str) -> str:

@@ -430,7 +430,6 @@ class TestExtras:
                 num_single_draws=50,
                 num_paths=paths,
                 seed=1,
-                save_single_paths=True,
             )
             assert found.draws().shape[0] in (50, 100)
             assert found.create_inits(seed=1, chains=2)[1]["aw"].shape == (2, 3)

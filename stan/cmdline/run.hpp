@@ -1,7 +1,7 @@
 // What a method is given: the command, the model, where to read from and where to write to.
 #pragma once
 
-#include <stan/model/model_header.hpp>  // first: it is precompiled
+#include <stan/model/model_header.hpp>
 
 #include <stan/callbacks/interrupt.hpp>
 #include <stan/callbacks/json_writer.hpp>

@@ -6,7 +6,8 @@ estimates from the rows of a group, and moves them a little at random.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ JITTER = 0.1
 """How far a chain moves the estimates at random: a tenth of their size or spread."""
 
 
-def initial_values(
+def starting_points(
     spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Constrained values of every variable of the parameters block, for one chain.
+) -> Iterator[dict[str, Array]]:
+    """Endless starting points for one chain: values of the variables of the parameters block.
+
+    Choices may tell states apart, or cut across them: they count in every other split of the rows.
 
     Parameters
     ----------
@@ -38,7 +41,18 @@ def initial_values(
     rng
         The chain's own generator.
     """
-    groups = _group_units(spec, data, rows, rng)
+    for choices in itertools.cycle((True, False)):
+        yield _starting_point(spec, data, rows, _group_units(spec, data, rows, choices, rng), rng)
+
+
+def _starting_point(
+    spec: ModelSpec,
+    data: Mapping[str, Any],
+    rows: Rows,
+    groups: Integers,
+    rng: np.random.Generator,
+) -> dict[str, Array]:
+    """A starting point from a split of the units into groups."""
     by_row = np.repeat(groups, rows.unit_size)
     estimates = _estimates(spec, data, by_row)
     order = _component_order(spec, data, by_row, estimates)
@@ -52,11 +66,13 @@ def initial_values(
 
 
 def _group_units(
-    spec: ModelSpec, data: Mapping[str, Any], rows: Rows, rng: np.random.Generator
+    spec: ModelSpec,
+    data: Mapping[str, Any],
+    rows: Rows,
+    choices: bool,
+    rng: np.random.Generator,
 ) -> Integers:
-    """A group for every unit, in the order of the data block."""
-    # Choices may tell states apart, or cut across them: now they count, now they do not.
-    choices = bool(rng.integers(2))
+    """A group for every unit, in the order of the data block; from choices as well, or not."""
     kept = [r for r in spec.responses if r.value is None and (choices or r.kind != "choice")]
     features = np.column_stack([_feature(r, data) for r in kept])
     features = standardise(features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from stanmix.engines.progress import bars
 from stanmix.errors import IdentifiabilityWarning, SamplingError, SpecError, did_you_mean, listing
 from stanmix.fit import Fit
 from stanmix.identifiability import identifiability_warnings
-from stanmix.inits import initial_values
+from stanmix.inits import starting_points
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.program.program import StanProgram
@@ -31,7 +32,7 @@ from stanmix.storage import draws_tree
 ATTEMPTS = 20
 """Starting points tried for a chain before it is given up."""
 
-CANDIDATES = 4
+CANDIDATES = 12
 """Starting points among which a chain takes the one below the highest mode."""
 
 
@@ -178,11 +179,14 @@ class Model:
 
     def _start(self, engine: Engine, seed: int, chain: int) -> Variables:
         rng = np.random.default_rng([seed, chain])
-        # Where components differ in family, a rough split may put them the wrong way round.
-        wanted = 1 if self.spec.homogeneous else CANDIDATES
+        # A rough split may put components of different families, or with choices, in wrong places.
+        delicate = not self.spec.homogeneous or any(
+            response.kind == "choice" for response in self.spec.responses
+        )
+        wanted = CANDIDATES if delicate else 1
         possible: list[Variables] = []
-        for _ in range(ATTEMPTS):
-            values = initial_values(self.spec, self.data, self.rows, rng)
+        points = starting_points(self.spec, self.data, self.rows, rng)
+        for values in itertools.islice(points, ATTEMPTS):
             if self._is_possible(engine, values):
                 possible.append(values)
             if len(possible) == wanted:

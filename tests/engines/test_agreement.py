@@ -18,7 +18,7 @@ import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
 from stanmix.engines.cmdstan import find_home
-from stanmix.inits import initial_values
+from stanmix.inits import starting_points
 from stanmix.program.standata import arrange, standata
 from tests.cases import CASES, FRAME, Case
 
@@ -64,7 +64,7 @@ def unconstrained_sizes(model: sm.Model) -> list[tuple[str, int, bool]]:
 
 
 def point(model: sm.Model, seed: int = 1) -> dict[str, np.ndarray]:
-    return initial_values(model.spec, model.data, model.rows, np.random.default_rng(seed))
+    return next(starting_points(model.spec, model.data, model.rows, np.random.default_rng(seed)))
 
 
 def stick_breaking(simplex: np.ndarray) -> np.ndarray:

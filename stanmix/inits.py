@@ -260,6 +260,24 @@ def increasing(values: Array) -> Array:
     return ordered
 
 
+def between(
+    spec: ModelSpec, here: Mapping[str, Any], there: Mapping[str, Any], part: float
+) -> dict[str, Array]:
+    """The point that lies a `part` of the way from `here` to `there`, within all constraints.
+
+    All but Cholesky factors of correlations are convex: those get rows of length 1 again.
+    """
+    point = {
+        name: (1 - part) * np.asarray(here[name]) + part * np.asarray(value)
+        for name, value in there.items()
+    }
+    for parameter in spec.parameters:
+        if parameter.constraint == "correlation":
+            factor = point[sampled_name(parameter)]
+            factor /= np.linalg.norm(factor, axis=-1, keepdims=True)
+    return point
+
+
 def _latent_values(
     spec: ModelSpec, labels: Integers, rows: Rows, rng: np.random.Generator
 ) -> dict[str, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,23 +16,17 @@ from stanmix.data import Table, read_table, require_enough
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
-from stanmix.errors import IdentifiabilityWarning, SamplingError, SpecError, did_you_mean, listing
+from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing
 from stanmix.fit import Fit
 from stanmix.identifiability import identifiability_warnings
-from stanmix.inits import starting_points
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
 from stanmix.program.standata import Rows, arrange, standata
 from stanmix.spec import ModelSpec
+from stanmix.starts import Starts
 from stanmix.storage import draws_tree
-
-ATTEMPTS = 20
-"""Starting points tried for a chain before it is given up."""
-
-CANDIDATES = 12
-"""Starting points among which a chain takes the one below the highest mode."""
 
 
 def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -> Model:
@@ -175,58 +168,8 @@ class Model:
         SamplingError
             No such point was found for a chain.
         """
-        return [self._start(engine, settings.seed, chain) for chain in range(settings.chains)]
-
-    def _start(self, engine: Engine, seed: int, chain: int) -> Variables:
-        rng = np.random.default_rng([seed, chain])
-        # A rough split may put components of different families, or with choices, in wrong places.
-        delicate = not self.spec.homogeneous or any(
-            response.kind == "choice" for response in self.spec.responses
-        )
-        wanted = CANDIDATES if delicate else 1
-        possible: list[Variables] = []
-        points = starting_points(self.spec, self.data, self.rows, rng)
-        for values in itertools.islice(points, ATTEMPTS):
-            if self._is_possible(engine, values):
-                possible.append(values)
-            if len(possible) == wanted:
-                break
-        if not possible:
-            raise SamplingError(
-                f"Chain {chain + 1} found no starting point with a finite density in "
-                f"{ATTEMPTS} attempts; {self._why_impossible(engine, values)}"
-            )
-        if len(possible) == 1:
-            return possible[0]
-        return max(possible, key=lambda values: self._height(engine, values))
-
-    def _height(self, engine: Engine, values: Variables) -> float:
-        """Log density of the mode that lies uphill from a point."""
-        try:
-            return engine.optimize(self.program, self.data, values).lp
-        except SamplingError:
-            return -np.inf
-
-    def _is_possible(self, engine: Engine, values: Variables) -> bool:
-        try:
-            density, gradient = engine.log_density(self.program, self.data, values)
-        except SamplingError:
-            return False
-        return bool(np.isfinite(density) and np.isfinite(gradient).all())
-
-    def _why_impossible(self, engine: Engine, values: Variables) -> str:
-        """Which row no component can have, if that is why."""
-        data = {**self.data, "emit": 1}
-        point = {name: np.asarray(value)[None] for name, value in values.items()}
-        log_omega = engine.generate(self.program, data, point, ["log_omega"])["log_omega"][0]
-        impossible = np.flatnonzero((log_omega == -np.inf).all(axis=0))
-        if not impossible.size:
-            return "the priors and the data may exclude each other."
-        row = int(self.rows.order[impossible].min())
-        return (
-            f"no component can have {len(impossible)} of the rows (first: row {row}), "
-            "whatever its free parameters: see the parameters that are fixed."
-        )
+        starts = Starts(engine, self.program, self.spec, self.data, self.rows)
+        return [starts.find(settings.seed, chain) for chain in range(settings.chains)]
 
 
 def _settings(**given: Any) -> SamplerSettings:

@@ -1,0 +1,106 @@
+"""Where chains start: rough points, checked and where needed improved by the engine."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stanmix.engines.base import Engine, Optimum, Variables
+from stanmix.errors import SamplingError
+from stanmix.inits import between, starting_points
+from stanmix.program.program import StanProgram
+from stanmix.program.standata import Rows
+from stanmix.spec import ModelSpec
+
+ATTEMPTS = 20
+"""Starting points tried for a chain before it is given up."""
+
+CANDIDATES = 12
+"""Starting points from which a chain looks for the highest mode."""
+
+DISPERSION = 0.1
+"""How far from that mode, on the way back to where the search began, a chain starts."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """A search for starting points of one model on one engine."""
+
+    engine: Engine
+    program: StanProgram
+    spec: ModelSpec
+    data: Mapping[str, Any]
+    rows: Rows
+
+    def find(self, seed: int, chain: int) -> Variables:
+        """A point of finite density for one chain.
+
+        A rough split of the rows may put components of different families, or with choices, in
+        wrong places, and a chain that starts there stays in a mode of no weight. There, several
+        points are improved, and the chain starts near the highest of the modes they lead to.
+
+        Raises
+        ------
+        SamplingError
+            No such point was found.
+        """
+        rng = np.random.default_rng([seed, chain])
+        tried = itertools.islice(starting_points(self.spec, self.data, self.rows, rng), ATTEMPTS)
+        possible = filter(self._is_possible, tried)
+        if self._is_delicate:
+            found = self._highest(list(itertools.islice(possible, CANDIDATES)))
+        else:
+            found = next(possible, None)
+        if found is None:
+            raise SamplingError(
+                f"Chain {chain + 1} found no starting point with a finite density in "
+                f"{ATTEMPTS} attempts; {self._why_impossible(seed, chain)}"
+            )
+        return found
+
+    @property
+    def _is_delicate(self) -> bool:
+        return not self.spec.homogeneous or any(r.kind == "choice" for r in self.spec.responses)
+
+    def _highest(self, starts: list[Variables]) -> Variables | None:
+        """A point near the highest of the modes that lie uphill from `starts`."""
+        modes = [(start, self._mode(start)) for start in starts]
+        found = [(start, mode) for start, mode in modes if mode is not None]
+        if not found:
+            return starts[0] if starts else None
+        start, mode = max(found, key=lambda pair: pair[1].lp)
+        near = between(self.spec, mode.variables, start, DISPERSION)
+        return near if self._is_possible(near) else start
+
+    def _mode(self, start: Variables) -> Optimum | None:
+        try:
+            return self.engine.optimize(self.program, self.data, start)
+        except SamplingError:
+            return None
+
+    def _is_possible(self, values: Variables) -> bool:
+        try:
+            density, gradient = self.engine.log_density(self.program, self.data, values)
+        except SamplingError:
+            return False
+        return bool(np.isfinite(density) and np.isfinite(gradient).all())
+
+    def _why_impossible(self, seed: int, chain: int) -> str:
+        """Which row no component can have, if that is why."""
+        rng = np.random.default_rng([seed, chain])
+        values = next(starting_points(self.spec, self.data, self.rows, rng))
+        data = {**self.data, "emit": 1}
+        point = {name: np.asarray(value)[None] for name, value in values.items()}
+        log_omega = self.engine.generate(self.program, data, point, ["log_omega"])["log_omega"][0]
+        impossible = np.flatnonzero((log_omega == -np.inf).all(axis=0))
+        if not impossible.size:
+            return "the priors and the data may exclude each other."
+        row = int(self.rows.order[impossible].min())
+        return (
+            f"no component can have {len(impossible)} of the rows (first: row {row}), "
+            "whatever its free parameters: see the parameters that are fixed."
+        )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from stanmix.collapse import collapse_warnings
 from stanmix.errors import listing
-from stanmix.spec import ModelSpec, Prior, Use
-
-VANISHING = ("inv_gamma", "lognormal")
-"""Priors whose density falls to 0 at 0 faster than any power."""
+from stanmix.spec import ModelSpec, Use
 
 SCALES = (1e-3, 1e9)
 """Standard deviations of a response within which sampling adapts without help."""
@@ -26,8 +25,9 @@ def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterat
         The model and its data block.
     """
     yield from _flat(spec)
-    yield from _collapse(spec, data)
-    yield from _single_trials(spec, data)
+    yield from collapse_warnings(spec, data)
+    yield from _copies(spec)
+    yield from _few_trials(spec, data)
     yield from _units_of_measurement(spec)
 
 
@@ -43,57 +43,40 @@ def _flat(spec: ModelSpec) -> Iterator[str]:
         yield f"The prior of {listing(names)} is flat, so the posterior may be improper."
 
 
-def _collapse(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
-    """Tied rows let a component shrink onto them, unless the prior of its scale forbids it."""
-    if spec.K == 1:
+def _copies(spec: ModelSpec) -> Iterator[str]:
+    """Components with nothing of their own."""
+    own = {p.name for p in spec.parameters if "state" in p.axes}
+    for first, second in itertools.combinations(range(spec.K), 2):
+        terms = spec.component(first)
+        arguments = [a for term in terms for a in term.arguments]
+        if terms == spec.component(second) and not any(
+            isinstance(a, Use) and a.parameter in own for a in arguments
+        ):
+            yield (
+                f"Components {first + 1} and {second + 1} are the same distribution, so nothing "
+                "in the data tells them apart."
+            )
+            return
+
+
+def _few_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
+    """A mixture of counts of successes has no more parameters than its table has free cells."""
+    families = {term.family for component in spec.emissions for term in component}
+    if spec.kind != "mix" or spec.K == 1 or not families <= {"bernoulli", "binomial"}:
         return
-    for component in spec.emissions:
-        for term in component:
-            family = term.declaration
-            for param, argument in zip(family.params, term.arguments, strict=True):
-                if not (param.scale and isinstance(argument, Use)):
-                    continue
-                parameter = spec.parameter(argument.parameter)
-                loose = [e.prior for e in parameter.priors if not _keeps_off_zero(e.prior)]
-                shared = "state" not in parameter.axes and len(spec.emissions) == 1
-                ties = _ties(np.asarray(data[term.responses[0]]))
-                if loose and not shared and ties > 1:
-                    columns = spec.response(term.responses[0]).columns
-                    yield (
-                        f"{ties} rows of {listing(columns)} are equal, and the prior of "
-                        f"`{parameter.name}`, {loose[0]}, does not keep a component from "
-                        "collapsing onto them: the posterior may be improper. A prior such as "
-                        f"inv_gamma(3, ..) on `{parameter.name}` prevents it."
-                    )
-                    return
-
-
-def _keeps_off_zero(prior: Prior) -> bool:
-    if prior.distribution == "uniform":
-        low = prior.arguments[0].value
-        return isinstance(low, float) and low > 0
-    return prior.distribution in VANISHING
-
-
-def _ties(values: np.ndarray[Any, Any]) -> int:
-    """Size of the largest set of equal rows in any column."""
-    columns = np.atleast_2d(values)
-    return max(int(np.unique(column, return_counts=True)[1].max()) for column in columns)
-
-
-def _single_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
-    """A mixture of Bernoulli rows is a Bernoulli distribution again."""
-    if spec.kind != "mix" or spec.K == 1 or spec.unit is not None or not spec.homogeneous:
-        return
-    terms = spec.component(0)
-    single = len(terms) == 1 and (
-        terms[0].family == "bernoulli"
-        or (terms[0].family == "binomial" and int(np.max(data["trials"])) < 2 * spec.K - 1)
-    )
-    if single:
+    cells = 1.0
+    for term in spec.component(0):
+        trials = np.ones(data["N"]) if term.family == "bernoulli" else data["trials"]
+        if spec.unit is not None:
+            sizes = np.asarray(data["unit_size"])
+            trials = np.add.reduceat(trials, np.cumsum(sizes) - sizes)
+        cells *= 1.0 + float(np.max(trials))
+    free = sum(spec.K if p.axes else 1 for p in spec.parameters if p.name != "weights")
+    if spec.K - 1 + free > cells - 1:
         yield (
-            f"A mixture of {spec.K} `{terms[0].family}` components is not identified with so few "
-            "trials a row; rows that share a component can be joined with `unit(..)`."
+            f"With at most {cells:.0f} distinct outcomes of a {'unit' if spec.unit else 'row'}, a "
+            f"mixture of {spec.K} such components is not identified: its posterior follows the "
+            "prior in some directions. Rows that share a component can be joined with `unit(..)`."
         )
 
 

@@ -96,6 +96,14 @@ class Parameter:
     order: Axis | None = None
     param: str = ""
 
+    def prior_at(self, index: tuple[int, ...]) -> Prior | None:
+        """The prior of the element `index` (from 1); None if only its increments have one."""
+        increments = self.order is not None and any(e.increments for e in self.priors)
+        if increments and index[self.axes.index(self.order)] > 1:
+            return None
+        applying = [e for e in self.priors if not e.increments and e.index == index[: len(e.index)]]
+        return max(applying, key=lambda e: len(e.index)).prior if applying else None
+
 
 @dataclass(frozen=True)
 class Constant:

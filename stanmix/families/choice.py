@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from stanmix.families.family import Column, Family, Param
+from stanmix.families.family import Collapse, Column, Family, Param
 from stanmix.families.real import Vector, positive_scale
 
 THRESHOLD = Param(
@@ -18,8 +18,15 @@ THRESHOLD = Param(
     lower=0,
     prior="lognormal(log(2 * sqrt({center})), 0.75)",
     orders=True,
+    collapse=Collapse("zero", gain=2, location="ndt"),
 )
-DRIFT_PRIOR = "normal(0, 5 / sqrt({center}))"
+DRIFT = Param(
+    "drift",
+    link="log",
+    lower=0,
+    prior="normal(0, 5 / sqrt({center}))",
+    collapse=Collapse("infinity", gain=1.5, location="ndt"),
+)
 NDT = Param("ndt", link="log", lower=0, below="minimum", prior="normal(0, 0.5 * {center})")
 
 
@@ -120,7 +127,7 @@ RT = Column("positive", name="rt")
 WALD = Family(
     name="wald",
     response=(RT, Column("choice", name="choice", addition="dec", optional=True)),
-    params=(THRESHOLD, Param("drift", link="log", lower=0, prior=DRIFT_PRIOR), NDT),
+    params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
 )
@@ -128,11 +135,7 @@ WALD = Family(
 RDM = Family(
     name="rdm",
     response=(RT, Column("choice", name="choice", addition="dec")),
-    params=(
-        THRESHOLD,
-        Param("drift", link="log", lower=0, prior=DRIFT_PRIOR, axes=("accumulator",)),
-        NDT,
-    ),
+    params=(THRESHOLD, replace(DRIFT, axes=("accumulator",)), NDT),
     reference=Race,
     start=start_rdm,
 )

@@ -61,6 +61,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Collapse:
+    """How the density grows without bound at a response as a parameter nears an end of its range.
+
+    Parameters
+    ----------
+    at
+        That end.
+    gain
+        The density of the response grows as this power of the parameter (`infinity`), or of its
+        inverse (`zero`), for each column.
+    location
+        The parameter that must lie at the response for that.
+    """
+
+    at: Literal["zero", "infinity"]
+    gain: float
+    location: str
+
+
+@dataclass(frozen=True)
 class Param:
     """A parameter of a family.
 
@@ -87,8 +107,8 @@ class Param:
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     shared
         Whether all components have it in common unless told otherwise.
-    scale
-        Whether the density grows without bound at some response as it falls to 0.
+    collapse
+        How a component can shrink onto equal rows by it, if it can.
     """
 
     name: str
@@ -101,7 +121,7 @@ class Param:
     orders: bool = False
     correlation: bool = False
     shared: bool = False
-    scale: bool = False
+    collapse: Collapse | None = None
 
     @property
     def stan_type(self) -> str:

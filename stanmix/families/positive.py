@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from stanmix.families.family import Column, Family, Param
-from stanmix.families.real import Vector, positive_scale, start_normal
+from stanmix.families.family import Collapse, Column, Family, Param
+from stanmix.families.real import SHRINKS, Vector, positive_scale, start_normal
+
+SHARPENS = Collapse("infinity", gain=0.5, location="mu")
 
 
 def positive_mean(y: Vector) -> float:
@@ -31,7 +33,7 @@ LOGNORMAL = Family(
     response=(Column("positive"),),
     params=(
         Param("mu", prior="normal({log_center}, 2.5 * {log_scale})", orders=True),
-        Param("sigma", link="log", lower=0, prior="inv_gamma(3, {log_scale})", scale=True),
+        Param("sigma", link="log", lower=0, prior="inv_gamma(3, {log_scale})", collapse=SHRINKS),
     ),
     reference=lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
     start=start_lognormal,
@@ -50,7 +52,7 @@ GAMMA = Family(
     response=(Column("positive"),),
     params=(
         Param("mu", link="log", lower=0, prior="exponential(1 / {mean})", orders=True),
-        Param("shape", link="log", lower=0, prior="gamma(2, 0.1)"),
+        Param("shape", link="log", lower=0, prior="gamma(2, 0.1)", collapse=SHARPENS),
     ),
     reference=lambda mu, shape: stats.gamma(shape, scale=np.asarray(mu) / shape),
     start=start_gamma,

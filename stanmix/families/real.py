@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from stanmix.families.family import Column, Family, Param
+from stanmix.families.family import Collapse, Column, Family, Param
 
 Vector = NDArray[np.float64]
 
 MU = Param("mu", prior="normal({center}, 2.5 * {scale})", orders=True)
-SIGMA = Param("sigma", link="log", lower=0, prior="inv_gamma(3, {scale})", scale=True)
+SHRINKS = Collapse("zero", gain=1, location="mu")
+SIGMA = Param("sigma", link="log", lower=0, prior="inv_gamma(3, {scale})", collapse=SHRINKS)
 
 
 def positive_scale(y: Vector) -> float:

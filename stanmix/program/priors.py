@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from stanmix.language.priors import DISTRIBUTIONS, format_number
 from stanmix.program.declare import (
     SIZES,
@@ -31,7 +33,7 @@ class Statement:
 
 
 def prior_statements(spec: ModelSpec) -> list[Statement]:
-    """The statements of all priors, in the order of the parameters; `flat` has none."""
+    """The statements of all priors, in the order of the parameters; `flat` numbers have none."""
     statements: list[Statement] = []
     for parameter in spec.parameters:
         if parameter.constraint == "simplex":
@@ -100,9 +102,11 @@ def _correlation(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
 
     def increment(place: str, prior: Prior) -> Iterator[str]:
         texts = [argument.text for argument in prior.arguments]
-        if prior.distribution != "flat":
-            function = "lkj_corr_cholesky" if len(texts) == 1 else "guarded_lkj"
-            yield f"{function}_lpdf({place} | {', '.join(texts)})"
+        if prior.distribution == "flat":
+            # Flat over correlation matrices, not over their Cholesky factors.
+            texts = ["1"]
+        function = "guarded_lkj" if len(texts) == 2 else "lkj_corr_cholesky"
+        yield f"{function}_lpdf({place} | {', '.join(texts)})"
 
     rest = _rest({i for (i,) in indexed}, spec.K)
     if whole is not None and not by_state:
@@ -209,9 +213,12 @@ def _texts(prior: Prior) -> str:
 def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: int | str) -> str:
     """What truncation at the bounds adds to the log density of `count` elements."""
     known = DISTRIBUTIONS[prior.distribution]
-    cut_low = lower is not None and lower > known.lower
-    cut_high = upper is not None and upper < known.upper
-    if prior.distribution == "uniform" or not (cut_low or cut_high):
+    start, end = known.lower, known.upper
+    if prior.distribution == "uniform":
+        start, end = (float(np.min(a.value)) for a in prior.arguments)
+    cut_low = lower is not None and lower > start
+    cut_high = upper is not None and upper < end
+    if not (cut_low or cut_high):
         return ""
     vector = any(isinstance(a.value, tuple) for a in prior.arguments) and count != 1
 

@@ -110,14 +110,32 @@ def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:
     if spec.K == 1:
         return
     ordered = [p for p in spec.parameters if p.order == "state"]
-    for parameter in spec.parameters:
-        indexed = any(e.index and not e.increments for e in parameter.priors)
-        if ordered and indexed and parameter.constraint == "none":
-            yield (
-                f"Components have different priors for `{parameter.name}`, so ordering them by "
-                f"{listing(p.name for p in ordered)} is part of the model, not only of its labels."
-            )
+    names = listing(p.name for p in ordered)
+    unequal = [p.name for p in spec.parameters if ordered and _has_unequal_priors(p)]
+    if unequal:
+        yield (
+            f"Components have different priors for {listing(unequal)}, so ordering them by "
+            f"{names} is part of the model, not only of its labels."
+        )
+    elif len(ordered) > 1 or (ordered and not spec.homogeneous):
+        why = "several parameters" if len(ordered) > 1 else "components of different families"
+        yield f"An order of {why} ({names}) is part of the model, not only of its labels."
     if not ordered:
         yield "Components are not ordered; their labels may switch between and within chains."
     if spec.initial == "free" and spec.series is None:
         yield "With one series, `initial` is informed by one state; its prior dominates."
+
+
+def _has_unequal_priors(parameter: Parameter) -> bool:
+    """Whether its prior changes when components change places."""
+    if "state" not in parameter.axes:
+        return False
+    for entry in parameter.priors:
+        if entry.index and not entry.increments:
+            return True
+        several = (
+            {a.value for a in entry.prior.arguments} if parameter.constraint == "simplex" else ()
+        )
+        if entry.prior.distribution == "dirichlet" and len(several) > 1:
+            return True
+    return False

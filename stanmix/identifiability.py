@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stanmix.clusters import cluster, standardise
 from stanmix.collapse import collapse_warnings
 from stanmix.errors import listing
-from stanmix.spec import ModelSpec, Use
+from stanmix.spec import ModelSpec, Parameter, Use
 
 SCALES = (1e-3, 1e9)
 """Standard deviations of a response within which sampling adapts without help."""
+
+
+APART = 20.0
+"""How many widths of a component the scale of all rows may be before its prior is looked at."""
+
+SHIFT = 3.0
+"""Standard errors by which a default prior may move a scale before it is warned of."""
 
 
 def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
@@ -29,6 +39,7 @@ def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterat
     yield from _copies(spec)
     yield from _few_trials(spec, data)
     yield from _units_of_measurement(spec)
+    yield from _narrow_components(spec, data)
 
 
 def _flat(spec: ModelSpec) -> Iterator[str]:
@@ -91,3 +102,46 @@ def _units_of_measurement(spec: ModelSpec) -> Iterator[str]:
                 f"The {constant.comment} is {scales.min():g}; sampling may fail on such a scale. "
                 "Other units of measurement, in which it is near 1, would help."
             )
+
+
+def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
+    """Groups so far apart, or outliers so far out, that a default scale is far too wide.
+
+    inv_gamma(3, s) moves the scale w of a component of n rows by about s / (2 n w) of its size,
+    and the data leave it uncertain by 1 / sqrt(2 n): the ratio is s / (w sqrt(2 n)).
+    """
+    for constant in spec.constants:
+        named = [p.name for p in spec.parameters if p.param == "sigma" and _uses(p, constant.name)]
+        if not named or not constant.name.endswith("_scale"):
+            continue
+        response = spec.response(re.sub("(_log)?_scale$", "", constant.name))
+        y = np.atleast_2d(np.asarray(data[response.name], dtype=np.float64))
+        widths = _widths(np.log(y) if "_log_" in constant.name else y, spec.K)
+        scales = np.atleast_1d(np.asarray(constant.value))
+        ratio = np.divide(scales, widths, out=np.zeros(len(widths)), where=widths > 0)
+        worst = int(np.argmax(ratio))
+        moved = ratio[worst] / np.sqrt(2 * y.shape[1] / spec.K)
+        # Groups of a few rows have no width to speak of.
+        enough = y.shape[1] >= 10 * spec.K
+        if enough and ratio[worst] > APART and moved > SHIFT:
+            yield (
+                f"Groups or outliers of `{response.columns[worst]}` lie so far apart that the "
+                f"default prior of `{named[0]}`, scaled by all rows, is too wide for a component: "
+                f"it would move it by {moved:.0f} standard errors. Give a prior, such as "
+                f"inv_gamma(3, {widths[worst]:.2g})."
+            )
+
+
+def _uses(parameter: Parameter, constant: str) -> bool:
+    return any(
+        re.search(rf"\b{constant}\b", argument.text)
+        for entry in parameter.priors
+        for argument in entry.prior.arguments
+    )
+
+
+def _widths(y: NDArray[np.float64], K: int) -> NDArray[np.float64]:
+    """A typical deviation of the rows of a group from its median, by column."""
+    groups = cluster(standardise(y.T), K, np.random.default_rng(1))
+    medians = np.stack([np.median(y[:, groups == k], axis=1) for k in range(K)], axis=1)
+    return np.asarray(1.4826 * np.median(np.abs(y - medians[:, groups]), axis=1))

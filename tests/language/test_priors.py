@@ -184,3 +184,13 @@ def test_the_centre_of_a_default_prior_is_exact_beside_the_scale() -> None:
     model = sm.model("y ~ mix(normal, K=1)", {"y": y})
     constants = {c.name: float(np.asarray(c.value)) for c in model.spec.constants}
     assert abs(constants["y_center"] - y.median()) < 0.01 * constants["y_scale"]
+
+
+def test_a_default_scale_that_groups_far_apart_make_too_wide_is_warned_of() -> None:
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(0, 1, 100), rng.normal(1000, 1, 100)])
+    with pytest.warns(sm.IdentifiabilityWarning, match=r"default prior of `sigma`.*41 standard"):
+        sm.model("y ~ mix(normal, K=2)", {"y": y})
+    sm.model("y ~ mix(normal, K=2)", {"y": y}, priors={"sigma": "inv_gamma(3, 1)"})
+    sm.model("y ~ mix(normal, K=2)", {"y": y[:100]})
+    sm.model("y ~ mix(normal, K=2)", {"y": y.round(-1)})

@@ -40,6 +40,9 @@ Array = NDArray[np.float64]
 Answer = Callable[[Array, Mapping[str, Array], Rows], Array]
 """From log_omega (draw, place, state), the parameters there, and the rows, to (draw, place, ..)."""
 
+Places = tuple[str, list[Any] | pd.Index, list[Any] | None]
+"""What has a state (`obs` or `unit`), its labels, and the series of each where there are any."""
+
 
 @dataclass(frozen=True, repr=False)
 class Fit:
@@ -132,7 +135,8 @@ class Fit:
         Returns
         -------
         DataFrame
-            A row for each row of data (or unit), a column `1`, ..., `K` for each state.
+            A row for each row of data (or unit, with its series where there are several), a column
+            `1`, ..., `K` for each state.
         """
         self._warn_of_labels()
         mixture = self.model.spec.kind == "mix"
@@ -144,8 +148,11 @@ class Fit:
         mean = (
             sum(block.sum(axis=0) for block in self._answers(answer, table, rows, picked)) / count
         )
-        name, labels = self._places(table, rows)
-        index = pd.Index(labels, name=name)
+        place, labels, series = self._places(table, rows)
+        index: pd.Index = pd.Index(labels, name=place)
+        if series is not None and place == "unit":
+            # Two series may both have a unit 1.
+            index = pd.MultiIndex.from_arrays([series, labels], names=["series", "unit"])
         states = pd.Index(self.model.spec.labels["state"], name="state")
         return pd.DataFrame(mean, index=index, columns=states)
 
@@ -160,7 +167,8 @@ class Fit:
         Returns
         -------
         DataArray
-            (chain, draw, obs, state), or `unit` in place of `obs`.
+            (chain, draw, obs, state), or `unit` in place of `obs`; with the coordinate `series`
+            along it where there are several.
         """
         self._require("hmm", "filtering", "responsibility()")
         return self._ask(self._chain_algebra(latent.filtering), newdata, draws, states=True)
@@ -204,7 +212,7 @@ class Fit:
         picked = self._thinned(draws)
         blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked)]
         values = np.concatenate(blocks)[:, np.argsort(rows.order), :]
-        return self._labelled(values, picked, ("obs", table.labels), states=True)
+        return self._labelled(values, picked, self._row_places(table), states=True)
 
     def plot(self) -> ggplot:
         """The fitted components over the data; see `stanmix.plots.components`."""
@@ -321,11 +329,16 @@ class Fit:
             _require_possible(by_unit, rows)
             yield answer(by_unit, at, rows)[:, back]
 
-    def _places(self, table: Table, rows: Rows) -> tuple[str, Any]:
-        """What has a state: rows, or units; the name of the axis, and its labels."""
-        if self.model.spec.unit is not None:
-            return "unit", list(rows.unit_labels)
-        return "obs", table.labels
+    def _places(self, table: Table, rows: Rows) -> Places:
+        """What has a state: rows, or units."""
+        if self.model.spec.unit is None:
+            return self._row_places(table)
+        several = self.model.spec.series is not None
+        return "unit", list(rows.unit_labels), list(rows.series_of_unit) if several else None
+
+    def _row_places(self, table: Table) -> Places:
+        series = self.model.spec.series
+        return "obs", table.labels, None if series is None else list(table.columns[series])
 
     def _chain_algebra(self, question: Callable[..., Any]) -> Answer:
         spec = self.model.spec
@@ -338,18 +351,20 @@ class Fit:
         return answer
 
     def _labelled(
-        self, values: Array, picked: xr.Dataset, place: tuple[str, Any], states: bool
+        self, values: Array, picked: xr.Dataset, places: Places, states: bool
     ) -> xr.DataArray:
         """`values` (draw, place[, state]) as an array over chains and draws."""
+        place, labels, series = places
         coords: dict[str, Any] = {
             "chain": picked["chain"].values,
             "draw": picked["draw"].values,
-            place[0]: place[1],
+            place: labels,
         }
         if states:
             coords["state"] = self.model.spec.labels["state"]
         shape = tuple(len(coordinate) for coordinate in coords.values())
-        return xr.DataArray(values.reshape(shape), coords=coords, dims=list(coords))
+        answer = xr.DataArray(values.reshape(shape), coords=coords, dims=list(coords))
+        return answer if series is None else answer.assign_coords(series=(place, series))
 
     def _invariants(self) -> dict[str, xr.DataArray]:
         """Quantities that do not depend on labels: sorted weights, log density of the data."""

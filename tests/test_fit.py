@@ -295,3 +295,23 @@ def test_averages_over_switched_labels_are_warned_of() -> None:
     with pytest.warns(sm.ConvergenceWarning, match="nothing orders the components"):
         fit.membership()
     assert any("their labels differ" in problem for problem in fit.diagnose().problems)
+
+
+def test_units_of_several_series_are_told_apart() -> None:
+    rng = np.random.default_rng(1)
+    who, time = np.repeat(["b", "a"], 12), np.tile(np.repeat([1, 2, 3, 4, 5, 6], 2), 2)
+    data = {"y": rng.normal(size=24), "who": who, "t": time}
+    fit = sm.fit("y | unit(t) + series(who) + time(t) ~ hmm(normal, states=2)", data, **QUICK)
+    smooth = fit.smoothing()
+    assert smooth["series"].values.tolist() == ["b"] * 6 + ["a"] * 6
+    member = fit.membership()
+    assert member.index.names == ["series", "unit"]
+    np.testing.assert_allclose(member.loc[("a", 3)], smooth.mean(["chain", "draw"])[8])
+
+
+def test_rows_carry_the_name_of_their_series() -> None:
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=12), "who": ["b", "a"] * 6}
+    fit = sm.fit("y | series(who) ~ hmm(normal, states=2)", data, **QUICK)
+    assert fit.filtering()["series"].values.tolist() == ["b", "a"] * 6
+    assert fit.membership().index.name == "obs"

@@ -51,6 +51,12 @@ class Rows:
         units[self.order] = np.repeat(np.arange(len(self.unit_size)), self.unit_size)
         return units
 
+    @property
+    def series_of_unit(self) -> tuple[Any, ...]:
+        """The user's name of the series of each unit."""
+        ends = np.append(self.starts[1:], len(self.unit_size))
+        return tuple(np.repeat(np.asarray(self.series_labels, object), ends - self.starts))
+
 
 def arrange(spec: ModelSpec, table: Table) -> Rows:
     """The order in which a program takes the rows of `table`.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from stanmix.errors import listing
 from stanmix.families import Collapse, Param
-from stanmix.spec import Fixed, ModelSpec, Parameter, Prior, Term, Use
+from stanmix.priors import Prior
+from stanmix.spec import Fixed, ModelSpec, Parameter, Term, Use
 
 Array = NDArray[Any]
 

@@ -241,13 +241,16 @@ def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np
         A value that is none of `labels`, with the count and the first row.
     """
     column = table.columns[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object).map(str, na_action="ignore")
     numeric = column.dtype.kind in "biuf"
     text = column.map(lambda v: f"{v:g}") if numeric else column.astype(object)
     codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(np.float64)
     unknown = np.isnan(codes)
     if unknown.any():
         value = column[int(np.argmax(unknown))]
-        raise bad_rows(name, f"must hold one of {listing(labels)}", unknown, repr(value))
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise bad_rows(name, f"must hold one of {listing(labels)}", unknown, shown)
     return codes.astype(np.int64)
 
 
@@ -270,6 +273,8 @@ def statistic(values: NDArray[Any], name: str) -> float:
     if name.startswith("log_"):
         y, name = np.log(y), name.removeprefix("log_")
     scale = float(y.std())
+    if scale <= 1e-12 * float(np.abs(y).max()):
+        scale = 0.0  # Equal values differ from their mean in the last digit.
     if name == "scale":
         return float(f"{scale:.3g}")
     value = float(np.median(y)) if name == "center" else float(y.mean())

@@ -84,8 +84,8 @@ class Diagnosis:
         All draws.
     bfmi
         E-BFMI of every chain.
-    ordered
-        Whether an order keeps labels from switching.
+    switching
+        Whether labels may switch, because nothing orders components that are alike.
     """
 
     invariant: pd.DataFrame
@@ -94,17 +94,23 @@ class Diagnosis:
     saturated: int
     draws: int
     bfmi: tuple[float, ...]
-    ordered: bool
+    switching: bool
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, in words; empty if nothing is."""
         found = []
         n_chains = len(self.bfmi)
+        stuck = _stuck(self.invariant) or _stuck(self.labelled)
         if n_chains < 2 or self.draws < 4 * n_chains:
             found.append(
                 "R-hat cannot be had from fewer than 2 chains of 4 draws, so nothing is known of "
                 "convergence."
+            )
+        elif stuck:
+            found.append(
+                f"`{stuck}` has no R-hat: the chains did not move, or hold values that are not "
+                "finite."
             )
         if self.divergent:
             found.append(
@@ -129,10 +135,11 @@ class Diagnosis:
                 f"Chains disagree about `{invariant[0]}`, which does not depend on labels "
                 f"(R-hat {invariant[1]:.3f}): they are in different modes, or far too short."
             )
-        elif labelled[1] > APART and not self.ordered:
+        elif labelled[1] > APART:
+            why = "their labels differ" if self.switching else "they are far too short"
             found.append(
                 f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but not about "
-                "what does not depend on labels: their labels differ."
+                f"what does not depend on labels: {why}."
             )
         elif worst[1] > RHAT:
             found.append(
@@ -157,23 +164,31 @@ class Diagnosis:
         )
 
 
+def _stuck(table: pd.DataFrame) -> str:
+    """An element without R-hat, but for the probability of a single component, which is 1."""
+    certain = (table["mean"] == 1.0) & (table["sd"] == 0.0)
+    stuck = table.index[table["r_hat"].isna() & ~certain]
+    return str(stuck[0]) if len(stuck) else ""
+
+
 def _worst(table: pd.DataFrame) -> tuple[str, float]:
-    """The element with the largest R-hat; constants, which have none, do not count."""
+    """The element with the largest R-hat, of those that have one."""
     r_hat = table["r_hat"].dropna()
     return (str(r_hat.idxmax()), float(r_hat.max())) if len(r_hat) else ("", 1.0)
 
 
 def diagnose(
-    draws: xr.DataTree, invariants: Mapping[str, xr.DataArray], ordered: bool
+    draws: xr.DataTree, invariants: Mapping[str, xr.DataArray], switching: bool
 ) -> Diagnosis:
     """The diagnosis of draws.
 
-    `invariants` are quantities that do not depend on labels, each with axes of its own; `ordered`
-    is whether an order keeps labels from switching.
+    `invariants` are quantities that do not depend on labels, each with axes of its own; `switching`
+    is whether labels may switch.
     """
     stats = draws["sample_stats"].to_dataset()
     energy = stats["energy"].values
-    bfmi = np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
+    steps, spread = np.mean(np.diff(energy, axis=1) ** 2, axis=1), np.var(energy, axis=1)
+    bfmi = np.divide(steps, spread, out=np.zeros(len(spread)), where=spread > 0)
     parts = [summarise(values.to_dataset(name=name)) for name, values in invariants.items()]
     return Diagnosis(
         invariant=pd.concat(parts),
@@ -182,5 +197,5 @@ def diagnose(
         saturated=int(stats["reached_max_treedepth"].sum()),
         draws=int(stats["diverging"].size),
         bfmi=tuple(float(v) for v in bfmi),
-        ordered=ordered,
+        switching=switching,
     )

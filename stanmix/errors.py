@@ -112,13 +112,6 @@ class ConvergenceWarning(StanmixWarning):
     """The draws do not yet represent the posterior."""
 
 
-def raise_if(problems: Iterable[Problem], error: type[StanmixError]) -> None:
-    """Raise `error` with all `problems`; do nothing if there are none."""
-    found = tuple(problems)
-    if found:
-        raise error(*found)
-
-
 def frame(source: str, span: Span) -> str:
     """The line of `source` where `span` starts, indented, with carets under the span.
 

@@ -93,7 +93,7 @@ class Fit:
         --------
         stanmix.diagnostics.Diagnosis
         """
-        return diagnose(self.draws, self._invariants(), self._is_ordered())
+        return diagnose(self.draws, self._invariants(), self.model.spec.labels_may_switch)
 
     # Latent states.
 
@@ -244,14 +244,9 @@ class Fit:
             has = "A mixture" if kind == "hmm" else "A hidden Markov model"
             raise SpecError(f"{has} has no `{question}`; ask for {instead}.")
 
-    def _is_ordered(self) -> bool:
-        """Whether an order keeps labels from switching."""
-        spec = self.model.spec
-        return spec.K == 1 or any(parameter.order == "state" for parameter in spec.parameters)
-
     def _warn_of_labels(self) -> None:
         """Warn before averaging over chains whose labels, or modes, differ."""
-        if self._is_ordered():
+        if not self.model.spec.labels_may_switch:
             return
         worst = self.summary()["r_hat"].max()
         if worst > APART:

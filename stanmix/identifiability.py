@@ -114,9 +114,11 @@ def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str
         named = [p.name for p in spec.parameters if p.param == "sigma" and _uses(p, constant.name)]
         if not named or not constant.name.endswith("_scale"):
             continue
-        response = spec.response(re.sub("(_log)?_scale$", "", constant.name))
+        response = spec.response(re.sub("(_positive)?(_log)?_scale$", "", constant.name))
         y = np.atleast_2d(np.asarray(data[response.name], dtype=np.float64))
-        widths = _widths(np.log(y) if "_log_" in constant.name else y, spec.K)
+        if "_log_" in constant.name:
+            y = np.log(y[y > 0])[None]
+        widths = _widths(y, spec.K)
         scales = np.atleast_1d(np.asarray(constant.value))
         ratio = np.divide(scales, widths, out=np.zeros(len(widths)), where=widths > 0)
         worst = int(np.argmax(ratio))

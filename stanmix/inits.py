@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import logit
 
 from stanmix.clusters import cluster, standardise
+from stanmix.families import Param
 from stanmix.program.declare import is_between, is_placed, is_shifted, sampled_name
 from stanmix.program.standata import Rows
 from stanmix.spec import Fixed, ModelSpec, Parameter, Response, Term, Use
@@ -61,7 +62,7 @@ def _starting_point(
     for parameter in spec.parameters:
         if parameter.constraint != "simplex":
             value = _gather(spec, parameter, estimates, order)
-            values |= _sampled(spec, parameter, _jittered(parameter, value, rng))
+            values |= _sampled(spec, parameter, _jittered(spec, parameter, value, rng))
     return values | _latent_values(spec, labels, rows, rng)
 
 
@@ -165,6 +166,7 @@ def _log_density(
 ) -> float:
     """Log density of the rows of a group in a component, at its estimates from that group."""
     total = 0.0
+    worst = -1e6 * np.count_nonzero(chosen)
     for term in spec.component(component):
         params = {
             param.name: a.value if isinstance(a, Fixed) else estimates[a.parameter]
@@ -174,7 +176,7 @@ def _log_density(
         density = getattr(reference, "logpdf", None) or reference.logpmf
         columns, choices = _observed(spec, term, data, chosen)
         total += float(np.sum(np.maximum(density(*columns, **choices), -1e6)))
-    return total
+    return total if np.isfinite(total) else worst
 
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
@@ -195,15 +197,30 @@ def _gather(spec: ModelSpec, parameter: Parameter, estimates: Estimates, order: 
     return np.asarray(np.mean(values, axis=0))
 
 
-def _jittered(parameter: Parameter, value: Array, rng: np.random.Generator) -> Array:
+def _jittered(
+    spec: ModelSpec, parameter: Parameter, value: Array, rng: np.random.Generator
+) -> Array:
     if parameter.constraint == "correlation":
         # Half way to independence: safely positive definite, whatever the rows were.
         return 0.5 * value + 0.5 * np.eye(value.shape[-1])
     noise = rng.normal(0.0, JITTER, value.shape)
-    if parameter.lower is not None:
-        return np.asarray(parameter.lower + (value - parameter.lower) * np.exp(noise))
+    # A bound of the family's own gives a size; one that comes from a prior may be far off.
+    lower = _declared(spec, parameter).lower
+    if lower is not None:
+        return np.asarray(lower + (value - lower) * np.exp(noise))
     spread = value.std(axis=0) if value.ndim and len(value) > 1 else np.abs(value)
     return np.asarray(value + noise * np.where(spread > 0, spread, 1.0))
+
+
+def _declared(spec: ModelSpec, parameter: Parameter) -> Param:
+    """The declaration of a parameter in a family that uses it."""
+    return next(
+        param
+        for component in spec.emissions
+        for term in component
+        for param, argument in zip(term.declaration.params, term.arguments, strict=True)
+        if isinstance(argument, Use) and argument.parameter == parameter.name
+    )
 
 
 def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, Array]:
@@ -238,8 +255,9 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
 def _inside(value: Array, low: float, high: float) -> Array:
     """`value` drawn in to lie clearly between its bounds."""
     if np.isfinite(low) and np.isfinite(high):
+        inside = (value - low > 1e-9 * (high - low)) & (high - value > 1e-9 * (high - low))
         margin = 0.02 * (high - low)
-        return np.clip(value, low + margin, high - margin)
+        return np.where(inside, value, np.clip(value, low + margin, high - margin))
     if np.isfinite(low):
         return np.maximum(value, low + 1e-6 * max(1.0, abs(low)))
     return value

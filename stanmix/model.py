@@ -21,10 +21,11 @@ from stanmix.fit import Fit
 from stanmix.identifiability import identifiability_warnings
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
+from stanmix.program.declare import require_distinct_names
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
 from stanmix.program.standata import Rows, arrange, standata
-from stanmix.spec import ModelSpec
+from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree
 
@@ -59,6 +60,7 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
         raise SpecError("`priors` is a mapping from parameters to priors: {'mu': 'normal(0, 5)'}.")
     table = read_table(data)
     spec = resolve(parse(formula), table, priors)
+    require_distinct_names(spec)
     rows = arrange(spec, table)
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
     made = Model(spec, table, rows, standata(spec, table, rows))
@@ -113,7 +115,7 @@ class Model:
                         "parameter": name,
                         "prior": str(entry.prior),
                         "lower": parameter.lower,
-                        "upper": parameter.upper or parameter.below,
+                        "upper": _upper(parameter),
                         "order": "increasing" if parameter.order else "",
                     }
                 )
@@ -170,6 +172,13 @@ class Model:
         """
         starts = Starts(engine, self.program, self.spec, self.data, self.rows)
         return [starts.find(settings.seed, chain) for chain in range(settings.chains)]
+
+
+def _upper(parameter: Parameter) -> float | str | None:
+    """The upper bound as shown: a number, a constant of the data, or the smaller of both."""
+    if parameter.below is None or parameter.upper is None:
+        return parameter.upper if parameter.below is None else parameter.below
+    return f"min({parameter.upper:g}, {parameter.below})"
 
 
 def _settings(**given: Any) -> SamplerSettings:

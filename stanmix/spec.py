@@ -13,53 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stanmix.families import FAMILIES, Family
+from stanmix.priors import Prior, PriorEntry
 
 Axis = Literal["state", "state_to", "column", "column_to", "accumulator"]
 Constraint = Literal["none", "simplex", "correlation"]
-
-
-@dataclass(frozen=True)
-class PriorArgument:
-    """An argument of a prior: its Stan text, and its value (one a column where it is a vector)."""
-
-    text: str
-    value: float | tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Prior:
-    """A distribution of the prior language with its arguments; `flat` has none."""
-
-    distribution: str
-    arguments: tuple[PriorArgument, ...] = ()
-
-    def __str__(self) -> str:
-        shown = ", ".join(
-            f"[{', '.join(f'{v:g}' for v in a.value)}]"
-            if isinstance(a.value, tuple)
-            else f"{a.value:g}"
-            for a in self.arguments
-        )
-        return f"{self.distribution}({shown})" if self.arguments else self.distribution
-
-
-@dataclass(frozen=True)
-class PriorEntry:
-    """A prior and what it is a prior of.
-
-    Parameters
-    ----------
-    prior
-        The distribution.
-    index
-        Which elements of the parameter, from 1; empty for all that no longer index names.
-    increments
-        Whether it is a prior of the differences of neighbours along the parameter's order.
-    """
-
-    prior: Prior
-    index: tuple[int, ...] = ()
-    increments: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,6 +123,12 @@ class Term:
     arguments: tuple[Fixed | Use, ...]
 
     @property
+    def shape(self) -> tuple[object, ...]:
+        """What makes components alike: its family, its responses, and what is fixed."""
+        fixed = tuple(a.value if isinstance(a, Fixed) else None for a in self.arguments)
+        return self.family, self.responses, fixed
+
+    @property
     def declaration(self) -> Family:
         """The family."""
         return FAMILIES[self.family]
@@ -223,6 +186,14 @@ class ModelSpec:
     def homogeneous(self) -> bool:
         """Whether all components are alike, so that K is data."""
         return len(self.emissions) == 1
+
+    @property
+    def labels_may_switch(self) -> bool:
+        """Whether some components are alike and nothing orders them."""
+        if any(p.order == "state" for p in self.parameters):
+            return False
+        shapes = {tuple(term.shape for term in self.component(k)) for k in range(self.K)}
+        return len(shapes) < self.K
 
     @property
     def sizes(self) -> dict[str, int]:

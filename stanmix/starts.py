@@ -1,9 +1,9 @@
-"""Where chains start: rough points, checked and where needed improved by the engine."""
+"""Where chains start: near modes that lie uphill from rough points."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,13 @@ ATTEMPTS = 20
 """Starting points tried for a chain before it is given up."""
 
 CANDIDATES = 12
-"""Starting points from which a chain looks for the highest mode."""
+"""Starting points from which a chain looks for modes."""
+
+TEMPER = 0.5
+"""Power of its density with which a mode is taken: below 1, so that chains differ more."""
 
 DISPERSION = 0.1
-"""How far from that mode, on the way back to where the search began, a chain starts."""
+"""How far from its mode, on the way back to where the search began, a chain starts."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,10 @@ class Starts:
     def find(self, seed: int, chain: int) -> Variables:
         """A point of finite density for one chain.
 
-        A rough split of the rows may put components of different families, or with choices, in
-        wrong places, and a chain that starts there stays in a mode of no weight. There, several
-        points are improved, and the chain starts near the highest of the modes they lead to.
+        A rough split of the rows may put two components on one group, or components of different
+        families in each other's places, and a chain that starts there stays in a mode of no
+        weight. So several points are improved, and the chain starts near one of the modes they
+        lead to: the higher its density, the more probably, but lesser modes are tried too.
 
         Raises
         ------
@@ -51,28 +55,23 @@ class Starts:
         rng = np.random.default_rng([seed, chain])
         tried = itertools.islice(starting_points(self.spec, self.data, self.rows, rng), ATTEMPTS)
         possible = filter(self._is_possible, tried)
-        if self._is_delicate:
-            found = self._highest(list(itertools.islice(possible, CANDIDATES)))
-        else:
-            found = next(possible, None)
-        if found is None:
+        starts = list(itertools.islice(possible, 1 if self.spec.K == 1 else CANDIDATES))
+        if not starts:
             raise SamplingError(
                 f"Chain {chain + 1} found no starting point with a finite density in "
                 f"{ATTEMPTS} attempts; {self._why_impossible(seed, chain)}"
             )
-        return found
+        return starts[0] if self.spec.K == 1 else self._near_a_mode(starts, rng)
 
-    @property
-    def _is_delicate(self) -> bool:
-        return not self.spec.homogeneous or any(r.kind == "choice" for r in self.spec.responses)
-
-    def _highest(self, starts: list[Variables]) -> Variables | None:
-        """A point near the highest of the modes that lie uphill from `starts`."""
+    def _near_a_mode(self, starts: Sequence[Variables], rng: np.random.Generator) -> Variables:
+        """A point near one of the modes that lie uphill from `starts`."""
         modes = [(start, self._mode(start)) for start in starts]
         found = [(start, mode) for start, mode in modes if mode is not None]
         if not found:
-            return starts[0] if starts else None
-        start, mode = max(found, key=lambda pair: pair[1].lp)
+            return starts[0]
+        heights = TEMPER * np.array([mode.lp for _, mode in found])
+        chances = np.exp(heights - heights.max())
+        start, mode = found[rng.choice(len(found), p=chances / chances.sum())]
         near = between(self.spec, mode.variables, start, DISPERSION)
         return near if self._is_possible(near) else start
 

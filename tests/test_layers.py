@@ -60,7 +60,7 @@ def test_latent_algebra_imports_numpy_and_nothing_else() -> None:
     [
         ("families/", ("stanmix.language", "stanmix.program", "stanmix.engines", "stanmix.spec")),
         ("language/", ("stanmix.program", "stanmix.engines", "stanmix.fit", "stanmix.model")),
-        ("program/", ("stanmix.language.syntax", "stanmix.engines", "stanmix.fit")),
+        ("program/", ("stanmix.language", "stanmix.engines", "stanmix.fit")),
         ("engines/", ("stanmix.spec", "stanmix.language", "stanmix.families", "stanmix.fit")),
     ],
 )

@@ -2,7 +2,7 @@
 
 from stanmix.families.choice import RDM, WALD
 from stanmix.families.count import BERNOULLI, BINOMIAL, POISSON
-from stanmix.families.family import Collapse, Column, Family, Param
+from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, GAMMA, LOGNORMAL
 from stanmix.families.real import DIAG, FULL, NORMAL, SPHERICAL, STUDENT, TIED
 
@@ -26,4 +26,4 @@ FAMILIES: dict[str, Family] = {
     )
 }
 
-__all__ = ["FAMILIES", "Collapse", "Column", "Family", "Param"]
+__all__ = ["FAMILIES", "Collapse", "Column", "Family", "Kind", "Param"]

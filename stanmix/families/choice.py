@@ -24,10 +24,18 @@ DRIFT = Param(
     "drift",
     link="log",
     lower=0,
+    closed=True,
     prior="normal(0, 5 / sqrt({center}))",
     collapse=Collapse("infinity", gain=1.5, location="ndt"),
 )
-NDT = Param("ndt", link="log", lower=0, below="minimum", prior="normal(0, 0.5 * {center})")
+NDT = Param(
+    "ndt",
+    link="log",
+    lower=0,
+    closed=True,
+    below="minimum",
+    prior="normal(0, 0.5 * {center})",
+)
 
 
 @dataclass(frozen=True)

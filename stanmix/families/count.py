@@ -36,8 +36,11 @@ class Binomial:
 
 
 def share(hits: Vector, trials: float) -> float:
-    """Return the share of hits, kept off 0 and 1 by half a hit and half a miss."""
-    return (float(hits.sum()) + 0.5) / (trials + 1)
+    """Return the share of hits, kept off 0 and 1 by half a hit and half a miss.
+
+    Rows of another family of the model may have more hits than trials.
+    """
+    return (min(float(hits.sum()), trials) + 0.5) / (trials + 1)
 
 
 POISSON = Family(

@@ -95,6 +95,8 @@ class Param:
         Scale on which a regression of this parameter is linear.
     lower, upper
         Bounds of its own, at which priors are truncated and normalised.
+    closed
+        Whether the density exists at its bounds too, so that it may be fixed there.
     below
         Name of a statistic of the response that it must stay below wherever every row needs it
         (`minimum` for a non-decision time). Such a bound restricts the region and normalises no
@@ -116,6 +118,7 @@ class Param:
     link: Literal["identity", "log", "logit"] = "identity"
     lower: float | None = None
     upper: float | None = None
+    closed: bool = False
     below: str | None = None
     axes: tuple[Axis, ...] = ()
     orders: bool = False

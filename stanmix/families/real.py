@@ -131,7 +131,7 @@ NORMAL = Family(
 STUDENT = Family(
     name="student",
     response=(Column("real"),),
-    params=(MU, SIGMA, Param("nu", link="log", lower=1, prior="gamma(2, 0.1)")),
+    params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
     reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
     start=start_student,
 )

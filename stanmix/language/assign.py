@@ -8,16 +8,14 @@ from dataclasses import replace
 
 from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language.priors import (
-    CORRELATION,
-    DISTRIBUTIONS,
-    SIMPLEX,
     Target,
     parse_prior,
     parse_target,
     parts,
     plural,
 )
-from stanmix.spec import Axis, Parameter, Prior, PriorEntry
+from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
+from stanmix.spec import Axis, Parameter
 
 
 def assign(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
+from stanmix.families import Kind
 from stanmix.spec import Constant, ModelSpec, Response
 
 _COMMENTS = {
@@ -33,19 +35,34 @@ class Constants:
     made: dict[str, Constant] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
 
-    def of(self, response: Response, name: str) -> Constant:
-        """The statistic `name` of a response: of each column where it has several."""
-        own = f"{response.name}_{name}"
+    def of(self, response: Response, name: str, kind: Kind) -> Constant:
+        """The statistic `name` of a response: of each column where it has several.
+
+        `kind` is what the family can observe: the statistics of a positive family are those of
+        the positive rows, where the others belong to another component.
+        """
+        part = kind == "positive" and response.kind != kind
+        own = f"{response.name}_positive_{name}" if part else f"{response.name}_{name}"
         if own not in self.made:
-            values = tuple(self._value(own, column, name) for column in response.columns)
-            comment = f"{_COMMENTS[name]} of {', '.join(response.columns)}"
+            values = tuple(self._value(own, column, name, part) for column in response.columns)
+            rows = "the positive rows of " if part else ""
+            comment = f"{_COMMENTS[name]} of {rows}{', '.join(response.columns)}"
             self.made[own] = Constant(own, values if response.many else values[0], comment)
         return self.made[own]
 
-    def _value(self, own: str, column: str, name: str) -> float:
-        value = statistic(numbers(self.table, column), name)
-        if value <= 0 and name in _POSITIVE:
-            self.unusable[own] = column
+    def _value(self, own: str, column: str, name: str, part: bool) -> float:
+        values = numbers(self.table, column)
+        values = values[values > 0] if part else values
+        value = statistic(values, name) if values.size else 0.0
+        reason = ""
+        if not values.size:
+            reason = "has no positive values, which one of its families needs"
+        elif not math.isfinite(value):
+            reason = "has values too large to be squared"
+        elif value <= 0 and name in _POSITIVE:
+            reason = "holds only zeros" if name == "mean" else "does not vary"
+        if reason:
+            self.unusable[own] = f"Column `{column}` {reason}"
             return 1.0
         return value
 
@@ -61,10 +78,8 @@ class Constants:
         bad = dict.fromkeys(self.unusable[n] for n in self.made if n in names & set(self.unusable))
         if bad:
             hint = "give priors for the parameters of its family, or drop the column"
-            message = (
-                "does not vary, or holds only zeros, so no default prior can be scaled from it."
-            )
-            raise DataError(*(Problem(f"Column `{c}` {message}", hint=hint) for c in bad))
+            so = "so no default prior can be scaled from it."
+            raise DataError(*(Problem(f"{reason}, {so}", hint=hint) for reason in bad))
         return tuple(constant for name, constant in self.made.items() if name in names)
 
 

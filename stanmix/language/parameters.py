@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
@@ -12,7 +12,8 @@ from stanmix.language.constants import Constants, statistics_in
 from stanmix.language.options import Options
 from stanmix.language.pieces import Piece
 from stanmix.language.priors import parse_prior
-from stanmix.spec import Fixed, Parameter, PriorEntry, Response, Term, Use
+from stanmix.priors import PriorEntry
+from stanmix.spec import Fixed, Parameter, Response, Term, Use
 
 Pieces = Sequence[tuple[Piece, ...]]
 Arguments = Mapping[tuple[int, int, str], Fixed | Use]
@@ -137,7 +138,9 @@ class _Holder:
         """What must agree for a parameter to be one vector over the components."""
         p = self.param
         ordered = p.name in self.piece.ordered
-        return (p.axes, p.lower, p.upper, p.link, p.correlation, ordered)
+        # Two quantities of one name differ in what their default priors are scaled by: the `mu`
+        # of a lognormal is on the log scale.
+        return (p.axes, p.lower, p.upper, p.link, p.correlation, p.prior, ordered)
 
 
 class _Builder:
@@ -171,8 +174,7 @@ class _Builder:
         if asked or (holders[0].param.shared and everywhere and alike):
             self.share(base, holders, alike, everywhere)
         elif everywhere and alike:
-            each = [self.parameter(base, holder, by_state=True) for holder in holders]
-            self.parameters.append(_by_component(each))
+            self.parameters.append(self.parameter(base, holders[0], by_state=True))
             self.use(base, holders, by_state=True)
         else:
             for holder in holders:
@@ -215,12 +217,13 @@ class _Builder:
         """
         param = holder.param
         response = observed(holder.piece, self.responses)
-        made = {s: self.constants.of(response, s) for s in statistics_in(param.prior)}
+        kind = holder.piece.family.response[0].kind
+        made = {s: self.constants.of(response, s, kind) for s in statistics_in(param.prior)}
         text = param.prior.format(**{s: constant.name for s, constant in made.items()})
         prior = parse_prior(text, {c.name: c.value for c in made.values()})
         below = None
         if param.below and (bounded or len(self.pieces) == 1):
-            below = self.constants.of(response, param.below).name
+            below = self.constants.of(response, param.below, response.kind).name
         return Parameter(
             name=name,
             axes=(*(("state",) if by_state else ()), *param.axes),
@@ -232,12 +235,3 @@ class _Builder:
             order="accumulator" if param.name in holder.piece.ordered else None,
             param=param.name,
         )
-
-
-def _by_component(each: Sequence[Parameter]) -> Parameter:
-    """One vector over the components, with a prior for each where their defaults differ."""
-    first = each[0]
-    if all(p.priors == first.priors for p in each):
-        return first
-    priors = (PriorEntry(p.priors[0].prior, (k,)) for k, p in enumerate(each, 1))
-    return replace(first, priors=tuple(priors))

@@ -179,12 +179,16 @@ def _inner_order_problems(family: Family, value: tree.Value) -> Iterator[Problem
 
 
 def _inside(param: Param, value: float) -> bool:
+    if param.closed and value in (param.lower, param.upper):
+        return True
     return (param.lower is None or value > param.lower) and (
         param.upper is None or value < param.upper
     )
 
 
 def _range(param: Param) -> str:
+    if param.closed and param.upper is None:
+        return f"at least {param.lower:g}"
     if param.lower is not None and param.upper is not None:
         return f"between {param.lower:g} and {param.upper:g}"
     return f"above {param.lower:g}" if param.lower is not None else f"below {param.upper:g}"

@@ -13,56 +13,13 @@ from dataclasses import dataclass, replace
 
 from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language.tokens import Token, tokenize
-from stanmix.spec import Prior, PriorArgument
+from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorArgument, format_number
 
 MAX_LENGTH = 1000
 """Most characters of a prior."""
 
 Value = float | tuple[float, ...]
 
-
-@dataclass(frozen=True)
-class Distribution:
-    """A distribution of the prior language.
-
-    Parameters
-    ----------
-    arguments
-        Names of its arguments; a trailing `*` means that they must be positive.
-    lower, upper
-        Its support.
-    stan
-        Its name in Stan.
-    """
-
-    arguments: tuple[str, ...]
-    lower: float = -math.inf
-    upper: float = math.inf
-    stan: str = ""
-
-
-DISTRIBUTIONS: Mapping[str, Distribution] = {
-    "normal": Distribution(("mu", "sigma*")),
-    "student_t": Distribution(("nu*", "mu", "sigma*")),
-    "cauchy": Distribution(("mu", "sigma*")),
-    "double_exponential": Distribution(("mu", "sigma*")),
-    "logistic": Distribution(("mu", "sigma*")),
-    "lognormal": Distribution(("mu", "sigma*"), lower=0),
-    "gamma": Distribution(("shape*", "rate*"), lower=0),
-    "inv_gamma": Distribution(("shape*", "scale*"), lower=0),
-    "exponential": Distribution(("rate*",), lower=0),
-    "weibull": Distribution(("shape*", "scale*"), lower=0),
-    "beta": Distribution(("a*", "b*"), lower=0, upper=1),
-    "uniform": Distribution(("lower", "upper")),
-    "flat": Distribution(()),
-}
-"""Priors of numbers."""
-
-SIMPLEX = ("dirichlet", "sticky", "flat")
-"""Priors of `weights`, `initial` and the rows of `transition`."""
-
-CORRELATION = ("lkj", "flat")
-"""Priors of correlation matrices."""
 
 _FUNCTIONS: Mapping[str, Callable[[Value], Value]] = {
     "log": lambda v: _each(math.log, v),
@@ -309,17 +266,6 @@ class _Reader:
             self.place += 1
             return token.text, self.names[token.text], True
         raise self.error("Expected a number here.")
-
-
-def format_number(value: float) -> str:
-    """A number as Stan text, without loss.
-
-    Examples
-    --------
-    >>> format_number(5.0), format_number(0.1)
-    ('5', '0.1')
-    """
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 def parts(value: Value) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ The steps, each a module: `options`, `additions`, `pieces` (which families obser
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,7 +22,8 @@ from stanmix.language.parameters import read_parameters
 from stanmix.language.pieces import read_pieces, shape
 from stanmix.language.priors import parse_prior
 from stanmix.language.responses import read_responses
-from stanmix.spec import Axis, ModelSpec, Parameter, PriorEntry
+from stanmix.priors import PriorEntry
+from stanmix.spec import Axis, ModelSpec, Parameter
 
 
 def resolve(
@@ -111,7 +113,7 @@ def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:
         return
     ordered = [p for p in spec.parameters if p.order == "state"]
     names = listing(p.name for p in ordered)
-    unequal = [p.name for p in spec.parameters if ordered and _has_unequal_priors(p)]
+    unequal = [p.name for p in spec.parameters if ordered and _has_unequal_priors(p, spec.sizes)]
     if unequal:
         yield (
             f"Components have different priors for {listing(unequal)}, so ordering them by "
@@ -120,22 +122,22 @@ def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:
     elif len(ordered) > 1 or (ordered and not spec.homogeneous):
         why = "several parameters" if len(ordered) > 1 else "components of different families"
         yield f"An order of {why} ({names}) is part of the model, not only of its labels."
-    if not ordered:
+    if spec.labels_may_switch:
         yield "Components are not ordered; their labels may switch between and within chains."
     if spec.initial == "free" and spec.series is None:
         yield "With one series, `initial` is informed by one state; its prior dominates."
 
 
-def _has_unequal_priors(parameter: Parameter) -> bool:
+def _has_unequal_priors(parameter: Parameter, sizes: Mapping[str, int]) -> bool:
     """Whether its prior changes when components change places."""
     if "state" not in parameter.axes:
         return False
-    for entry in parameter.priors:
-        if entry.index and not entry.increments:
-            return True
-        several = (
-            {a.value for a in entry.prior.arguments} if parameter.constraint == "simplex" else ()
-        )
-        if entry.prior.distribution == "dirichlet" and len(several) > 1:
-            return True
-    return False
+    if parameter.constraint == "simplex":
+        entries = [e for e in parameter.priors if e.prior.distribution == "dirichlet"]
+        unequal = any(len({a.value for a in e.prior.arguments}) > 1 for e in entries)
+        return unequal or any(e.index for e in parameter.priors)
+    others = [range(1, sizes[axis] + 1) for axis in parameter.axes[1:]]
+    return any(
+        len({parameter.prior_at((k, *place)) for k in range(1, sizes["state"] + 1)} - {None}) > 1
+        for place in itertools.product(*others)
+    )

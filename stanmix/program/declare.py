@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stanmix.errors import DataError
 from stanmix.families.family import STAN_COLUMN
-from stanmix.language.priors import format_number
+from stanmix.priors import format_number
 from stanmix.spec import ModelSpec, Parameter, Response
 
 SIZES = {"state": "K", "state_to": "K", "column": "D", "column_to": "D", "accumulator": "A"}
@@ -61,6 +62,18 @@ def sampled_name(parameter: Parameter) -> str:
     if is_between(parameter):
         return f"{parameter.name}_logit"
     return f"{parameter.name}_above" if is_shifted(parameter) else parameter.name
+
+
+def require_distinct_names(spec: ModelSpec) -> None:
+    """Raise DataError if names that columns lead to meet in the program."""
+    blocks = (data(spec), parameters(spec), transformed(spec), correlations(spec))
+    names = [d.name for block in blocks for d in block] + ["log_omega"]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(
+                f"Two parts of the program would be called `{name}`: rename the column that leads "
+                "to it."
+            )
 
 
 def data(spec: ModelSpec) -> Iterator[Declaration]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stanmix.language.priors import DISTRIBUTIONS, format_number
+from stanmix.priors import DISTRIBUTIONS, Prior, format_number
 from stanmix.program.declare import (
     SIZES,
     is_between,
@@ -21,7 +21,7 @@ from stanmix.program.declare import (
     sampled_name,
     upper_bound,
 )
-from stanmix.spec import ModelSpec, Parameter, Prior
+from stanmix.spec import ModelSpec, Parameter
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import cache
 
 import jinja2
 
-from stanmix.language.priors import format_number
+from stanmix.priors import format_number
 from stanmix.program import declare
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram

@@ -204,8 +204,9 @@ def observed(response: Response, table: Table) -> NDArray[Any]:
 
 def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
     """Refuse more successes than trials, where every component counts successes."""
-    for term in spec.component(0) if spec.homogeneous else ():
-        if "trials" not in term.responses:
+    observers = [[t for t in c if "trials" in t.responses] for c in spec.emissions]
+    for term in observers[0]:
+        if not all(any(t.responses == term.responses for t in other) for other in observers):
             continue
         successes = data[term.responses[0]]
         over = successes > data["trials"]

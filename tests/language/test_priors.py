@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import stanmix as sm
 from stanmix.errors import SpecError
-from stanmix.language.priors import DISTRIBUTIONS, parse_prior, parse_target
+from stanmix.language.priors import parse_prior, parse_target
+from stanmix.priors import DISTRIBUTIONS
 from tests.cases import FRAME
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=200)

@@ -1,0 +1,109 @@
+"""Priors as values: the distributions there are, and one of them as a prior of something.
+
+The language reads them, the specification holds them, the program writes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of the prior language.
+
+    Parameters
+    ----------
+    arguments
+        Names of its arguments; a trailing `*` means that they must be positive.
+    lower, upper
+        Its support.
+    stan
+        Its name in Stan.
+    """
+
+    arguments: tuple[str, ...]
+    lower: float = -math.inf
+    upper: float = math.inf
+    stan: str = ""
+
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "normal": Distribution(("mu", "sigma*")),
+    "student_t": Distribution(("nu*", "mu", "sigma*")),
+    "cauchy": Distribution(("mu", "sigma*")),
+    "double_exponential": Distribution(("mu", "sigma*")),
+    "logistic": Distribution(("mu", "sigma*")),
+    "lognormal": Distribution(("mu", "sigma*"), lower=0),
+    "gamma": Distribution(("shape*", "rate*"), lower=0),
+    "inv_gamma": Distribution(("shape*", "scale*"), lower=0),
+    "exponential": Distribution(("rate*",), lower=0),
+    "weibull": Distribution(("shape*", "scale*"), lower=0),
+    "beta": Distribution(("a*", "b*"), lower=0, upper=1),
+    "uniform": Distribution(("lower", "upper")),
+    "flat": Distribution(()),
+}
+"""Priors of numbers."""
+
+SIMPLEX = ("dirichlet", "sticky", "flat")
+"""Priors of `weights`, `initial` and the rows of `transition`."""
+
+CORRELATION = ("lkj", "flat")
+"""Priors of correlation matrices."""
+
+
+@dataclass(frozen=True)
+class PriorArgument:
+    """An argument of a prior: its Stan text, and its value (one a column where it is a vector)."""
+
+    text: str
+    value: float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A distribution of the prior language with its arguments; `flat` has none."""
+
+    distribution: str
+    arguments: tuple[PriorArgument, ...] = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(
+            f"[{', '.join(map(format_number, a.value))}]"
+            if isinstance(a.value, tuple)
+            else format_number(a.value)
+            for a in self.arguments
+        )
+        return f"{self.distribution}({shown})" if self.arguments else self.distribution
+
+
+@dataclass(frozen=True)
+class PriorEntry:
+    """A prior and what it is a prior of.
+
+    Parameters
+    ----------
+    prior
+        The distribution.
+    index
+        Which elements of the parameter, from 1; empty for all that no longer index names.
+    increments
+        Whether it is a prior of the differences of neighbours along the parameter's order.
+    """
+
+    prior: Prior
+    index: tuple[int, ...] = ()
+    increments: bool = False
+
+
+def format_number(value: float) -> str:
+    """A number as Stan text, without loss.
+
+    Examples
+    --------
+    >>> format_number(5.0), format_number(0.1)
+    ('5', '0.1')
+    """
+    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))

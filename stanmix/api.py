@@ -43,8 +43,8 @@ def fit(
     seed
         Seed of everything random; another one at every call if not given.
     inits
-        `auto` for starting points from the data, or constrained values of every variable of the
-        program's parameters block, one mapping a chain.
+        `auto` for starting points from the data, or values of all parameters, by the names and in
+        the shapes they have in the posterior, one mapping a chain.
     adapt_delta
         Target acceptance rate.
     **sampler
@@ -66,6 +66,13 @@ def fit(
         There is no such engine, or it refused the program.
     SamplingError
         A chain failed.
+
+    Warns
+    -----
+    IdentifiabilityWarning
+        The posterior may be improper, or not identify all parameters.
+    ConvergenceWarning
+        Chains disagree, or draws diverged; `Fit.diagnose` says more.
 
     Examples
     --------

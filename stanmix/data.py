@@ -43,6 +43,12 @@ class Table:
         """`names`, with each two-dimensional array replaced by its columns."""
         return tuple(c for name in names for c in self.matrices.get(name, (name,)))
 
+    def row(self, place: int) -> str:
+        """What to call a row in a message: its number from 0, and its name where that differs."""
+        name = self.labels[place]
+        plain = isinstance(name, int | np.integer) and int(name) == place
+        return f"row {place}" if plain else f"row {place} [index {str(name)!r}]"
+
     def missing(self, name: str) -> str | None:
         """What to say if there is no such column; None if there is."""
         if name in self.columns:
@@ -115,10 +121,16 @@ def read_table(data: Any) -> Table:
     if n_rows == 0:
         raise DataError("The data have no rows.")
     index = getattr(data, "index", None)
-    labels: pd.Index = pd.RangeIndex(n_rows)
-    if isinstance(index, pd.Index) and not isinstance(index, pd.MultiIndex):
-        labels = index
+    labels = _labels(index) if isinstance(index, pd.Index) else pd.RangeIndex(n_rows)
     return Table(columns, matrices, n_rows, labels.rename("obs"))
+
+
+def _labels(index: pd.Index) -> pd.Index:
+    """The names of rows as numbers, times or text, which a file can hold."""
+    if isinstance(index, pd.MultiIndex):
+        return pd.Index([", ".join(map(str, levels)) for levels in index])
+    plain = isinstance(index.dtype, np.dtype) and index.dtype.kind in "iufM"
+    return index if plain else pd.Index([str(name) for name in index])
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:
@@ -150,22 +162,24 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
     )
     if text is not None and text.any():
         row = int(np.argmax(text))
-        raise bad_rows(name, "must hold numbers", text, f"{column[row]!r}")
+        raise bad_rows(table, name, "must hold numbers", text, f"{column[row]!r}")
     other = ~pd.isna(column).to_numpy() & np.isnan(values)
     if other.any():
-        raise bad_rows(name, "must hold numbers", other, f"{column[int(np.argmax(other))]!r}")
+        raise bad_rows(
+            table, name, "must hold numbers", other, f"{column[int(np.argmax(other))]!r}"
+        )
     if np.isnan(values).any():
-        raise bad_rows(name, "must have no missing values", np.isnan(values), "missing")
+        raise bad_rows(table, name, "must have no missing values", np.isnan(values), "missing")
     if np.isinf(values).any():
-        raise bad_rows(name, "must be finite", np.isinf(values), "infinite")
+        raise bad_rows(table, name, "must be finite", np.isinf(values), "infinite")
     return values
 
 
-def bad_rows(name: str, rule: str, bad: NDArray[np.bool_], shown: str) -> DataError:
+def bad_rows(table: Table, name: str, rule: str, bad: NDArray[np.bool_], shown: str) -> DataError:
     """The error for rows of a column that break a rule."""
-    count, row = int(bad.sum()), int(np.argmax(bad))
+    count, row = int(bad.sum()), table.row(int(np.argmax(bad)))
     rows = "1 row does not" if count == 1 else f"{count} rows do not"
-    return DataError(f"Column `{name}` {rule}; {rows} (first: row {row}, {shown}).")
+    return DataError(f"Column `{name}` {rule}; {rows} (first: {row}, {shown}).")
 
 
 def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
@@ -184,7 +198,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     values = numbers(table, name)
     if column.kind in ("count", "binary") and (values > MAX_COUNT).any():
         shown = f"{values.max():g}"
-        raise bad_rows(name, f"must not exceed {MAX_COUNT}", values > MAX_COUNT, shown)
+        raise bad_rows(table, name, f"must not exceed {MAX_COUNT}", values > MAX_COUNT, shown)
     rules = {
         "real": ("", np.zeros(len(values), bool)),
         "positive": ("must be positive", values <= 0),
@@ -193,7 +207,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     }
     rule, bad = rules[column.kind]
     if bad.any():
-        raise bad_rows(name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
+        raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
     return values if column.kind in ("real", "positive") else values.astype(np.int64)
 
 
@@ -216,15 +230,17 @@ def choice_labels(table: Table, name: str) -> tuple[str, ...]:
     values = numbers(table, name)
     bad = (values < 1) | (values != np.floor(values))
     if bad.any():
-        raise bad_rows(name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}")
+        raise bad_rows(
+            table, name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}"
+        )
     highest = int(values.max())
     present = set(values.astype(int).tolist())
     absent = next((a for a in range(1, highest + 1) if a not in present), None)
     if absent is not None:
-        row = int(np.argmax(values))
+        row = table.row(int(np.argmax(values)))
         raise DataError(
             Problem(
-                f"Column `{name}` holds choice {highest} (first: row {row}), but never choice "
+                f"Column `{name}` holds choice {highest} (first: {row}), but never choice "
                 f"{absent}; choices are numbered 1, 2, ... without gaps.",
                 hint="a pandas Categorical column may name choices that do not occur",
             )
@@ -250,7 +266,7 @@ def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np
     if unknown.any():
         value = column[int(np.argmax(unknown))]
         shown = repr(value) if isinstance(value, str) else str(value)
-        raise bad_rows(name, f"must hold one of {listing(labels)}", unknown, shown)
+        raise bad_rows(table, name, f"must hold one of {listing(labels)}", unknown, shown)
     return codes.astype(np.int64)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from stanmix.errors import ConvergenceWarning, warn
 
 RHAT = 1.01
 """Largest R-hat of chains that agree (Vehtari et al. 2021)."""
@@ -40,8 +42,8 @@ def summarise(variables: xr.Dataset) -> pd.DataFrame:
 
 def _convergence(variables: xr.Dataset) -> dict[str, xr.Dataset]:
     with warnings.catch_warnings():
-        # Elements that do not vary, such as the weight of a single component, have no R-hat.
-        warnings.filterwarnings("ignore", "invalid value encountered", RuntimeWarning)
+        # Elements that do not vary, or of too few draws, have no R-hat: NaN says so.
+        warnings.simplefilter("ignore", RuntimeWarning)
         return {
             "mcse": arviz_stats.mcse(variables, method="mean"),
             "ess_bulk": arviz_stats.ess(variables, method="bulk"),
@@ -99,15 +101,14 @@ class Diagnosis:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, in words; empty if nothing is."""
+        return (*self.serious, *self._minor())
+
+    @property
+    def serious(self) -> tuple[str, ...]:
+        """Of the problems those that leave the draws unfit for use."""
         found = []
-        n_chains = len(self.bfmi)
         stuck = _stuck(self.invariant) or _stuck(self.labelled)
-        if n_chains < 2 or self.draws < 4 * n_chains:
-            found.append(
-                "R-hat cannot be had from fewer than 2 chains of 4 draws, so nothing is known of "
-                "convergence."
-            )
-        elif stuck:
+        if stuck and self._has_r_hat:
             found.append(
                 f"`{stuck}` has no R-hat: the chains did not move, or hold values that are not "
                 "finite."
@@ -117,41 +118,55 @@ class Diagnosis:
                 f"{self.divergent} of {self.draws} draws diverged: parts of the posterior may be "
                 "missing. A higher `adapt_delta` takes smaller steps."
             )
-        if self.saturated:
-            found.append(
-                f"{self.saturated} draws reached the largest tree depth: sampling is slow, "
-                "not wrong."
-            )
-        low = [i + 1 for i, value in enumerate(self.bfmi) if value < BFMI]
-        if low:
-            found.append(
-                f"E-BFMI is below {BFMI} in chain {', '.join(map(str, low))}: the chain explores "
-                "the tails badly."
-            )
         invariant, labelled = _worst(self.invariant), _worst(self.labelled)
-        worst = max(invariant, labelled, key=lambda element: element[1])
         if invariant[1] > APART:
             found.append(
                 f"Chains disagree about `{invariant[0]}`, which does not depend on labels "
                 f"(R-hat {invariant[1]:.3f}): they are in different modes, or far too short."
             )
-        elif labelled[1] > APART:
-            why = "their labels differ" if self.switching else "they are far too short"
+        elif labelled[1] > APART and not self.switching:
             found.append(
+                f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}): they are far "
+                "too short."
+            )
+        return tuple(found)
+
+    @property
+    def _has_r_hat(self) -> bool:
+        return len(self.bfmi) >= 2 and self.draws >= 4 * len(self.bfmi)
+
+    def _minor(self) -> Iterator[str]:
+        if not self._has_r_hat:
+            yield (
+                "R-hat cannot be had from fewer than 2 chains of 4 draws, so nothing is known of "
+                "convergence."
+            )
+        invariant, labelled = _worst(self.invariant), _worst(self.labelled)
+        if self.switching and labelled[1] > APART >= invariant[1]:
+            yield (
                 f"Chains disagree about `{labelled[0]}` (R-hat {labelled[1]:.3f}), but not about "
-                f"what does not depend on labels: {why}."
+                "what does not depend on labels: their labels differ."
             )
-        elif worst[1] > RHAT:
-            found.append(
-                f"Chains do not agree yet about `{worst[0]}` (R-hat {worst[1]:.3f}): draw more."
+        if self.saturated:
+            yield (
+                f"{self.saturated} draws reached the largest tree depth: sampling is slow, "
+                "not wrong."
             )
+        low = [i + 1 for i, value in enumerate(self.bfmi) if value < BFMI]
+        if low:
+            yield (
+                f"E-BFMI is below {BFMI} in chain {', '.join(map(str, low))}: the chain explores "
+                "the tails badly."
+            )
+        worst = max(invariant, labelled, key=lambda element: element[1])
+        if RHAT < worst[1] <= APART:
+            yield f"Chains do not agree yet about `{worst[0]}` (R-hat {worst[1]:.3f}): draw more."
         ess = self.labelled[["ess_bulk", "ess_tail"]].min(axis=1)
-        if ess.min() < ESS_PER_CHAIN * n_chains:
-            found.append(
+        if ess.min() < ESS_PER_CHAIN * len(self.bfmi):
+            yield (
                 f"`{ess.idxmin()}` has an effective sample size of {ess.min():.0f}; more draws "
                 "are needed."
             )
-        return tuple(found)
 
     def __repr__(self) -> str:
         if self.problems:
@@ -199,3 +214,10 @@ def diagnose(
         bfmi=tuple(float(v) for v in bfmi),
         switching=switching,
     )
+
+
+def warn_of(diagnosis: Diagnosis) -> None:
+    """Warn of what leaves the draws unfit for use."""
+    if diagnosis.serious:
+        text = " ".join(diagnosis.serious)
+        warn(f"{text} `diagnose()` says more.", ConvergenceWarning)

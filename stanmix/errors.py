@@ -7,6 +7,8 @@ problems it finds and raises them together, so that a user mends a formula in on
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -112,6 +114,14 @@ class ConvergenceWarning(StanmixWarning):
     """The draws do not yet represent the posterior."""
 
 
+def warn(message: str, category: type[StanmixWarning]) -> None:
+    """Give a warning at the line outside stanmix that led to it."""
+    level, caller = 1, inspect.currentframe()
+    while caller is not None and caller.f_globals.get("__name__", "").startswith("stanmix."):
+        level, caller = level + 1, caller.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
 def frame(source: str, span: Span) -> str:
     """The line of `source` where `span` starts, indented, with carets under the span.
 
@@ -158,3 +168,9 @@ def listing(words: Iterable[str], *, most: int = 12) -> str:
     names = list(words)
     shown = ", ".join(f"`{w}`" for w in names[:most])
     return shown + ", ..." if len(names) > most else shown
+
+
+def plural(count: int, noun: str = "argument") -> str:
+    """A count with its noun."""
+    plural = "indices" if noun == "index" else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

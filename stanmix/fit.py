@@ -6,9 +6,8 @@ again, on the data of the fit or on new data, and the latent states follow by ar
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from stanmix import latent, storage
 from stanmix.data import Table, read_table
 from stanmix.diagnostics import APART, Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
-from stanmix.errors import ConvergenceWarning, DataError, SpecError
+from stanmix.engines.base import Engine
+from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
 from stanmix.program.standata import Rows, arrange, standata
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ CHUNK = 20_000_000
 """Most numbers of `log_omega` held at once."""
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 Answer = Callable[[Array, Mapping[str, Array], Rows], Array]
 """From log_omega (draw, place, state), the parameters there, and the rows, to (draw, place, ..)."""
@@ -44,7 +45,7 @@ Places = tuple[str, list[Any] | pd.Index, list[Any] | None]
 """What has a state (`obs` or `unit`), its labels, and the series of each where there are any."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Fit:
     """Draws from the posterior of a model.
 
@@ -54,22 +55,26 @@ class Fit:
         The model and its data.
     draws
         The groups `posterior`, `sample_stats`, `observed_data` and `constant_data`, and `sampled`
-        for what the program samples where the posterior names something else.
+        for what the program samples where the posterior names something else. The attributes of
+        `sample_stats` say how the sampler was run, its seed included.
     engine
         Name and version of the engine that sampled.
+    asked
+        The engine that answers questions.
     """
 
     model: Model
     draws: xr.DataTree
     engine: str
+    asked: str | Engine = "stanli"
 
     def __repr__(self) -> str:
         sizes = self.draws["posterior"].sizes
         diverging = int(self.draws["sample_stats"]["diverging"].sum())
         lines = [
             self.model.spec.formula,
-            f"{sizes['chain']} chains of {sizes['draw']} draws by {self.engine}; "
-            f"{diverging} divergent",
+            f"{sizes['chain']} chains of {sizes['draw']} draws by {self.engine}, "
+            f"seed {self.draws['sample_stats'].attrs['seed']}; {diverging} divergent",
             "",
             self.summary().to_string(float_format=lambda v: f"{v:.3g}"),
         ]
@@ -142,12 +147,12 @@ class Fit:
         mixture = self.model.spec.kind == "mix"
         answer = _responsibility if mixture else self._chain_algebra(latent.smoothing)
         table, rows = self._rows(newdata)
-        picked = self._thinned(draws)
-        count = picked.sizes["chain"] * picked.sizes["draw"]
         # Summed chunk by chunk: the answers of all draws need not be in memory at once.
-        mean = (
-            sum(block.sum(axis=0) for block in self._answers(answer, table, rows, picked)) / count
-        )
+        total, count = 0.0, 0
+        for block in self._answers(answer, table, rows, self._thinned(draws)):
+            total = total + np.nansum(block, axis=0)
+            count = count + np.isfinite(block).sum(axis=0)
+        mean = np.asarray(total / count)
         place, labels, series = self._places(table, rows)
         index: pd.Index = pd.Index(labels, name=place)
         if series is not None and place == "unit":
@@ -189,11 +194,12 @@ class Fit:
         Returns
         -------
         DataArray
-            States 1 to K, (chain, draw, obs), or `unit` in place of `obs`.
+            States 1 to K, (chain, draw, obs), or `unit` in place of `obs`; 0 in a series that has
+            density 0 at that draw.
         """
         self._require("hmm", "viterbi", "responsibility()")
         paths = self._ask(self._chain_algebra(latent.viterbi), newdata, draws, states=False)
-        return (paths + 1).astype(np.int64)
+        return paths + 1
 
     def log_omega(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
         """Log density of every row in every state, for every draw.
@@ -235,9 +241,21 @@ class Fit:
         Path
             The file.
         """
-        return storage.save(self, Path(path))
+        return storage.save(self, path)
 
     # How a question is answered.
+
+    def answered_by(self, engine: str | Engine) -> Fit:
+        """The same fit, whose questions are answered by another engine.
+
+        They are answered by `stanli` otherwise, in process, whichever engine drew.
+
+        Parameters
+        ----------
+        engine
+            `cmdstan`, `stanli` or `auto`, as for `stanmix.fit`.
+        """
+        return replace(self, asked=engine)
 
     def _require(self, kind: str, question: str, instead: str) -> None:
         if self.model.spec.kind != kind:
@@ -250,12 +268,11 @@ class Fit:
             return
         worst = self.summary()["r_hat"].max()
         if worst > APART:
-            warnings.warn(
+            warn(
                 f"Chains disagree about the parameters (R-hat {worst:.2f}) and nothing orders the "
                 "components, so their numbers may mean different things in different chains, and "
                 "averages over chains may mean nothing.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     def _rows(self, newdata: Any) -> tuple[Table, Rows]:
@@ -293,7 +310,7 @@ class Fit:
         total = next(iter(flat.values())).shape[0]
         size = max(1, CHUNK // (table.n_rows * spec.K))
         data = standata(spec, table, rows, emit=True)
-        runner = find_engine("stanli")
+        runner = find_engine(self.asked) if isinstance(self.asked, str) else self.asked
         for start in range(0, total, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
             sampled = {name: at[name] for name in program.parameters}
@@ -319,10 +336,28 @@ class Fit:
     ) -> Iterator[Array]:
         """`answer` for chunks of draws, (draw, place, ...) each, in the user's order."""
         back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
+        impossible, asked = np.zeros(len(rows.unit_size), np.int64), 0
         for log_omega, at in self._emissions(table, rows, picked):
             by_unit = _by_unit(log_omega, rows)
-            _require_possible(by_unit, rows)
+            impossible += (by_unit == -np.inf).all(axis=-1).sum(axis=0)
+            asked += len(by_unit)
             yield answer(by_unit, at, rows)[:, back]
+        self._require_possible(impossible / asked, table, rows)
+
+    def _require_possible(self, share: Array, table: Table, rows: Rows) -> None:
+        """Refuse rows that no component can have in any draw; warn where some draws exclude one."""
+        if not share.any():
+            return
+        place = int(np.argmax(share))
+        first = int(rows.order[np.cumsum(rows.unit_size)[place] - rows.unit_size[place]])
+        what = f"{int((share > 0).sum())} rows or units have density 0 in every component"
+        if share[place] == 1:
+            raise DataError(f"{what} (first: {table.row(first)}), so their state is undefined.")
+        warn(
+            f"{what} in some draws (most often {table.row(first)}, in {share[place]:.0%}). Their "
+            "state is undefined there; averages are over the other draws.",
+            ConvergenceWarning,
+        )
 
     def _places(self, table: Table, rows: Rows) -> Places:
         """What has a state: rows, or units."""
@@ -375,7 +410,7 @@ class Fit:
             )
             found["sorted stay probabilities"] = _sorted(stay, "state")
         found["log likelihood"] = self._log_likelihood()
-        return {name: values.drop_vars(values.coords) for name, values in found.items()}
+        return found
 
     def _log_likelihood(self) -> xr.DataArray:
         """Log density of a few units (mixture) or of each series, at draws that fit in memory."""
@@ -383,8 +418,9 @@ class Fit:
         draws = max(THIN, CHUNK // cells)
 
         def mixture(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
-            chosen = np.linspace(0, log_omega.shape[1] - 1, 20).astype(int)
-            return latent.mixture_log_density(log_omega[:, np.unique(chosen)], at["weights"])
+            return latent.mixture_log_density(
+                log_omega[:, _spread(log_omega.shape[1])], at["weights"]
+            )
 
         series = self._chain_algebra(latent.log_likelihood)
         question = mixture if self.model.spec.kind == "mix" else series
@@ -397,24 +433,23 @@ class Fit:
             ]
         )
         shape = (picked.sizes["chain"], picked.sizes["draw"], values.shape[-1])
-        return xr.DataArray(values.reshape(shape), dims=["chain", "draw", "element"])
+        place, labels, _ = self._places(table, rows)
+        if self.model.spec.kind == "hmm":
+            place, labels = "series", list(rows.series_labels)
+        else:
+            back = np.arange(len(labels)) if place == "unit" else rows.order
+            labels = [labels[back[i]] for i in _spread(len(labels))]
+        coords = {"element": [f"{place} {label}" for label in labels]}
+        return xr.DataArray(values.reshape(shape), coords, ["chain", "draw", "element"])
 
 
 def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
     return latent.responsibility(log_omega, at["weights"])
 
 
-def _require_possible(log_omega: Array, rows: Rows) -> None:
-    """Refuse rows that no component can have: their state is not defined."""
-    impossible = (log_omega == -np.inf).all(axis=-1)
-    if impossible.any():
-        share = impossible.mean(axis=0)
-        place = int(np.argmax(share))
-        row = int(rows.order[np.cumsum(rows.unit_size)[place] - rows.unit_size[place]])
-        raise DataError(
-            f"{int((share > 0).sum())} rows or units lie outside the support of every component "
-            f"(most often row {row}, at {share[place]:.0%} of draws), so their state is undefined."
-        )
+def _spread(n: int) -> Integers:
+    """About 20 of `n` places, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, 20).astype(np.int64))
 
 
 def _by_unit(log_omega: Array, rows: Rows) -> Array:
@@ -427,4 +462,5 @@ def _by_unit(log_omega: Array, rows: Rows) -> Array:
 
 def _sorted(values: xr.DataArray, dim: str) -> xr.DataArray:
     axis = values.get_axis_num(dim)
-    return values.copy(data=np.sort(values.values, axis=axis)).rename({dim: "rank"})
+    ranked = values.copy(data=np.sort(values.values, axis=axis)).rename({dim: "rank"})
+    return ranked.drop_vars(ranked.coords)

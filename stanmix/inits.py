@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import logit
 
 from stanmix.clusters import cluster, standardise
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
 from stanmix.program.declare import is_between, is_placed, is_shifted, sampled_name
 from stanmix.program.standata import Rows
@@ -228,13 +229,7 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
     name = sampled_name(parameter)
     if parameter.constraint == "correlation":
         return {name: np.asarray(np.linalg.cholesky(value))}
-    low = -np.inf if parameter.lower is None else parameter.lower
-    high = np.inf if parameter.upper is None else parameter.upper
-    if parameter.below is not None:
-        high = min(
-            high,
-            next(float(np.asarray(c.value)) for c in spec.constants if c.name == parameter.below),
-        )
+    low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
     if is_placed(parameter):
         place = (spec.order_column or 1) - 1
@@ -276,6 +271,84 @@ def increasing(values: Array) -> Array:
     for i in range(1, len(ordered)):
         ordered[i] = max(ordered[i], ordered[i - 1] + gap)
     return ordered
+
+
+def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[str, Array]:
+    """The user's values of all parameters, as the variables of the parameters block.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    given
+        Values by the names that the posterior has.
+    chain
+        The number of the chain, from 1, for messages.
+
+    Raises
+    ------
+    SpecError
+        A name is unknown or missing, or a value has the wrong shape or breaks a constraint.
+    """
+    known = [p.name for p in spec.parameters]
+    derived = ["initial"] if spec.initial == "stationary" else []
+    for name in given:
+        if name not in [*known, *derived]:
+            message = f"`inits` name no parameter of the model: `{name}`; it has {listing(known)}."
+            raise SpecError(Problem(message, hint=did_you_mean(str(name), known)))
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise SpecError(f"`inits` of chain {chain} have no value for {listing(missing)}.")
+    values: dict[str, Array] = {}
+    for parameter in spec.parameters:
+        try:
+            value = np.asarray(given[parameter.name], dtype=np.float64)
+        except (TypeError, ValueError):
+            broken: str | None = "must be numbers"
+        else:
+            broken = _broken(spec, parameter, value)
+        if broken:
+            raise SpecError(f"`{parameter.name}` in `inits` of chain {chain} {broken}.")
+        if parameter.constraint == "simplex":
+            values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
+        else:
+            values |= _sampled(spec, parameter, value)
+    return values
+
+
+def _broken(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
+    """What is wrong with a user's value of a parameter, if anything is."""
+    shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    if value.shape != shape:
+        return f"must have shape {shape}, not {value.shape}"
+    if not np.isfinite(value).all():
+        return "must be finite"
+    if parameter.constraint == "simplex":
+        proper = (value > 0).all() and np.allclose(value.sum(axis=-1), 1.0, atol=1e-6)
+        return None if proper else "must be positive and sum to 1"
+    if parameter.constraint == "correlation":
+        proper = np.allclose(value, np.swapaxes(value, -1, -2)) and np.allclose(
+            np.diagonal(value, axis1=-2, axis2=-1), 1.0
+        )
+        proper = proper and bool((np.linalg.eigvalsh(value) > 0).all())
+        return None if proper else "must be a correlation matrix"
+    low, high = _bounds(spec, parameter)
+    if not ((value > low) & (value < high)).all():
+        return f"must lie between {low:g} and {high:g}"
+    if parameter.order is not None:
+        element = (spec.order_column or 1) - 1
+        ordered = value[:, element] if is_placed(parameter) else value
+        if not (np.diff(ordered, axis=-1) > 0).all():
+            return "must increase"
+    return None
+
+
+def _bounds(spec: ModelSpec, parameter: Parameter) -> tuple[float, float]:
+    """All bounds of a parameter, those by the data included."""
+    low = -np.inf if parameter.lower is None else parameter.lower
+    high = np.inf if parameter.upper is None else parameter.upper
+    limits = [c.value for c in spec.constants if c.name == parameter.below]
+    return low, min([high, *(float(np.asarray(limit)) for limit in limits)])
 
 
 def between(

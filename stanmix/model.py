@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from stanmix.data import Table, read_table, require_enough
+from stanmix.diagnostics import warn_of
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
-from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing
+from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing, warn
 from stanmix.fit import Fit
 from stanmix.identifiability import identifiability_warnings
+from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.program.declare import require_distinct_names
@@ -65,11 +66,11 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
     made = Model(spec, table, rows, standata(spec, table, rows))
     for message in identifiability_warnings(spec, made.data):
-        warnings.warn(message, IdentifiabilityWarning, stacklevel=2)
+        warn(message, IdentifiabilityWarning)
     return made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A model and the data it is for.
 
@@ -157,13 +158,16 @@ class Model:
         )
         runner = engine if isinstance(engine, Engine) else find_engine(engine)
         runner.compile(self.program)
-        starts = self.inits(runner, settings) if inits == "auto" else _given_inits(inits, settings)
+        automatic = isinstance(inits, str) and inits == "auto"
+        starts = self.inits(runner, settings) if automatic else self._given(inits, settings.chains)
         with bars(settings.chains, settings.warmup + settings.draws) as report:
             drawn = runner.sample(self.program, self.data, settings, starts, report)
-        return Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
+        fit = Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
+        warn_of(fit.diagnose())
+        return fit
 
     def inits(self, engine: Engine, settings: SamplerSettings) -> list[Variables]:
-        """Dispersed starting points, one a chain, each with a finite density.
+        """Starting points, one a chain, near modes of the posterior; see `stanmix.starts`.
 
         Raises
         ------
@@ -172,6 +176,13 @@ class Model:
         """
         starts = Starts(engine, self.program, self.spec, self.data, self.rows)
         return [starts.find(settings.seed, chain) for chain in range(settings.chains)]
+
+    def _given(self, inits: Any, chains: int) -> list[Variables]:
+        """The user's starting points: one mapping for each chain."""
+        listed = list(inits) if isinstance(inits, Sequence) else []
+        if len(listed) != chains or not all(isinstance(i, Mapping) for i in listed):
+            raise SpecError(f'`inits` must be "auto", or {chains} mappings, one a chain.')
+        return [given_values(self.spec, given, c) for c, given in enumerate(listed, 1)]
 
 
 def _upper(parameter: Parameter) -> float | str | None:
@@ -207,14 +218,6 @@ def _settings(**given: Any) -> SamplerSettings:
     if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
         raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
     return SamplerSettings(**given)
-
-
-def _given_inits(inits: Any, settings: SamplerSettings) -> Sequence[Variables]:
-    """The user's starting points: one mapping for each chain."""
-    mappings = isinstance(inits, Sequence) and all(isinstance(i, Mapping) for i in inits)
-    if not mappings or len(inits) != settings.chains:
-        raise SpecError(f'`inits` must be "auto", or {settings.chains} mappings, one a chain.')
-    return inits  # type: ignore[no-any-return]
 
 
 def _require_count(name: str, value: Any, least: int, most: int = 2**31 - 1) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stanmix.data import Table, read_table
 from stanmix.engines.base import Draws, SamplerSettings
-from stanmix.errors import DataError
+from stanmix.errors import DataError, StanmixWarning, warn
 from stanmix.program.standata import arrange, standata
 from stanmix.spec import ModelSpec, from_json, to_json
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from stanmix.fit import Fit
 
 Array = NDArray[np.float64]
+
+FORMAT = 1
+"""Version of the layout of a saved file."""
 
 
 def draws_tree(
@@ -48,7 +51,7 @@ def draws_tree(
     }
     groups = {
         "posterior": xr.Dataset(posterior).assign_coords(along),
-        "sample_stats": xr.Dataset(stats, coords=along),
+        "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
         "observed_data": _columns(_response_columns(spec), table),
         "constant_data": _columns(
             tuple(dict.fromkeys(c for c in (spec.unit, spec.series, spec.time) if c)), table
@@ -57,6 +60,13 @@ def draws_tree(
     if others:
         groups["sampled"] = xr.Dataset(others).assign_coords(along)
     return xr.DataTree.from_dict(groups)
+
+
+def _run(settings: SamplerSettings) -> dict[str, int | float | str]:
+    """How the sampler was run, but for what changes no draw."""
+    run = dataclasses.asdict(settings)
+    del run["parallel_chains"]
+    return run
 
 
 def _variable(values: Array, axes: tuple[str, ...], spec: ModelSpec) -> xr.DataArray:
@@ -77,19 +87,21 @@ def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
-    """Columns as they were given; categories become text."""
+    """Columns as they were given, as numbers, times or text."""
     found = {}
     for name in names:
-        column = table.columns[name]
-        values = column.astype(object) if column.dtype.kind not in "biuf" else column
-        array = values.to_numpy()
-        found[name] = ("obs", array.astype(str) if array.dtype.kind == "O" else array)
+        array = table.columns[name].to_numpy()
+        if array.dtype.kind == "O" and all(isinstance(v, int | np.integer) for v in array):
+            array = array.astype(np.int64)
+        found[name] = ("obs", array if array.dtype.kind in "biufM" else array.astype(str))
     return xr.Dataset(found, coords={"obs": table.labels})
 
 
-def save(fit: Fit, target: Path) -> Path:
+def save(fit: Fit, path: str | Path) -> Path:
     """Write a fit to a netCDF file; see `Fit.save`."""
+    target = _path(path)
     document = {
+        "format": FORMAT,
         "version": version("stanmix"),
         "engine": fit.engine,
         "spec": to_json(fit.model.spec),
@@ -97,7 +109,9 @@ def save(fit: Fit, target: Path) -> Path:
     }
     tree = fit.draws.copy()
     tree.attrs = {"stanmix": json.dumps(document)}
-    if target.is_dir() or not target.parent.is_dir():
+    if target.is_dir():
+        raise DataError(f"{str(target)!r} is a folder; name a file in it.")
+    if not target.parent.is_dir():
         raise DataError(f"{str(target)!r} is no place for a file: its folder must exist.")
     partial = target.with_name(target.name + ".partial")
     tree.to_netcdf(partial, engine="netcdf4")
@@ -121,25 +135,41 @@ def load(path: str | Path) -> Fit:
     from stanmix.fit import Fit
     from stanmix.model import Model
 
-    source = Path(path)
+    source = _path(path)
     if not source.is_file():
         raise DataError(f"There is no file {str(source)!r}.")
     try:
         tree = xr.load_datatree(source, engine="netcdf4")
         document = json.loads(tree.attrs["stanmix"])
+        if document["format"] > FORMAT:
+            raise DataError(
+                f"{str(source)!r} was written by stanmix {document['version']}, a later version "
+                "whose files this one cannot read."
+            )
         spec = from_json(document["spec"])
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
         columns = {str(n): v.values for group in given for n, v in group.items()}
         table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{str(source)!r} holds no fit of stanmix.") from error
+        rows = arrange(spec, table)
+        fitted = Model(spec, table, rows, standata(spec, table, rows))
+        same = fitted.code == document["program"]
+        fit = Fit(fitted, tree, document["engine"])
+    except DataError:
+        raise
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{str(source)!r} holds no fit of stanmix, or a damaged one.") from error
     tree.attrs = {}
-    rows = arrange(spec, table)
-    fitted = Model(spec, table, rows, standata(spec, table, rows))
-    if fitted.code != document["program"]:
-        warnings.warn(
-            "This fit was made by another version of stanmix, whose program differed; "
+    if not same:
+        warn(
+            f"This fit was made by stanmix {document['version']}, whose program differed; "
             "questions are answered with the present one.",
-            stacklevel=2,
+            StanmixWarning,
         )
-    return Fit(fitted, tree, document["engine"])
+    return fit
+
+
+def _path(path: Any) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise DataError(f"A file is named by text or a path, not {type(path).__name__}.") from None

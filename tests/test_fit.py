@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import stanmix as sm
@@ -264,7 +267,8 @@ def test_a_diagnosis_does_not_reassure_where_nothing_is_known(mixture: sm.Fit) -
 
 def test_trees_that_reach_their_largest_depth_are_counted(mixture: sm.Fit) -> None:
     data = {"y": mixture.model.table.columns["y"].to_numpy()}
-    fit = sm.fit("y ~ mix(normal, K=2)", data, **QUICK, max_treedepth=2)
+    with pytest.warns(sm.ConvergenceWarning, match="different modes, or far too short"):
+        fit = sm.fit("y ~ mix(normal, K=2)", data, **QUICK, max_treedepth=2)
     assert fit.diagnose().saturated > 100
     assert any("largest tree depth" in problem for problem in fit.diagnose().problems)
 
@@ -282,7 +286,7 @@ def test_answers_carry_the_index_of_the_data_frame() -> None:
 def test_rows_that_no_component_can_have_are_named() -> None:
     rng = np.random.default_rng(7)
     fit = sm.fit("rt ~ mix(wald, K=1)", {"rt": 0.5 + rng.wald(1, 2, 60)}, **QUICK)
-    with pytest.raises(sm.DataError, match=r"1 rows .* \(most often row 1, at 100% of draws\)"):
+    with pytest.raises(sm.DataError, match=r"density 0 in every component \(first: row 1\)"):
         fit.membership({"rt": [2.0, 0.01]})
 
 
@@ -300,7 +304,7 @@ def test_averages_over_switched_labels_are_warned_of() -> None:
 def test_units_of_several_series_are_told_apart() -> None:
     rng = np.random.default_rng(1)
     who, time = np.repeat(["b", "a"], 12), np.tile(np.repeat([1, 2, 3, 4, 5, 6], 2), 2)
-    data = {"y": rng.normal(size=24), "who": who, "t": time}
+    data = {"y": rng.normal(5 * (time > 3)), "who": who, "t": time}
     fit = sm.fit("y | unit(t) + series(who) + time(t) ~ hmm(normal, states=2)", data, **QUICK)
     smooth = fit.smoothing()
     assert smooth["series"].values.tolist() == ["b"] * 6 + ["a"] * 6
@@ -315,3 +319,119 @@ def test_rows_carry_the_name_of_their_series() -> None:
     fit = sm.fit("y | series(who) ~ hmm(normal, states=2)", data, **QUICK)
     assert fit.filtering()["series"].values.tolist() == ["b", "a"] * 6
     assert fit.membership().index.name == "obs"
+
+
+def test_draws_that_exclude_a_new_row_leave_its_state_to_the_others() -> None:
+    rng = np.random.default_rng(7)
+    fit = sm.fit("rt ~ mix(wald, K=1)", {"rt": 0.5 + rng.wald(1, 2, 60)}, **QUICK)
+    row = float(fit.draws["posterior"]["ndt"].quantile(0.9))
+    with pytest.warns(sm.ConvergenceWarning, match=r"1 rows or units .* in some draws"):
+        answer = fit.membership({"rt": [2.0, row]}, draws=None)
+    assert answer.to_numpy().tolist() == [[1.0], [1.0]]
+    with pytest.warns(sm.ConvergenceWarning, match="10%"):
+        per_draw = fit.responsibility({"rt": [2.0, row]}, draws=None)
+    assert float(per_draw.sel(obs=1).isnull().mean()) == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_bad_row_is_called_as_the_user_calls_it() -> None:
+    frame = pd.DataFrame({"y": [1.0, np.nan, 2.0, 5.0]}, index=["a", "b", "c", "d"])
+    with pytest.raises(sm.DataError, match=r"first: row 1 \[index 'b'\], missing"):
+        sm.model("y ~ mix(normal, K=2)", frame)
+
+
+def test_a_fit_that_did_not_converge_says_so() -> None:
+    y = np.random.default_rng(1).normal(size=40)
+    starts = [{"mu": [c], "sigma": [1.0], "weights": [1.0]} for c in (-900.0, 900.0)]
+    with pytest.warns(sm.ConvergenceWarning, match="Chains disagree about") as caught:
+        sm.fit(
+            "y ~ mix(normal, K=1)",
+            {"y": y},
+            engine="stanli",
+            chains=2,
+            warmup=2,
+            draws=20,
+            seed=1,
+            inits=starts,
+            priors={"mu": "normal(0, 1000)"},
+        )
+    assert caught[0].filename == __file__
+
+
+def test_a_chain_that_does_not_move_is_a_problem(mixture: sm.Fit) -> None:
+    still = mixture.draws.map_over_datasets(lambda group: group.copy(deep=True))
+    for group in ("posterior", "sample_stats"):
+        for name, values in still[group].data_vars.items():
+            still[group][name] = values.isel(chain=0, draw=0).broadcast_like(values)
+    problems = sm.Fit(mixture.model, still, "none").diagnose().problems
+    assert any("did not move" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mu": [2.0, 1.0]}, "`mu` .* must increase"),
+        ({"mu": [1.0, 2.0, 3.0]}, r"must have shape \(2,\), not \(3,\)"),
+        ({"mu": "a"}, "must be numbers"),
+        ({"sigma": [1.0, -1.0]}, "`sigma` .* must lie between 0 and inf"),
+        ({"weights": [0.5, 0.6]}, "must be positive and sum to 1"),
+        ({"theta": 1.0}, "no parameter of the model: `theta`"),
+    ],
+)
+def test_starting_points_of_the_user_are_checked(changes: dict[str, Any], words: str) -> None:
+    good = {"mu": [-1.0, 1.0], "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}
+    y = np.random.default_rng(1).normal(size=20)
+    with pytest.raises(sm.SpecError, match=words):
+        sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK, inits=[good, good | changes])
+
+
+def test_draws_can_be_starting_points() -> None:
+    rng = np.random.default_rng(2)
+    data = {"u": rng.normal(size=60), "v": rng.normal(size=60)}
+    data["u"][:30] += 8
+    first = sm.fit("cbind(u, v) ~ mix(normal, K=2)", data, **QUICK)
+    last = first.draws["posterior"].to_dataset().isel(draw=-1)
+    starts = [{str(n): v.values for n, v in last.isel(chain=c).items()} for c in range(2)]
+    again = sm.fit("cbind(u, v) ~ mix(normal, K=2)", data, **QUICK, inits=starts)
+    assert again.summary()["r_hat"].max() < 1.1
+
+
+def test_the_way_a_fit_was_drawn_is_kept(mixture: sm.Fit, tmp_path: Path) -> None:
+    loaded = sm.load(mixture.save(tmp_path / "fit.nc"))
+    run = loaded.draws["sample_stats"].attrs
+    assert (run["seed"], run["warmup"], run["adapt_delta"]) == (1, 300, 0.9)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.date_range("2026-01-01", periods=40, tz="Europe/Berlin"),
+        pd.period_range("2026-01", periods=40, freq="D"),
+        pd.Categorical([f"r{i}" for i in range(40)]),
+        pd.MultiIndex.from_product([["a", "b"], range(20)]),
+        pd.Index([*range(39), "last"]),
+        pd.date_range("2026-01-01", periods=40),
+    ],
+    ids=["zone", "period", "category", "levels", "mixed", "times"],
+)
+def test_a_fit_of_any_index_is_kept(index: Any, tmp_path: Path) -> None:
+    y = np.repeat([-4.0, 4.0], 20) + np.random.default_rng(8).normal(size=40)
+    fit = sm.fit("y ~ mix(normal, K=2)", pd.DataFrame({"y": y}, index=index), **QUICK)
+    loaded = sm.load(fit.save(tmp_path / "fit.nc"))
+    assert loaded.membership().index.tolist() == fit.membership().index.tolist()
+
+
+def test_a_later_or_damaged_file_is_refused(mixture: sm.Fit, tmp_path: Path) -> None:
+    path = mixture.save(tmp_path / "fit.nc")
+    tree = xr.load_datatree(path)
+    document = json.loads(tree.attrs["stanmix"])
+    for change, words in (
+        ({"format": 99}, "a later version"),
+        ({"spec": {**document["spec"], "emissions": 3}}, "or a damaged one"),
+    ):
+        tree.attrs["stanmix"] = json.dumps(document | change)
+        tree.to_netcdf(tmp_path / "other.nc", engine="netcdf4")
+        with pytest.raises(sm.DataError, match=words):
+            sm.load(tmp_path / "other.nc")
+    for nothing in (None, 3):
+        with pytest.raises(sm.DataError, match="named by text or a path"):
+            sm.load(nothing)

@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
+from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.priors import (
     Target,
     parse_prior,
     parse_target,
     parts,
-    plural,
 )
 from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
 from stanmix.spec import Axis, Parameter
@@ -55,7 +54,7 @@ def assign(
     for parameter in parameters:
         try:
             chosen = given.get(parameter.name, [])
-            _check_increments_alone([target for target, _ in chosen])
+            _require_increments_alone([target for target, _ in chosen])
             for target, prior in chosen:
                 parameter = _with_prior(parameter, target, prior, sizes, labels)
             assigned.append(_narrowed(parameter))
@@ -94,7 +93,7 @@ def _with_prior(
     def refuse(message: str, hint: str | None = None) -> SpecError:
         return SpecError(Problem(message, target.text, place, hint))
 
-    _check_kind(parameter, prior, refuse)
+    _require_kind(parameter, prior, refuse)
     index = _check_index(parameter, target, sizes, labels, refuse)
     if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
         length = sizes[parameter.axes[-1]]
@@ -109,11 +108,11 @@ def _with_prior(
     ]
     updated = replace(parameter, priors=(*kept, entry))
     if target.increments:
-        _check_increments(parameter, refuse)
+        _require_increments(parameter, refuse)
     return updated
 
 
-def _check_increments_alone(targets: Sequence[Target]) -> None:
+def _require_increments_alone(targets: Sequence[Target]) -> None:
     """Refuse a prior that `diff(x)` already gives: it leaves only `x[1]` free."""
     if not any(target.increments for target in targets):
         return
@@ -127,7 +126,7 @@ def _check_increments_alone(targets: Sequence[Target]) -> None:
 Refuse = Callable[..., SpecError]
 
 
-def _check_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
+def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
     """Refuse a prior of numbers for a simplex, and the reverse."""
     name = prior.distribution
     allowed = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
@@ -166,7 +165,7 @@ def _check_index(
     return tuple(index)
 
 
-def _check_increments(parameter: Parameter, refuse: Refuse) -> None:
+def _require_increments(parameter: Parameter, refuse: Refuse) -> None:
     if parameter.order is None or parameter.axes[-1] != parameter.order:
         raise refuse(
             f"`{parameter.name}` is not an ordered vector, so it has no increments.",

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing
+from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.tokens import Token, tokenize
 from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorArgument, format_number
 
@@ -112,7 +112,7 @@ class _Reader:
     def error(self, message: str, span: Span | None = None, hint: str | None = None) -> SpecError:
         return SpecError(Problem(message, self.text, span or self.next.span, hint))
 
-    def require(self, text: str) -> Token:
+    def expect(self, text: str) -> Token:
         token = self.next
         if not self.take(text):
             raise self.error(f"Expected `{text}` here.")
@@ -143,9 +143,9 @@ class _Reader:
                 self.place += 1
                 if not self.take(","):
                     break
-            self.require("]")
+            self.expect("]")
         if increments:
-            self.require(")")
+            self.expect(")")
         self.require_end()
         return Target(token.text, tuple(index), increments, self.text)
 
@@ -165,7 +165,7 @@ class _Reader:
         if self.take("("):
             while not self.take(")"):
                 if arguments:
-                    self.require(",")
+                    self.expect(",")
                 start = self.next.span
                 text, value, named = self.sum()
                 if not all(math.isfinite(v) for v in parts(value)):
@@ -174,10 +174,10 @@ class _Reader:
                     text = format_number(value)
                 arguments.append((PriorArgument(text, value), start))
         self.require_end()
-        self.check_arguments(token, arguments)
+        self.require_arguments(token, arguments)
         return Prior(token.text, tuple(a for a, _ in arguments))
 
-    def check_arguments(self, name: Token, arguments: list[tuple[PriorArgument, Span]]) -> None:
+    def require_arguments(self, name: Token, arguments: list[tuple[PriorArgument, Span]]) -> None:
         count = len(arguments)
         if name.text in DISTRIBUTIONS:
             wanted = DISTRIBUTIONS[name.text].arguments
@@ -248,16 +248,16 @@ class _Reader:
             return self.atom()
         if self.take("("):
             text, value, named = self.sum()
-            self.require(")")
+            self.expect(")")
             return f"({text})", value, named
         if token.kind == "number":
             self.place += 1
             return token.text, float(token.text), False
         if token.kind == "name" and token.text in _FUNCTIONS:
             self.place += 1
-            self.require("(")
+            self.expect("(")
             text, value, named = self.sum()
-            self.require(")")
+            self.expect(")")
             try:
                 return f"{token.text}({text})", _FUNCTIONS[token.text](value), named
             except ValueError:
@@ -285,9 +285,3 @@ def _both(function: Callable[[float, float], float], left: Value, right: Value) 
     if isinstance(right, tuple):
         return tuple(function(left, v) for v in right)
     return function(left, right)
-
-
-def plural(count: int, noun: str = "argument") -> str:
-    """A count with its noun."""
-    plural = "indices" if noun == "index" else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
-from stanmix.errors import DataError, Problem
+from stanmix.errors import DataError, Problem, plural
 from stanmix.families import Column
 from stanmix.spec import ModelSpec, Response
 
@@ -81,14 +81,14 @@ def arrange(spec: ModelSpec, table: Table) -> Rows:
     np.minimum.at(first, key, np.arange(n))
     rank = first[key] if time is None else time
     if time is not None:
-        _check_units(spec, time, first[key])
+        _require_short_units(spec, table, time, first[key])
     order = np.lexsort((np.arange(n), key, rank, series))
     sizes = np.bincount(key[order])[pd.unique(key[order])]
     heads = np.cumsum(sizes) - sizes
     rows = order[heads]
     starts = np.flatnonzero(np.diff(series[rows], prepend=-1))
     if time is not None:
-        _check_time(spec, time, rows, starts)
+        _require_even_time(spec, table, time, rows, starts)
     return Rows(
         order,
         sizes,
@@ -103,28 +103,30 @@ def _keys(table: Table, name: str) -> Integers:
     codes, _ = pd.factorize(table.columns[name])
     missing = codes < 0
     if missing.any():
-        raise bad_rows(name, "must have no missing values", missing, "missing")
+        raise bad_rows(table, name, "must have no missing values", missing, "missing")
     return codes.astype(np.int64)
 
 
 def _whole_numbers(table: Table, name: str) -> Integers:
     values = numbers(table, name)
-    bad = values != np.floor(values)
+    bad = (values != np.floor(values)) | (np.abs(values) > 2**53)
     if bad.any():
         shown = f"{values[int(np.argmax(bad))]:g}"
-        raise bad_rows(name, "must count time in whole steps", bad, shown)
+        raise bad_rows(table, name, "must count time in whole steps", bad, shown)
     return values.astype(np.int64)
 
 
-def _check_units(spec: ModelSpec, time: Integers, first: Integers) -> None:
+def _require_short_units(spec: ModelSpec, table: Table, time: Integers, first: Integers) -> None:
     """Refuse units that last longer than one time; `first` is the first row of each row's unit."""
     longer = time != time[first]
     if longer.any():
         row = int(np.argmax(longer))
-        raise DataError(f"Rows of one unit differ in `{spec.time}` (first: row {row}).")
+        raise DataError(f"Rows of one unit differ in `{spec.time}` (first: {table.row(row)}).")
 
 
-def _check_time(spec: ModelSpec, time: Integers, rows: Integers, starts: Integers) -> None:
+def _require_even_time(
+    spec: ModelSpec, table: Table, time: Integers, rows: Integers, starts: Integers
+) -> None:
     """Refuse repeated times and gaps; `rows` holds the first row of each unit."""
     steps = np.diff(time[rows])
     inside = np.ones(len(steps), bool)
@@ -134,16 +136,16 @@ def _check_time(spec: ModelSpec, time: Integers, rows: Integers, starts: Integer
         row = int(rows[1:][repeated][0])
         raise DataError(
             Problem(
-                f"`{spec.time}` repeats within a series; {int(repeated.sum())} times "
-                f"(first: row {row}).",
+                f"`{spec.time}` repeats within a series {plural(int(repeated.sum()), 'time')} "
+                f"(first: {table.row(row)}).",
                 hint="name the series with `series(..)`, or what shares a state with `unit(..)`",
             )
         )
     gaps = inside & (steps > 1)
     if gaps.any():
-        row = int(rows[1:][gaps][0])
+        count, where = int(gaps.sum()), table.row(int(rows[1:][gaps][0]))
         raise DataError(
-            f"`{spec.time}` jumps within a series; {int(gaps.sum())} times (first: row {row}, "
+            f"`{spec.time}` jumps within a series {plural(count, 'time')} (first: {where}, "
             f"after a step of {int(steps[gaps][0])}). Gaps in time cannot be fitted yet."
         )
 
@@ -184,7 +186,7 @@ def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -
         first[rows.starts] = 1
         data["first"] = first
     data["emit"] = int(emit)
-    _check_trials(spec, data, rows)
+    _require_enough_trials(spec, table, data, rows)
     return data
 
 
@@ -202,7 +204,9 @@ def observed(response: Response, table: Table) -> NDArray[Any]:
     return np.stack(values) if response.many else values[0]
 
 
-def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
+def _require_enough_trials(
+    spec: ModelSpec, table: Table, data: Mapping[str, Any], rows: Rows
+) -> None:
     """Refuse more successes than trials, where every component counts successes."""
     observers = [[t for t in c if "trials" in t.responses] for c in spec.emissions]
     for term in observers[0]:
@@ -213,7 +217,8 @@ def _check_trials(spec: ModelSpec, data: Mapping[str, Any], rows: Rows) -> None:
         if over.any():
             place = int(np.argmax(over))
             column = spec.response(term.responses[0]).columns[0]
+            shown = f"{successes[place]} of {data['trials'][place]}"
             raise DataError(
-                f"Column `{column}` exceeds its number of trials; {int(over.sum())} rows do "
-                f"(first: row {rows.order[place]}, {successes[place]} of {data['trials'][place]})."
+                f"Column `{column}` exceeds its trials in {plural(int(over.sum()), 'row')} "
+                f"(first: {table.row(rows.order[place])}, {shown})."
             )

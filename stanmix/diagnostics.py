@@ -29,27 +29,21 @@ BFMI = 0.3
 def summarise(variables: xr.Dataset) -> pd.DataFrame:
     """One row for each element of each variable; see `Fit.summary`."""
     over = ["chain", "draw"]
-    columns: Mapping[str, xr.Dataset] = {
-        "mean": variables.mean(over),
-        "sd": variables.std(over, ddof=1),
-        "q2.5": variables.quantile(0.025, over).drop_vars("quantile"),
-        "median": variables.median(over),
-        "q97.5": variables.quantile(0.975, over).drop_vars("quantile"),
-        **_convergence(variables),
-    }
-    return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
-
-
-def _convergence(variables: xr.Dataset) -> dict[str, xr.Dataset]:
     with warnings.catch_warnings():
-        # Elements that do not vary, or of too few draws, have no R-hat: NaN says so.
+        # Elements that do not vary, or of too few draws, have no sd or R-hat: NaN says so.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return {
+        columns: Mapping[str, xr.Dataset] = {
+            "mean": variables.mean(over),
+            "sd": variables.std(over, ddof=1),
+            "q2.5": variables.quantile(0.025, over).drop_vars("quantile"),
+            "median": variables.median(over),
+            "q97.5": variables.quantile(0.975, over).drop_vars("quantile"),
             "mcse": arviz_stats.mcse(variables, method="mean"),
             "ess_bulk": arviz_stats.ess(variables, method="bulk"),
             "ess_tail": arviz_stats.ess(variables, method="tail"),
             "r_hat": arviz_stats.rhat(variables),
         }
+    return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
 
 
 def _elements(values: xr.Dataset) -> dict[str, float]:
@@ -202,8 +196,9 @@ def diagnose(
     """
     stats = draws["sample_stats"].to_dataset()
     energy = stats["energy"].values
-    steps, spread = np.mean(np.diff(energy, axis=1) ** 2, axis=1), np.var(energy, axis=1)
-    bfmi = np.divide(steps, spread, out=np.zeros(len(spread)), where=spread > 0)
+    steps = np.sum(np.diff(energy, axis=1) ** 2, axis=1)
+    spread = np.sum((energy - energy.mean(axis=1, keepdims=True)) ** 2, axis=1)
+    bfmi = np.divide(steps, spread, out=np.full(len(spread), np.nan), where=spread > 0)
     parts = [summarise(values.to_dataset(name=name)) for name, values in invariants.items()]
     return Diagnosis(
         invariant=pd.concat(parts),

@@ -10,6 +10,7 @@ import plotnine as p9
 from numpy.typing import NDArray
 
 from stanmix.errors import SpecError
+from stanmix.spec import Fixed, Response
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -22,65 +23,113 @@ ELLIPSE_DRAWS = 40
 LEVEL = 0.9
 """Share of a component that its ellipse holds."""
 
+BARS = 200
+"""Most bars of counts; beyond, several counts share one."""
+
+POINTS = 5000
+"""Most counts at which a curve is worked out."""
+
+GREY = "#d9d9d9"
+
 
 def components(fit: Fit) -> p9.ggplot:
     """The fitted components over the data.
 
-    One column: a histogram, with the posterior mean of each component's share of the density, and
-    of their sum (dashed). Two
-    columns of normals: the rows, coloured by their most probable component, with ellipses that hold
-    90 % of each, of the posterior mean and faintly of single draws.
+    Of one column, a histogram (of counts, the share of each), with the posterior mean of each
+    component's part of the density, and of their sum (dashed); with a choice, a panel for each. Of
+    two columns of joint normals, the rows, coloured by their most probable component, with ellipses
+    that hold 90 % of each: of the posterior mean, and faintly of single draws.
+
+    Parameters
+    ----------
+    fit
+        The fit.
 
     Raises
     ------
     SpecError
-        The response is neither.
+        The response is none of these.
     """
-    responses = [r for r in fit.model.spec.responses if r.value is None]
-    if len(responses) == 1 and len(responses[0].columns) == 1:
-        if responses[0].kind in ("real", "positive"):
-            return _densities(fit, responses[0].columns[0])
-    elif len(responses) == 1 and len(responses[0].columns) == 2:
-        return _ellipses(fit)
+    responses = {r.kind: r for r in fit.model.spec.responses}
+    choice = responses.pop("choice", None)
+    if len(responses) == 1 and len(fit.model.spec.responses) == 1 + (choice is not None):
+        response = next(iter(responses.values()))
+        if not response.many:
+            return _densities(fit, response, choice)
+        if len(response.columns) == 2:
+            return _ellipses(fit, response)
     raise SpecError(
-        "Components can be drawn over one column of measurements, or two columns of one family."
+        "Components can be drawn over one column without `trials`, or over two columns of joint "
+        "normals."
     )
 
 
-def _densities(fit: Fit, column: str) -> p9.ggplot:
-    spec = fit.model.spec
-    y = np.asarray(fit.model.table.columns[column], dtype=float)
-    bins = min(60, max(10, int(3 * len(y) ** 0.4)))
-    margin = 0.05 * np.ptp(y)
-    grid = np.linspace(y.min() - margin, y.max() + margin, 300)
-    if spec.responses[0].kind == "positive":
-        grid = grid[grid > 0]
-    own = {name: np.arange(len(grid)) for name in (spec.unit, spec.time) if name}
-    if spec.series:
-        own[spec.series] = np.zeros(len(grid), int)
-    density = np.exp(fit.log_omega({column: grid, **own}))
-    shares = _shares(fit, density)
-    mean = (density * shares).mean(("chain", "draw"))
-    curves = mean.to_dataframe(name="density").reset_index()
-    curves[column] = grid[curves["obs"]]
-    curves["component"] = curves["state"].astype(str)
-    return (
-        p9.ggplot(curves, p9.aes(column, "density"))
-        + p9.geom_histogram(
-            p9.aes(column, p9.after_stat("density")),
-            data=pd.DataFrame({column: y}),
-            breaks=np.histogram_bin_edges(y, bins=bins).tolist(),
-            fill="#d9d9d9",
-        )
-        + p9.geom_line(p9.aes(group=1), data=_total(curves, column), linetype="dashed")
+def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggplot:
+    y = np.asarray(fit.model.table.columns[response.columns[0]], dtype=float)
+    discrete = response.kind in ("count", "binary")
+    if discrete:
+        step = int(np.ceil((np.ptp(y) + 1) / BARS))
+        edges = np.arange(y.min(), y.max() + step + 1, step) - 0.5
+        grid = np.arange(y.min(), y.max() + 1, int(np.ceil((np.ptp(y) + 1) / POINTS)))
+    else:
+        edges = np.histogram_bin_edges(y, bins=min(60, max(10, int(3 * len(y) ** 0.4))))
+        margin = 0.05 * np.ptp(y)
+        grid = np.linspace(y.min() - margin, y.max() + margin, 300)
+        grid = grid[grid > 0] if response.kind == "positive" else grid
+    panels = choice.labels if choice else ("",)
+    chosen = _choices(fit, choice) if choice else np.full(len(y), "")
+    bars = pd.concat([_bars(y[chosen == panel], edges, len(y), panel) for panel in panels])
+    curves = _curves(fit, response, choice, grid)
+    whole = curves.groupby(["value", "panel"], as_index=False)[["density"]].sum()
+    name = "component" if fit.model.spec.kind == "mix" else "state"
+    picture = (
+        p9.ggplot(curves, p9.aes("value", "density"))
+        + p9.geom_col(data=bars, fill=GREY, width=float(edges[1] - edges[0]))
+        + p9.geom_line(p9.aes(group=1), data=whole, linetype="dashed")
         + p9.geom_line(p9.aes(color="component"), size=1)
+        + p9.labs(x=response.columns[0], y="probability" if discrete else "density", color=name)
         + p9.theme_minimal()
     )
+    if discrete:
+        picture += p9.geom_point(p9.aes(color="component"))
+    return picture + p9.facet_wrap("panel") if choice else picture
 
 
-def _total(curves: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The density of the whole: the sum of the components."""
-    return curves.groupby(column, as_index=False)[["density"]].sum()
+def _choices(fit: Fit, choice: Response) -> NDArray[Any]:
+    """The choice of every row, by name."""
+    codes = np.empty(fit.model.table.n_rows, np.int64)
+    codes[fit.model.rows.order] = fit.model.data[choice.name]
+    return np.asarray(choice.labels, dtype=object)[codes - 1]
+
+
+def _bars(y: Array, edges: Array, n: int, panel: str) -> pd.DataFrame:
+    """A histogram of some of `n` rows, whose area is their share."""
+    counts, _ = np.histogram(y, edges)
+    density = counts / (n * np.diff(edges))
+    middle = (edges[:-1] + edges[1:]) / 2
+    return pd.DataFrame({"value": middle, "density": density, "panel": panel})
+
+
+def _curves(fit: Fit, response: Response, choice: Response | None, grid: Array) -> pd.DataFrame:
+    """The posterior mean of every component's part of the density, over a grid of values."""
+    spec = fit.model.spec
+    panels = choice.labels if choice else ("",)
+    values, named = np.tile(grid, len(panels)), np.repeat(panels, len(grid))
+    rows: dict[str, Any] = {response.columns[0]: values}
+    if choice:
+        rows[choice.columns[0]] = pd.Categorical(named, categories=list(panels))
+    for own in (spec.unit, spec.time):
+        if own and own not in rows:
+            rows[own] = np.arange(len(values))
+    if spec.series and spec.series not in rows:
+        rows[spec.series] = np.zeros(len(values), int)
+    density = np.exp(fit.log_omega(rows))
+    mean = (density * _shares(fit, density)).mean(("chain", "draw")).transpose("obs", "state")
+    parts = [
+        pd.DataFrame({"value": values, "density": column, "component": str(state), "panel": named})
+        for state, column in zip(spec.labels["state"], mean.values.T, strict=True)
+    ]
+    return pd.concat(parts)
 
 
 def _shares(fit: Fit, like: Any) -> Any:
@@ -91,62 +140,61 @@ def _shares(fit: Fit, like: Any) -> Any:
     return probabilities.mean(str(probabilities.dims[2]))
 
 
-def _ellipses(fit: Fit) -> p9.ggplot:
-    spec, posterior = fit.model.spec, fit.draws["posterior"].to_dataset()
-    first, second = spec.responses[0].columns
-    rows = pd.DataFrame({c: np.asarray(fit.model.table.columns[c]) for c in (first, second)})
-    if spec.unit is None:
-        likely = fit.membership().idxmax(axis=1).to_numpy()
-        rows["component"] = likely.astype(str)
-    else:
-        likely = fit.membership().idxmax(axis=1).to_numpy()[fit.model.rows.unit_of_row]
-        rows["component"] = likely.astype(str)
-    mu = _stacked(posterior, "mu", spec.K)
-    covariance = _covariances(posterior, spec.K)
-    step = max(1, len(mu) // ELLIPSE_DRAWS)
+def _ellipses(fit: Fit, response: Response) -> p9.ggplot:
+    spec = fit.model.spec
+    first, second = (np.asarray(fit.model.table.columns[c], dtype=float) for c in response.columns)
+    likely = fit.membership().idxmax(axis=1).to_numpy()
+    if spec.unit is not None:
+        likely = likely[fit.model.rows.unit_of_row]
+    rows = pd.DataFrame({"first": first, "second": second, "component": likely.astype(str)})
+    normals = [_normal(fit, k) for k in range(spec.K)]
+    draws = len(normals[0][0])
     faint = [
-        _outline(mu[s, k], covariance[s, k], f"{k}-{s}", k, (first, second))
-        for s in range(0, len(mu), step)
-        for k in range(spec.K)
+        _outline(mu[s], covariance[s], f"{k}-{s}", k)
+        for s in range(0, draws, max(1, draws // ELLIPSE_DRAWS))
+        for k, (mu, covariance) in enumerate(normals)
     ]
     bold = [
-        _outline(mu[:, k].mean(0), covariance[:, k].mean(0), f"{k}", k, (first, second))
-        for k in range(spec.K)
+        _outline(mu.mean(0), covariance.mean(0), f"{k}", k)
+        for k, (mu, covariance) in enumerate(normals)
     ]
-    aes = p9.aes(first, second, color="component")
     return (
-        p9.ggplot(rows, aes)
+        p9.ggplot(rows, p9.aes("first", "second", color="component"))
         + p9.geom_path(p9.aes(group="path"), data=pd.concat(faint), alpha=0.12)
         + p9.geom_point(size=1.2, alpha=0.7)
         + p9.geom_path(p9.aes(group="path"), data=pd.concat(bold), size=1)
-        + p9.labs(caption=f"Ellipses hold {LEVEL:.0%} of a component")
+        + p9.labs(
+            x=response.columns[0],
+            y=response.columns[1],
+            color="component" if spec.kind == "mix" else "state",
+            caption=f"Ellipses hold {LEVEL:.0%} of a component",
+        )
         + p9.theme_minimal()
     )
 
 
-def _stacked(posterior: Any, name: str, K: int) -> Array:
-    """A variable as (draw, state, ...), repeated over states where they share it."""
-    values = posterior[name].stack(sample=("chain", "draw")).transpose("sample", ...)
-    if "state" in values.dims:
-        return np.asarray(values.values)
-    return np.repeat(values.values[:, None], K, axis=1)
+def _normal(fit: Fit, k: int) -> tuple[Array, Array]:
+    """Means (draw, 2) and covariances (draw, 2, 2) of component `k`, from 0."""
+    posterior = fit.draws["posterior"].to_dataset()
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    (term,) = fit.model.spec.component(k)
+    values: dict[str, Array] = {"corr": np.eye(2)}
+    for param, argument in zip(term.declaration.params, term.arguments, strict=True):
+        if isinstance(argument, Fixed):
+            values[param.name] = np.full(draws, argument.value)
+            continue
+        drawn = posterior[argument.parameter].transpose("chain", "draw", ...).values
+        drawn = drawn.reshape(draws, *drawn.shape[2:])
+        values[param.name] = drawn[:, k] if argument.by_state else drawn
+    sigma = values["sigma"]
+    sigma = np.repeat(sigma[:, None], 2, axis=1) if sigma.ndim == 1 else sigma
+    return values["mu"], sigma[:, :, None] * sigma[:, None, :] * values["corr"]
 
 
-def _covariances(posterior: Any, K: int) -> Array:
-    """Covariance matrices (draw, state, 2, 2), whatever the covariance form."""
-    sigma = _stacked(posterior, "sigma", K)
-    if sigma.ndim == 2:
-        sigma = np.repeat(sigma[..., None], 2, axis=-1)
-    corr = _stacked(posterior, "corr", K) if "corr" in posterior else np.eye(2)
-    return np.asarray(sigma[..., :, None] * sigma[..., None, :] * corr)
-
-
-def _outline(
-    center: Array, covariance: Array, path: str, k: int, columns: tuple[str, str]
-) -> pd.DataFrame:
+def _outline(center: Array, covariance: Array, path: str, k: int) -> pd.DataFrame:
     """The ellipse that holds `LEVEL` of a bivariate normal."""
     radius = np.sqrt(-2.0 * np.log1p(-LEVEL))
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
     circle = radius * np.stack([np.cos(angle), np.sin(angle)])
     x, y = center[:, None] + np.linalg.cholesky(covariance) @ circle
-    return pd.DataFrame({columns[0]: x, columns[1]: y, "path": path, "component": str(k + 1)})
+    return pd.DataFrame({"first": x, "second": y, "path": path, "component": str(k + 1)})

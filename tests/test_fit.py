@@ -237,17 +237,6 @@ def test_sampler_options_are_checked_by_name_and_value() -> None:
             model.fit(**options)  # type: ignore[arg-type]
 
 
-def test_the_densities_in_a_picture_add_up_to_one(mixture: sm.Fit, chain: sm.Fit) -> None:
-    picture = mixture.plot()
-    picture.draw()
-    curves = picture.data.pivot(index="y", columns="component", values="density")
-    assert curves.columns.tolist() == ["1", "2"]
-    total = np.trapezoid(curves.sum(axis=1), curves.index)
-    assert abs(total - 1) < 0.05
-    with pytest.raises(sm.SpecError, match="one column of measurements"):
-        chain.plot()
-
-
 def test_a_diagnosis_works_where_draws_are_thinned_for_memory(
     mixture: sm.Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

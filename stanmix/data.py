@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,15 @@ class Table:
         Number of rows.
     labels
         The names of the rows: the index of a data frame, else their numbers from 0.
+    unusable
+        Names of what is no column, with what to say if it is asked for.
     """
 
     columns: Mapping[str, pd.Series]
     matrices: Mapping[str, tuple[str, ...]]
     n_rows: int
     labels: pd.Index
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """`names`, with each two-dimensional array replaced by its columns."""
@@ -53,10 +56,17 @@ class Table:
         """What to say if there is no such column; None if there is."""
         if name in self.columns:
             return None
+        if name in self.unusable:
+            return self.unusable[name]
+        if name in self.matrices:
+            parts = listing(self.matrices[name])
+            return f"`{name}` is a table ({parts}), where one column is needed."
         return f"The data have no column `{name}`; they have {listing(self.columns)}."
 
     def hint(self, name: str) -> str | None:
         """The column the user may have meant."""
+        if name in self.unusable or name in self.matrices:
+            return None
         return did_you_mean(name, [*self.columns, *self.matrices])
 
 
@@ -89,6 +99,7 @@ def read_table(data: Any) -> Table:
         )
     columns: dict[str, pd.Series] = {}
     matrices: dict[str, tuple[str, ...]] = {}
+    unusable: dict[str, str] = {}
     for key, values in given.items():
         name = str(key)
         if isinstance(values, pd.Series):
@@ -108,7 +119,7 @@ def read_table(data: Any) -> Table:
                     )
                 columns[part] = pd.Series(array[:, j])
         else:
-            raise DataError(
+            unusable[name] = (
                 f"Column `{name}` has {array.ndim} dimensions; it must have one or two."
             )
     lengths = {name: len(column) for name, column in columns.items()}
@@ -118,11 +129,13 @@ def read_table(data: Any) -> Table:
         )
         raise DataError(f"Columns differ in length: `{first}` has {n} rows, `{other}` has {m}.")
     n_rows = next(iter(lengths.values()), 0)
+    if not lengths and unusable:
+        raise DataError(*unusable.values())
     if n_rows == 0:
         raise DataError("The data have no rows.")
     index = getattr(data, "index", None)
     labels = _labels(index) if isinstance(index, pd.Index) else pd.RangeIndex(n_rows)
-    return Table(columns, matrices, n_rows, labels.rename("obs"))
+    return Table(columns, matrices, n_rows, labels.rename("obs"), unusable)
 
 
 def _labels(index: pd.Index) -> pd.Index:
@@ -156,7 +169,11 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
         column = column.astype(object)
     if column.dtype.kind in "mMc":
         raise DataError(f"Column `{name}` must hold numbers, not {column.dtype}.")
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        coerced = pd.to_numeric(column, errors="coerce")
+    except OverflowError:
+        raise DataError(f"Column `{name}` holds whole numbers too large to compute with.") from None
+    values = coerced.to_numpy(dtype=np.float64, na_value=np.nan)
     text = (
         np.array([isinstance(v, str) for v in column]) if column.dtype.kind not in "biuf" else None
     )
@@ -288,7 +305,8 @@ def statistic(values: NDArray[Any], name: str) -> float:
         return float(y[0])
     if name.startswith("log_"):
         y, name = np.log(y), name.removeprefix("log_")
-    scale = float(y.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(y.std())
     if scale <= 1e-12 * float(np.abs(y).max()):
         scale = 0.0  # Equal values differ from their mean in the last digit.
     if name == "scale":

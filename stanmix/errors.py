@@ -153,8 +153,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("norml", ["normal", "poisson"])
     'did you mean `normal`?'
     """
-    close = difflib.get_close_matches(word[:100], list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word[:100].lower(), list(names), n=1, cutoff=0.6)
+    return f"did you mean `{names[close[0]]}`?" if close else None
 
 
 def listing(words: Iterable[str], *, most: int = 12) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -28,13 +30,45 @@ def test_chains_start_apart() -> None:
     assert len({tuple(np.round(v["mu"], 6)) for v in starts}) == 4
 
 
-def test_starting_points_lie_near_separated_groups() -> None:
+@pytest.mark.parametrize(
+    "priors",
+    [
+        {},
+        {"mu": "uniform(-1000, 1000)"},
+        {"mu": "uniform(-1000, 1000)", "sigma": "uniform(0, 100000)"},
+        {"mu": "gamma(2, 0.001)"},
+    ],
+    ids=["default", "wide location", "wide scale", "from zero"],
+)
+def test_chains_start_near_separated_groups_whatever_the_bounds(priors: dict[str, str]) -> None:
     rng = np.random.default_rng(1)
-    y = np.concatenate([rng.normal(m, 1, 50) for m in (-20, 0, 30)])
-    model = sm.model("y ~ mix(normal, K=3)", {"y": y})
-    for values in model.inits(engine("stanli"), SamplerSettings(chains=8, seed=1)):
-        assert (np.diff(values["mu"]) > 0).all()
-        assert np.abs(np.median(values["mu"])) < 25
+    centers = np.array([100.0, 103.0, 106.0, 109.0, 112.0])
+    y = np.concatenate([rng.normal(m, 0.3, 30) for m in centers])
+    model = sm.model("y ~ mix(normal, K=5)", {"y": y}, priors=priors)
+    starts = model.inits(engine("stanli"), SamplerSettings(chains=4, seed=1))
+    for given in starts:
+        mu = placed(model, given)
+        assert mu == pytest.approx(centers, abs=1.0)
+        assert np.all((given["sigma"] > 0.1) & (given["sigma"] < 1.0))
+
+
+def placed(model: sm.Model, values: Any) -> np.ndarray:
+    """The locations at a starting point."""
+    if "mu" in values:
+        return np.asarray(values["mu"])
+    parameter = model.spec.parameter("mu")
+    share = 1 / (1 + np.exp(-np.asarray(values["mu_logit"])))
+    return np.asarray(parameter.lower + (parameter.upper - parameter.lower) * share)
+
+
+def test_no_chain_of_many_separated_groups_starts_in_a_lower_mode() -> None:
+    centers = np.array([-10.0, -5.0, 0.0, 5.0, 10.0])
+    for seed in range(3):
+        rng = np.random.default_rng(100 + seed)
+        y = rng.normal(centers[rng.choice(5, 500)])
+        model = sm.model("y ~ mix(normal, K=5)", {"y": y})
+        for values in model.inits(engine("stanli"), SamplerSettings(chains=4, seed=seed)):
+            assert values["mu"] == pytest.approx(centers, abs=1.5)
 
 
 def test_a_family_starts_where_it_fits() -> None:

@@ -55,8 +55,10 @@ def assign(
         try:
             chosen = given.get(parameter.name, [])
             _require_increments_alone([target for target, _ in chosen])
+            taken: set[tuple[int, ...]] = set()
             for target, prior in chosen:
-                parameter = _with_prior(parameter, target, prior, sizes, labels)
+                parameter = _with_prior(parameter, target, prior, taken, sizes, labels)
+                taken.add(parameter.priors[-1].index)
             assigned.append(_narrowed(parameter))
         except SpecError as error:
             problems.extend(error.problems)
@@ -84,14 +86,15 @@ def _with_prior(
     parameter: Parameter,
     target: Target,
     prior: Prior,
+    taken: set[tuple[int, ...]],
     sizes: Mapping[str, int],
     labels: Mapping[str, Sequence[object]],
 ) -> Parameter:
-    """`parameter` with one prior of the user."""
+    """`parameter` with one prior of the user; those of the elements `taken` were given before."""
     place = Span(0, len(target.text))
 
     def refuse(message: str, hint: str | None = None) -> SpecError:
-        return SpecError(Problem(message, target.text, place, hint))
+        return SpecError(Problem(message, f"{target.text}: {prior}", place, hint))
 
     _require_kind(parameter, prior, refuse)
     index = _check_index(parameter, target, sizes, labels, refuse)
@@ -103,6 +106,8 @@ def _with_prior(
                 f"{len(prior.arguments)} arguments."
             )
     entry = PriorEntry(prior, index, target.increments)
+    if entry.index and entry.index in taken:
+        raise refuse(f"`{target.text}` has two priors.")
     kept = [
         e for e in parameter.priors if (e.index, e.increments) != (entry.index, entry.increments)
     ]
@@ -129,14 +134,17 @@ Refuse = Callable[..., SpecError]
 def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
     """Refuse a prior of numbers for a simplex, and the reverse."""
     name = prior.distribution
-    allowed = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
-    if name not in allowed[parameter.constraint]:
+    by_constraint = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
+    allowed = [
+        d
+        for d in by_constraint[parameter.constraint]
+        if d != "sticky" or parameter.name == "transition"
+    ]
+    if name not in allowed:
         raise refuse(
             f"`{name}` cannot be the prior of `{parameter.name}`; "
-            f"it must be one of {listing(allowed[parameter.constraint], most=20)}."
+            f"it must be one of {listing(allowed, most=20)}."
         )
-    if name == "sticky" and parameter.name != "transition":
-        raise refuse("`sticky` is a prior of `transition` alone.")
 
 
 def _check_index(
@@ -190,9 +198,25 @@ def _narrowed(parameter: Parameter) -> Parameter:
         )
     supports = {_support(e.prior) for e in entries}
     if increments and (_bounded(increments[0]) or any(_bounded(e.prior) for e in entries)):
+        key = f"diff({parameter.name})"
+        first = next(e for e in entries if e.index in ((), (1,)))
+        if _bounded(first.prior) and not first.index:
+            raise SpecError(
+                Problem(
+                    f"Beside `{key}`, the default prior of `{parameter.name}[1]`, {first.prior}, "
+                    "does not do, since it ends above.",
+                    key,
+                    Span(0, len(key)),
+                    f"give `{parameter.name}[1]` a prior without an upper end",
+                )
+            )
         raise SpecError(
-            f"Beside `diff({parameter.name})`, and in it, a prior must not end above: one without "
-            "an upper end would do."
+            Problem(
+                f"Beside `{key}`, and in it, a prior must not end above: one without an upper end "
+                "would do.",
+                key,
+                Span(0, len(key)),
+            )
         )
     lower = max(low for low, _ in supports)
     upper = min(high for _, high in supports)

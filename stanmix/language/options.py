@@ -85,7 +85,7 @@ def read_options(latent: tree.Latent, source: str) -> Options:
             message = f"`{COUNT[kind]}` is {read['K']}, but {listed} components are listed."
             problems.append(Problem(message, None, count.span))
         read["K"] = listed
-    elif count is None:
+    elif count is None and not any(_is_misspelt(o.name.text, COUNT[kind]) for o in latent.options):
         noun = "components" if kind == "mix" else "states"
         message = f"The number of {noun} is missing."
         problems.append(Problem(message, None, latent.span, f"add `{COUNT[kind]}=2`"))
@@ -99,6 +99,10 @@ class _Unfit(Exception):
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.message, self.hint = message, hint
+
+
+def _is_misspelt(name: str, wanted: str) -> bool:
+    return name.lower() == wanted.lower()
 
 
 def _unknown_option(argument: tree.Argument, kind: str) -> Problem:

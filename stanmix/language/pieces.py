@@ -114,8 +114,12 @@ def _family(call: tree.FamilyCall) -> Family | Problem:
         f"Unknown family `{name}`; must be one of {listing(names)}.",
         None,
         call.name.span,
-        did_you_mean(name, names),
+        did_you_mean(_ELSEWHERE.get(name.lower(), name), names),
     )
+
+
+_ELSEWHERE = {"gaussian": "normal", "t": "student", "student_t": "student", "norm": "normal"}
+"""What other packages call some families."""
 
 
 def _settings(call: tree.FamilyCall) -> tuple[dict[str, float], tuple[str, ...]]:

@@ -19,12 +19,10 @@ ROW = 0.7
 PRIORS = {
     "normal(0, 2)": stats.halfnorm(scale=2),
     "gamma(2, 1)": stats.gamma(2),
-    "gamma(3, 1)": stats.gamma(3),
     "inv_gamma(3, 1)": stats.invgamma(3),
     "lognormal(0, 1)": stats.lognorm(1),
     "cauchy(0, 2)": stats.halfcauchy(scale=2),
     "student_t(3, 0, 2)": stats.t(3, scale=2),
-    "exponential(1)": stats.expon(),
 }
 COLLAPSES = [
     ("normal", "sigma", {}),
@@ -44,7 +42,7 @@ def shell(
     assert fact is not None
     center = np.log(ROW) if family == "lognormal" else ROW
     # Distances from the rows over many powers of ten; a non-decision time lies below them alone.
-    distance = np.geomspace(1e-18, 0.69, 1500)
+    distance = np.geomspace(1e-18, 0.69, 600)
     sides = [-1] if fact.location == "ndt" else [-1, 1]
     values = np.geomspace(x, 2 * x, 3)
     mass = []
@@ -97,8 +95,8 @@ def correlation_mass(y: Array, eta: float, gap: float) -> float:
 
     Scales are 1 and near it, locations near 0: the mass elsewhere is a constant times it.
     """
-    ratio = np.sort(np.concatenate([s * np.geomspace(1e-6, 0.5, 60) for s in (-1, 1)]))
-    shift = np.sort(np.concatenate([s * np.geomspace(1e-6, 0.5, 60) for s in (-1, 1)]))
+    ratio = np.sort(np.concatenate([s * np.geomspace(1e-6, 0.5, 40) for s in (-1, 1)]))
+    shift = np.sort(np.concatenate([s * np.geomspace(1e-6, 0.5, 40) for s in (-1, 1)]))
     masses = []
     gaps = np.geomspace(gap, 2 * gap, 5)
     for g in gaps:
@@ -114,7 +112,7 @@ def correlation_mass(y: Array, eta: float, gap: float) -> float:
 
 
 @pytest.mark.parametrize("eta", [1, 2])
-@pytest.mark.parametrize("rows", [2, 3, 4, 5, 6, 8])
+@pytest.mark.parametrize("rows", [2, 3, 4, 5, 6])
 @pytest.mark.parametrize("equal", [True, False])
 def test_an_unguarded_correlation_is_warned_of_where_its_mass_does_not_vanish(
     equal: bool, rows: int, eta: int

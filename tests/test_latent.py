@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 
 INF = math.inf
 
-enumerated = settings(deadline=None, derandomize=True, max_examples=40)
+enumerated = settings(deadline=None, derandomize=True, max_examples=30)
 
 
 @pytest.fixture(autouse=True, scope="module")

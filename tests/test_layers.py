@@ -71,6 +71,7 @@ def test_no_stage_reaches_across_a_seam(part: str, must_not_know: tuple[str, ...
             assert not reached, f"{module} imports {sorted(reached)}"
 
 
+@pytest.mark.engine
 def test_importing_stanmix_loads_no_engine_and_no_plotting() -> None:
     heavy = ["stanli", "bridgestan", "cmdstanpy", "plotnine"]
     code = f"import sys, stanmix; print([m for m in {heavy} if m in sys.modules])"

@@ -137,3 +137,10 @@ def test_questions_are_answered_alike(engines: tuple[Any, Any]) -> None:
     parameters = {n: np.stack([d[n] for d in draws]) for n in model.program.parameters}
     answers = [e.generate(model.program, data, parameters, ["log_omega"]) for e in engines]
     np.testing.assert_allclose(answers[0]["log_omega"], answers[1]["log_omega"], rtol=1e-10)
+
+
+def test_questions_have_the_same_answers() -> None:
+    y = np.concatenate([FRAME["y"].to_numpy(), 9 + FRAME["x"].to_numpy()])
+    fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", seed=1, draws=200)
+    ours, theirs = fit.log_omega(), fit.answered_by("cmdstan").log_omega()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)

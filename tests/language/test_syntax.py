@@ -49,7 +49,7 @@ from stanmix.language.tree import (
 )
 
 NOWHERE = Span(0, 0)
-quick = settings(derandomize=True, deadline=None, max_examples=100)
+quick = settings(derandomize=True, deadline=None, max_examples=50)
 
 
 # Trees without places, which equality ignores.

@@ -109,7 +109,7 @@ class Model:
         rows = []
         for parameter in self.spec.parameters:
             for entry in parameter.priors:
-                index = f"[{', '.join(map(str, entry.index))}]" if entry.index else ""
+                index = _index(entry.index, [self.spec.labels[a] for a in parameter.axes])
                 name = f"diff({parameter.name})" if entry.increments else parameter.name + index
                 rows.append(
                     {
@@ -183,6 +183,13 @@ class Model:
         if len(listed) != chains or not all(isinstance(i, Mapping) for i in listed):
             raise SpecError(f'`inits` must be "auto", or {chains} mappings, one a chain.')
         return [given_values(self.spec, given, c) for c, given in enumerate(listed, 1)]
+
+
+def _index(index: tuple[int, ...], labels: Sequence[Sequence[Any]]) -> str:
+    """An index as the user would write it: `[1, waiting]`."""
+    names = [str(axis[i - 1]) for i, axis in zip(index, labels, strict=False)]
+    shown = [n if n.isidentifier() or n.isdecimal() else f"`{n}`" for n in names]
+    return f"[{', '.join(shown)}]" if shown else ""
 
 
 def _upper(parameter: Parameter) -> float | str | None:

@@ -195,3 +195,10 @@ def test_a_default_scale_that_groups_far_apart_make_too_wide_is_warned_of() -> N
     sm.model("y ~ mix(normal, K=2)", {"y": y}, priors={"sigma": "inv_gamma(3, 1)"})
     sm.model("y ~ mix(normal, K=2)", {"y": y[:100]})
     sm.model("y ~ mix(normal, K=2)", {"y": y.round(-1)})
+
+
+def test_indices_are_shown_as_they_are_given() -> None:
+    data = FRAME.rename(columns={"x": "an x"})
+    given = {"mu[1, y]": "normal(3, 1)", "mu[2, `an x`]": "normal(4, 1)"}
+    shown = sm.model("cbind(y, `an x`) ~ mix(normal, K=2, order=none)", data, priors=given).priors()
+    assert set(given) <= set(shown["parameter"])

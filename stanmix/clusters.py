@@ -30,6 +30,13 @@ def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int6
         Standardised columns, (row, column).
     K
         Number of groups, at most the number of rows.
+    rng
+        What draws the centres.
+
+    Returns
+    -------
+    array
+        (row).
     """
     with warnings.catch_warnings():
         # Where rows are tied, groups may be empty and distances 0; that is mended below.
@@ -55,6 +62,11 @@ def best_separated(columns: Array, K: int) -> int:
         (row, column), in any units.
     K
         Number of groups.
+
+    Returns
+    -------
+    int
+        From 0; 0 where there is nothing to choose.
     """
     if K == 1 or columns.shape[1] == 1:
         return 0

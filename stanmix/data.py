@@ -75,6 +75,16 @@ def read_table(data: Any) -> Table:
 
     A two-dimensional array `y` stands for its columns, which are named `y_1`, `y_2`, ....
 
+    Parameters
+    ----------
+    data
+        The data frame, or the mapping.
+
+    Returns
+    -------
+    Table
+        The columns, and what rows are called.
+
     Raises
     ------
     DataError

@@ -27,7 +27,18 @@ BFMI = 0.3
 
 
 def summarise(variables: xr.Dataset) -> pd.DataFrame:
-    """One row for each element of each variable; see `Fit.summary`."""
+    """Mean, sd, quantiles, Monte Carlo error, ESS and R-hat of every element.
+
+    Parameters
+    ----------
+    variables
+        (chain, draw, ...) each.
+
+    Returns
+    -------
+    DataFrame
+        One row for each element of each variable, with the columns of `Fit.summary`.
+    """
     over = ["chain", "draw"]
     with warnings.catch_warnings():
         # Elements that do not vary, or of too few draws, have no sd or R-hat: NaN says so.
@@ -191,8 +202,19 @@ def diagnose(
 ) -> Diagnosis:
     """The diagnosis of draws.
 
-    `invariants` are quantities that do not depend on labels, each with axes of its own; `switching`
-    is whether labels may switch.
+    Parameters
+    ----------
+    draws
+        The draws of a fit.
+    invariants
+        Quantities that do not depend on labels, (chain, draw, ...) each.
+    switching
+        Whether labels may switch.
+
+    Returns
+    -------
+    Diagnosis
+        Tables, counts, and in words what is wrong.
     """
     stats = draws["sample_stats"].to_dataset()
     energy = stats["energy"].values

@@ -94,9 +94,11 @@ class Fit:
     def diagnose(self) -> Diagnosis:
         """What the draws say about themselves, first on quantities that ignore labels.
 
-        See Also
-        --------
-        stanmix.diagnostics.Diagnosis
+        Returns
+        -------
+        Diagnosis
+            R-hat, ESS, divergences, tree depths and E-BFMI; `problems` says in words what is wrong,
+            `invariant` and `labelled` are tables. See `stanmix.diagnostics.Diagnosis`.
         """
         return diagnose(self.draws, self._invariants(), self.model.spec.labels_may_switch)
 
@@ -122,7 +124,22 @@ class Fit:
         SpecError
             The model is a hidden Markov model, whose states depend on more than their row.
         DataError
-            `newdata` do not fit the model.
+            `newdata` do not fit the model, or hold a row that no component can have.
+        SpecError
+            `draws` is no whole number from 1 on.
+
+        Warns
+        -----
+        ConvergenceWarning
+            A row has density 0 in every component at some draws, where the answer is NaN.
+
+        Examples
+        --------
+        >>> import stanmix as sm
+        >>> y = [-0.1, 0.2, 0.0, 0.3, 4.8, 5.1, 5.2, 4.9]
+        >>> f = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+        >>> f.responsibility({"y": [0.1]}, draws=None).mean(["chain", "draw"]).round().values
+        array([[1., 0.]])
         """
         self._require("mix", "responsibility", "filtering() or smoothing()")
         return self._ask(_responsibility, newdata, draws, states=True)
@@ -142,6 +159,26 @@ class Fit:
         DataFrame
             A row for each row of data (or unit, with its series where there are several), a column
             `1`, ..., `K` for each state.
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `responsibility`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Chains disagree and nothing orders the components, so that an average over chains may
+            mean nothing; or a row has density 0 in every component at some draws, which are left
+            out.
+
+        Examples
+        --------
+        >>> import stanmix as sm
+        >>> y = [-0.1, 0.2, 0.0, 0.3, 4.8, 5.1, 5.2, 4.9]
+        >>> f = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+        >>> f.membership().idxmax(axis=1).tolist()
+        [1, 1, 1, 1, 2, 2, 2, 2]
         """
         self._warn_of_labels()
         mixture = self.model.spec.kind == "mix"
@@ -174,6 +211,21 @@ class Fit:
         DataArray
             (chain, draw, obs, state), or `unit` in place of `obs`; with the coordinate `series`
             along it where there are several.
+
+        Raises
+        ------
+        SpecError
+            The model is a mixture, which has no time.
+        DataError
+            As of `responsibility`.
+
+        Examples
+        --------
+        >>> import stanmix as sm
+        >>> y = [0, 1, 0, 9, 8, 11, 9, 1, 0, 0]
+        >>> f = sm.fit("y ~ hmm(poisson, states=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+        >>> f.filtering().mean(["chain", "draw"]).values.argmax(axis=1) + 1
+        array([1, 1, 1, 2, 2, 2, 2, 1, 1, 1])
         """
         self._require("hmm", "filtering", "responsibility()")
         return self._ask(self._chain_algebra(latent.filtering), newdata, draws, states=True)
@@ -181,7 +233,20 @@ class Fit:
     def smoothing(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
         """p(state at t | all rows of its series) for every draw, of a hidden Markov model.
 
-        Parameters and returns as `filtering`.
+        Parameters
+        ----------
+        newdata, draws
+            As in `filtering`.
+
+        Returns
+        -------
+        DataArray
+            As of `filtering`.
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `filtering`.
         """
         self._require("hmm", "smoothing", "responsibility()")
         return self._ask(self._chain_algebra(latent.smoothing), newdata, draws, states=True)
@@ -191,11 +256,21 @@ class Fit:
 
         This is a path for each draw; the path at posterior means is something else.
 
+        Parameters
+        ----------
+        newdata, draws
+            As in `filtering`.
+
         Returns
         -------
         DataArray
             States 1 to K, (chain, draw, obs), or `unit` in place of `obs`; 0 in a series that has
             density 0 at that draw.
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `filtering`.
         """
         self._require("hmm", "viterbi", "responsibility()")
         paths = self._ask(self._chain_algebra(latent.viterbi), newdata, draws, states=False)
@@ -213,6 +288,11 @@ class Fit:
         -------
         DataArray
             (chain, draw, obs, state): by row also where rows share a state.
+
+        Raises
+        ------
+        DataError
+            `newdata` do not fit the model.
         """
         table, rows = self._rows(newdata)
         picked = self._thinned(draws)
@@ -221,7 +301,18 @@ class Fit:
         return self._labelled(values, picked, self._row_places(table), states=True)
 
     def plot(self) -> ggplot:
-        """The fitted components over the data; see `stanmix.plots.components`."""
+        """The fitted components over the data.
+
+        Returns
+        -------
+        ggplot
+            As `stanmix.plots.components` describes it; `.save(path)` writes it.
+
+        Raises
+        ------
+        SpecError
+            There is no such picture of this response.
+        """
         from stanmix.plots import components
 
         return components(self)
@@ -240,6 +331,11 @@ class Fit:
         -------
         Path
             The file.
+
+        Raises
+        ------
+        DataError
+            `path` is a folder, or in none that exists.
         """
         return storage.save(self, path)
 
@@ -254,6 +350,11 @@ class Fit:
         ----------
         engine
             `cmdstan`, `stanli` or `auto`, as for `stanmix.fit`.
+
+        Returns
+        -------
+        Fit
+            With the same draws; this one stays as it is.
         """
         return replace(self, asked=engine)
 

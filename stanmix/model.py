@@ -44,12 +44,22 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     priors
         Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults.
 
+    Returns
+    -------
+    Model
+        Its specification, priors and program, and `fit` to draw from its posterior.
+
     Raises
     ------
     FormulaError, SpecError
         The formula or the priors make no model.
     DataError
         The data do not fit it.
+
+    Warns
+    -----
+    IdentifiabilityWarning
+        The posterior may be improper, or not identify all parameters.
 
     Examples
     --------
@@ -102,9 +112,13 @@ class Model:
         return self.program.code
 
     def priors(self) -> pd.DataFrame:
-        """Every prior, one a row: `parameter`, `prior`, `lower`, `upper`, `order`.
+        """Every prior.
 
-        `parameter` is the key under which `priors=` takes another one.
+        Returns
+        -------
+        DataFrame
+            One prior a row: `parameter`, the key under which `priors=` takes another one; `prior`;
+            the bounds `lower` and `upper`, to which the prior is truncated; and `order`.
         """
         rows = []
         for parameter in self.spec.parameters:
@@ -147,7 +161,32 @@ class Model:
         adapt_delta: float = 0.9,
         **sampler: Any,
     ) -> Fit:
-        """Draw from the posterior; see `stanmix.fit`."""
+        """Draw from the posterior.
+
+        Parameters
+        ----------
+        engine, chains, warmup, draws, seed, inits, adapt_delta, **sampler
+            As for `stanmix.fit`.
+
+        Returns
+        -------
+        Fit
+            The draws, and the questions one may ask of them.
+
+        Raises
+        ------
+        SpecError
+            A setting is unknown, or has a value that makes no sense.
+        EngineError
+            There is no such engine, or it refused the program.
+        SamplingError
+            A chain failed.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Chains disagree, or draws diverged; `Fit.diagnose` says more.
+        """
         settings = _settings(
             chains=chains,
             warmup=warmup,
@@ -167,7 +206,19 @@ class Model:
         return fit
 
     def inits(self, engine: Engine, settings: SamplerSettings) -> list[Variables]:
-        """Starting points, one a chain, near modes of the posterior; see `stanmix.starts`.
+        """Starting points near modes of the posterior; see `stanmix.starts`.
+
+        Parameters
+        ----------
+        engine
+            What evaluates the density; it has compiled the program.
+        settings
+            How many chains there are, and the seed.
+
+        Returns
+        -------
+        list of dict
+            Constrained values of every parameter of the program, one mapping a chain.
 
         Raises
         ------

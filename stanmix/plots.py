@@ -45,6 +45,11 @@ def components(fit: Fit) -> p9.ggplot:
     fit
         The fit.
 
+    Returns
+    -------
+    ggplot
+        A picture to show, to change or to save.
+
     Raises
     ------
     SpecError

@@ -127,10 +127,31 @@ def load(path: str | Path) -> Fit:
     path
         The file.
 
+    Returns
+    -------
+    Fit
+        With the data it was fitted to, so that it answers every question without sampling.
+
     Raises
     ------
     DataError
-        It is not there, or holds no fit.
+        It is not there, or holds no fit, or one of a later version of stanmix.
+
+    Warns
+    -----
+    StanmixWarning
+        Another version of stanmix wrote it, whose program differed.
+
+    Examples
+    --------
+    >>> import stanmix as sm
+    >>> y = {"y": [0, 1, 0, 9, 8, 11, 9, 1, 0, 0]}
+    >>> f = sm.fit("y ~ mix(poisson, K=2)", y, engine="stanli", chains=2, seed=1)
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     again = sm.load(f.save(f"{folder}/fit.nc"))
+    >>> again.summary().equals(f.summary())
+    True
     """
     from stanmix.fit import Fit
     from stanmix.model import Model

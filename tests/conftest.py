@@ -14,6 +14,15 @@ REFERENCE = Path(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Examples in docstrings that sample are engine tests too."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and any(
+            "sm.fit(" in example.source for example in item.dtest.examples
+        ):
+            item.add_marker(pytest.mark.engine)
+
+
 @pytest.fixture
 def golden() -> Callable[[str, str], None]:
     """Compare text with a golden file; STANMIX_GOLDEN=write makes the file what the text is."""

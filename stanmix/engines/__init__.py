@@ -19,6 +19,11 @@ def engine(name: str = "auto") -> Engine:
     name
         `cmdstan`, `stanli`, or `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
 
+    Returns
+    -------
+    Engine
+        Ready to compile programs.
+
     Raises
     ------
     EngineError

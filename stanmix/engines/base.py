@@ -104,6 +104,11 @@ class Engine(Protocol):
     def compile(self, program: StanProgram) -> None:
         """Make `program` ready to run; a second call for the same program costs nothing.
 
+        Parameters
+        ----------
+        program
+            The program.
+
         Raises
         ------
         EngineError
@@ -123,8 +128,19 @@ class Engine(Protocol):
 
         Parameters
         ----------
+        program, data
+            The program, and values for its data block.
+        settings
+            How NUTS is run.
         inits
             Constrained values of every parameter, one mapping a chain; None for Stan's own.
+        progress
+            Called while the chains run.
+
+        Returns
+        -------
+        Draws
+            Of all chains; nothing is returned if one failed.
 
         Raises
         ------
@@ -145,10 +161,14 @@ class Engine(Protocol):
 
         Parameters
         ----------
+        program, data
+            The program, and values for its data block.
         parameters
             Constrained values of every parameter, (draw, *shape) each.
         names
             Variables to return.
+        seed
+            Seed of the random numbers that the program draws.
 
         Returns
         -------
@@ -164,9 +184,41 @@ class Engine(Protocol):
 
         The density is normalised as the program writes it (nothing written as `_lpdf` is dropped);
         the engines' simplex transforms differ by a constant.
+
+        Parameters
+        ----------
+        program, data
+            The program, and values for its data block.
+        parameters
+            Constrained values of every parameter, (*shape) each.
+
+        Returns
+        -------
+        tuple
+            The log density, and the gradient, (unconstrained parameter).
         """
         ...
 
     def optimize(self, program: StanProgram, data: Data, init: Variables, seed: int = 1) -> Optimum:
-        """The posterior mode on the unconstrained scale (with Jacobian), by L-BFGS from `init`."""
+        """The posterior mode on the unconstrained scale (with Jacobian), by L-BFGS.
+
+        Parameters
+        ----------
+        program, data
+            The program, and values for its data block.
+        init
+            Constrained values of every parameter, where it starts.
+        seed
+            Seed of the engine's generator.
+
+        Returns
+        -------
+        Optimum
+            The mode that was reached.
+
+        Raises
+        ------
+        SamplingError
+            There is no density at `init`.
+        """
         ...

@@ -38,6 +38,11 @@ def parse_prior(text: str, names: Mapping[str, Value] | None = None) -> Prior:
     names
         Constants that the arguments may name, with their values: those of default priors.
 
+    Returns
+    -------
+    Prior
+        The distribution and its arguments, worked out.
+
     Raises
     ------
     SpecError

@@ -70,13 +70,15 @@ class Prior:
     arguments: tuple[PriorArgument, ...] = ()
 
     def __str__(self) -> str:
-        shown = ", ".join(
-            f"[{', '.join(map(format_number, a.value))}]"
-            if isinstance(a.value, tuple)
-            else format_number(a.value)
-            for a in self.arguments
-        )
+        shown = ", ".join(_shown(a.value) for a in self.arguments)
         return f"{self.distribution}({shown})" if self.arguments else self.distribution
+
+
+def _shown(value: float | tuple[float, ...]) -> str:
+    """A value as the prior language writes it, without the noise of arithmetic."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return format_number(float(f"{value:.15g}"))
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,19 @@ class PriorEntry:
     prior: Prior
     index: tuple[int, ...] = ()
     increments: bool = False
+
+
+def literal(value: float | tuple[float, ...]) -> str:
+    """A value as Stan text.
+
+    Examples
+    --------
+    >>> literal(5.0), literal((0.0, 2.5))
+    ('5', "[0, 2.5]'")
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(format_number, value))}]'"
+    return format_number(value)
 
 
 def format_number(value: float) -> str:

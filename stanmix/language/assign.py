@@ -105,6 +105,7 @@ def _with_prior(
                 f"`{target.text}` has {length} probabilities, but its `dirichlet` "
                 f"{len(prior.arguments)} arguments."
             )
+    _require_columns(parameter, target, prior, sizes, refuse)
     entry = PriorEntry(prior, index, target.increments)
     if entry.index and entry.index in taken:
         raise refuse(f"`{target.text}` has two priors.")
@@ -171,6 +172,26 @@ def _check_index(
             raise refuse(f"The index {number} is not between 1 and {sizes[axis]}.")
         index.append(number)
     return tuple(index)
+
+
+def _require_columns(
+    parameter: Parameter, target: Target, prior: Prior, sizes: Mapping[str, int], refuse: Refuse
+) -> None:
+    """Refuse a vector in a prior of anything but all columns of a response."""
+    lengths = {len(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
+    if not lengths:
+        return
+    columns = parameter.constraint == "none" and parameter.axes[-1:] == ("column",)
+    if not columns or target.increments or len(target.index) == len(parameter.axes):
+        raise refuse(
+            f"A vector in a prior has a number for each column; `{target.text}` takes one number."
+        )
+    if lengths != {sizes["column"]}:
+        wrong = min(lengths - {sizes["column"]})
+        raise refuse(
+            f"`{target.text}` has {plural(sizes['column'], 'column')}, but a vector in its prior "
+            f"has {plural(wrong, 'element')}."
+        )
 
 
 def _require_increments(parameter: Parameter, refuse: Refuse) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.tokens import Token, tokenize
-from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorArgument, format_number
+from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorArgument, literal
 
 MAX_LENGTH = 1000
 """Most characters of a prior."""
@@ -175,8 +175,8 @@ class _Reader:
                 text, value, named = self.sum()
                 if not all(math.isfinite(v) for v in parts(value)):
                     raise self.error("This is not a finite number.", start)
-                if not named and isinstance(value, float):
-                    text = format_number(value)
+                if not named:
+                    text = literal(value)
                 arguments.append((PriorArgument(text, value), start))
         self.require_end()
         self.require_arguments(token, arguments)
@@ -207,6 +207,9 @@ class _Reader:
             if must and min(parts(argument.value)) <= 0:
                 raise self.error(f"This argument of `{name.text}` must be positive.", span)
         if name.text == "uniform":
+            for argument, span in arguments:
+                if isinstance(argument.value, tuple):
+                    raise self.error("An end of `uniform` is a number, not a vector.", span)
             low, high = (parts(a.value)[0] for a, _ in arguments)
             if low >= high:
                 raise self.error("`uniform` needs a lower end below its upper end.", name.span)
@@ -234,6 +237,9 @@ class _Reader:
             "*": operator.mul,
             "/": operator.truediv,
         }[sign]
+        lengths = {len(side[1]) for side in (left, right) if isinstance(side[1], tuple)}
+        if len(lengths) > 1:
+            raise self.error("These have different lengths.", self.tokens[self.place - 1].span)
         try:
             value = _both(operation, left[1], right[1])
         except (ZeroDivisionError, OverflowError):
@@ -255,6 +261,8 @@ class _Reader:
             text, value, named = self.sum()
             self.expect(")")
             return f"({text})", value, named
+        if self.take("["):
+            return self.vector(token)
         if token.kind == "number":
             self.place += 1
             return token.text, float(token.text), False
@@ -271,6 +279,17 @@ class _Reader:
             self.place += 1
             return token.text, self.names[token.text], True
         raise self.error("Expected a number here.")
+
+    def vector(self, start: Token) -> tuple[str, Value, bool]:
+        """Numbers in brackets, one a column."""
+        values: list[float] = []
+        while not values or self.take(","):
+            _, value, _ = self.sum()
+            if isinstance(value, tuple):
+                raise self.error("A vector of a prior holds numbers, one a column.", start.span)
+            values.append(value)
+        self.expect("]")
+        return literal(tuple(values)), tuple(values), False
 
 
 def parts(value: Value) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stanmix.priors import DISTRIBUTIONS, Prior, format_number
+from stanmix.priors import DISTRIBUTIONS, Prior, PriorArgument, format_number, literal
 from stanmix.program.declare import (
     SIZES,
     is_between,
@@ -171,22 +171,28 @@ class _Numbers:
             if not own:
                 yield from self.of(name, whole, SIZES[axis], over)
             elif len(rest) == 1:
-                yield from self.of(f"{name}[{rest[0]}]", self.part(whole, f"{rest[0]}"), 1, over)
+                yield from self.of(f"{name}[{rest[0]}]", self.part(whole, rest), 1, over)
             else:
-                part = self.part(whole, _braced(rest))
+                part = self.part(whole, rest)
                 yield from self.of(f"{name}[{_braced(rest)}]", part, len(rest), over)
         for i, prior in sorted(own.items()):
-            yield from self.of(f"{name}[{i}]", self.part(prior, str(i)), 1, over)
+            yield from self.of(f"{name}[{i}]", self.part(prior, [i]), 1, over)
 
-    def part(self, prior: Prior, index: str) -> Prior:
-        """`prior` with its vector-valued constants indexed as the parameter's columns are."""
-        if not self.vectors or self.parameter.axes[-1] != "column":
-            return prior
-        pattern = r"\b(" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b"
-        arguments = tuple(
-            type(a)(re.sub(pattern, rf"\1[{index}]", a.text), a.value) for a in prior.arguments
-        )
+    def part(self, prior: Prior, columns: list[int]) -> Prior:
+        """`prior` of some columns of the parameter, where its arguments have one value a column."""
+        arguments = tuple(self.part_of(argument, columns) for argument in prior.arguments)
         return Prior(prior.distribution, arguments)
+
+    def part_of(self, argument: PriorArgument, columns: list[int]) -> PriorArgument:
+        if not isinstance(argument.value, tuple):
+            return argument
+        kept = tuple(argument.value[i - 1] for i in columns)
+        value = kept if len(kept) > 1 else kept[0]
+        if argument.text == literal(argument.value):
+            return PriorArgument(literal(value), value)
+        index = str(columns[0]) if len(columns) == 1 else _braced(columns)
+        constants = r"\b(" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b"
+        return PriorArgument(re.sub(constants, rf"\1[{index}]", argument.text), value)
 
     def of(self, name: str, prior: Prior, count: int | str, over: str = "") -> Iterator[Statement]:
         """The density of `count` elements, normalised to the parameter's own bounds."""
@@ -220,7 +226,7 @@ def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: i
     cut_high = upper is not None and upper < end
     if not (cut_low or cut_high):
         return ""
-    vector = any(isinstance(a.value, tuple) for a in prior.arguments) and count != 1
+    vector = any(isinstance(a.value, tuple) for a in prior.arguments)
 
     def bound(value: float | None) -> str:
         text = format_number(value or 0.0)

@@ -13,7 +13,7 @@ import stanmix as sm
 from stanmix.errors import SpecError
 from stanmix.language.priors import parse_prior, parse_target
 from stanmix.priors import DISTRIBUTIONS
-from tests.cases import FRAME
+from tests.cases import CASES, FRAME, Case
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=200)
 
@@ -38,6 +38,7 @@ def increments(formula: str, priors: dict[str, str]) -> list[str]:
         ("dirichlet(16, 4)", "dirichlet(16, 4)"),
         ("sticky(4, 1)", "sticky(4, 1)"),
         ("lkj(2)", "lkj(2)"),
+        ("normal([0, 50], 2 * [1, 10])", "normal([0, 50], [2, 20])"),
     ],
 )
 def test_a_prior_is_read_as_its_values(text: str, read: str) -> None:
@@ -152,6 +153,32 @@ def test_a_column_may_be_named_in_an_index() -> None:
     lines = increments(formula, {"mu[1, x]": "normal(3, 1)"})
     assert "normal_lpdf(mu[1][2] | 3, 1);" in lines
     assert "normal_lpdf(mu[1][1] | y_center[1], 2.5 * y_scale[1]);" in lines
+
+
+def test_a_vector_is_the_prior_of_every_column() -> None:
+    formula = "cbind(y, x) ~ mix(normal, K=2, order=none)"
+    priors = {"mu": "normal([0, 50], [1, 10])", "mu[1, x]": "normal(3, 1)", "mu[2]": "normal(0, 9)"}
+    lines = increments(formula, priors)
+    assert lines[:3] == [
+        "normal_lpdf(mu[1][1] | 0, 1);",
+        "normal_lpdf(mu[1][2] | 3, 1);",
+        "normal_lpdf(mu[2] | 0, 9);",
+    ]
+    lines = increments(formula, {"sigma": "normal([0, 0], [1, 10])"})
+    assert lines[1] == (
+        "normal_lpdf(sigma[k] | [0, 0]', [1, 10]') "
+        "- normal_lccdf(rep_vector(0, D) | [0, 0]', [1, 10]');"
+    )
+
+
+@pytest.mark.filterwarnings("ignore::stanmix.IdentifiabilityWarning")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_priors_as_shown_can_be_given_back(case: Case) -> None:
+    shown = sm.model(case.formula, case.data, priors=case.priors).priors()
+    given = dict(zip(shown["parameter"], shown["prior"], strict=True))
+    again = sm.model(case.formula, case.data, priors=given).priors()
+    by = ["parameter"]
+    assert again.sort_values(by, ignore_index=True).equals(shown.sort_values(by, ignore_index=True))
 
 
 def test_every_distribution_is_shown_as_it_is_read() -> None:

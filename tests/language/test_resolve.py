@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 
 import stanmix as sm
@@ -170,14 +171,6 @@ def test_a_specification_survives_json(case: Case) -> None:
 
 
 def test_polars_and_mappings_mean_what_pandas_means() -> None:
-    class Polars:
-        """What stanmix uses of a polars data frame."""
-
-        columns = ("y",)
-
-        def __getitem__(self, name: str) -> np.ndarray:
-            return FRAME[name].to_numpy()
-
     expected = spec("y ~ mix(normal, K=2)")
-    assert spec("y ~ mix(normal, K=2)", Polars()) == expected
+    assert spec("y ~ mix(normal, K=2)", polars.DataFrame({"y": FRAME["y"].to_numpy()})) == expected
     assert spec("y ~ mix(normal, K=2)", {"y": FRAME["y"].tolist()}) == expected

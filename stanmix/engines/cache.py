@@ -11,7 +11,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stanmix.errors import EngineError, Problem
@@ -56,19 +57,32 @@ def obtain(kind: str, key: str, build: Callable[[Path], None]) -> Path:
 
     from filelock import FileLock
 
+    with written(kind), FileLock(place.with_suffix(".lock")):
+        if not place.is_dir():
+            _publish(place, build)
+    return place
+
+
+@contextmanager
+def written(kind: str) -> Iterator[Path]:
+    """A folder of the cache, which exists, while something is written to it.
+
+    Raises
+    ------
+    EngineError
+        It cannot be written.
+    """
+    place = folder() / kind
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.with_suffix(".lock")):
-            if not place.is_dir():
-                _publish(place, build)
+        place.mkdir(parents=True, exist_ok=True)
+        yield place
     except OSError as error:
         raise EngineError(
             Problem(
-                f"The cache `{place.parent}` cannot be written: {error.strerror or error}.",
+                f"The cache `{place}` cannot be written: {error.strerror or error}.",
                 hint="set the environment variable STANMIX_CACHE to a folder with free space.",
             )
         ) from error
-    return place
 
 
 def _publish(place: Path, build: Callable[[Path], None]) -> None:

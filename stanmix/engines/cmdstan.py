@@ -1,4 +1,4 @@
-"""The compiled engine: an installed CmdStan, through cmdstanpy.
+"""The compiled engine: CmdStan, installed or from a wheel (`toolchain`), through cmdstanpy.
 
 cmdstanpy runs executables and reads what they write; it is imported when first needed. Only make
 is called directly: cmdstanpy would change the working folder of the whole process meanwhile.
@@ -10,32 +10,26 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from textwrap import indent
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stanmix.engines import cache, columns
+from stanmix.engines import cache, columns, make
 from stanmix.engines.base import Data, Draws, Optimum, Progress, SamplerSettings, Variables
 from stanmix.engines.progress import heard, stride
-from stanmix.errors import EngineError, Problem, SamplingError, StanmixError, listing
+from stanmix.errors import EngineError, SamplingError, StanmixError, listing
 from stanmix.program.program import StanProgram
 
 _DIGITS = 17
 _EXE = ".exe" if os.name == "nt" else ""
-_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-"""What make tells a make that it starts; none of it is meant for ours when a make started us."""
-
-_MAKE = "mingw32-make" if os.name == "nt" else "make"
 
 
 def find_home() -> Path | None:
@@ -55,7 +49,7 @@ def install(cores: int = 1) -> bool:
 
 
 class CmdStan:
-    """An installed CmdStan as an `Engine`.
+    """A CmdStan as an `Engine`.
 
     Its `generate` knows generated quantities only: CmdStan does not return transformed parameters
     at given draws.
@@ -70,7 +64,7 @@ class CmdStan:
     name : str
         `cmdstan`.
     version : str
-        Version of CmdStan.
+        Version of CmdStan; with the wheel that it is from, if it is: `2.35.0 (httpstan 4.13.0)`.
     """
 
     name = "cmdstan"
@@ -257,26 +251,29 @@ def _patient() -> Iterator[None]:
 
 
 def _version(home: Path) -> str:
-    """Version of the CmdStan at `home`, which its makefile tells."""
+    """Version of the CmdStan at `home`, with the wheel that it is from, if it is."""
     makefile = home / "makefile"
     text = makefile.read_text() if makefile.is_file() else ""
     found = re.search(r"^CMDSTAN_VERSION := (\S+)", text, re.MULTILINE)
     if not found:
         raise EngineError(f"`{home}` holds no CmdStan.")
-    return found[1]
+    wheel = re.search(r"^# (httpstan \S+)$", text, re.MULTILINE)
+    return f"{found[1]} ({wheel[1]})" if wheel else found[1]
 
 
 def _identity(home: Path) -> tuple[str, ...]:
     """What an executable depends on besides its program.
 
-    The place matters because executables load libraries from it.
+    The place matters because executables load libraries from it. A home from a wheel, whose
+    compiler is a link, is named by all else that it depends on.
     """
     options = home / "make" / "local"
     stanc = home / "bin" / f"stanc{_EXE}"
+    own = stanc.is_file() and not stanc.is_symlink()
     return (
         str(home),
         _version(home),
-        str(stanc.stat().st_mtime_ns if stanc.exists() else None),
+        str(stanc.stat().st_mtime_ns) if own else "",
         options.read_text() if options.exists() else "",
     )
 
@@ -288,34 +285,12 @@ def _make(home: Path, program: StanProgram, folder: Path) -> None:
         source = Path(work) / "model.stan"
         target = source.with_name(f"model{_EXE}")
         source.write_text(program.code, encoding="utf-8")
-        make = os.environ.get("MAKE", _MAKE)
-        try:
-            run = subprocess.run(
-                [make, f"STANCFLAGS+=--filename-in-msg={source.name}", target.as_posix()],
-                cwd=home,
-                env={k: v for k, v in os.environ.items() if k not in _OUTER_MAKE},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except FileNotFoundError as error:
-            raise EngineError(
-                Problem(f"`{make}` is missing.", hint="install make and a C++ compiler.")
-            ) from error
-        if run.returncode != 0:
-            said = indent(_first_error(run.stdout), "    ")
-            raise EngineError(f"CmdStan could not compile the program:\n\n{said}")
+        # Of the home from a wheel: none of the methods that it compiles when they are needed.
+        goals = ["EXTRAS=", f"STANCFLAGS+=--filename-in-msg={source.name}", target.as_posix()]
+        with make.compiler():
+            make.run(home, goals, "CmdStan could not compile the program")
         shutil.copy2(source, folder)
         shutil.copy2(target, folder)
-
-
-def _first_error(console: str) -> str:
-    """The first error of a compiler; the end of what it printed if none can be made out."""
-    lines = [line for line in console.splitlines() if line.strip() and "make: ***" not in line]
-    found = (i for i, line in enumerate(lines) if re.search(r"\berror( in|:)", line, re.IGNORECASE))
-    return "\n".join(lines[next(found, -3) :][:12])
 
 
 def _parameters(program: StanProgram, variables: Variables) -> dict[str, NDArray[np.float64]]:

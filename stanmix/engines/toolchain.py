@@ -12,7 +12,6 @@ import platform
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,9 +20,8 @@ from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import indent
 
-from stanmix.engines import cache
+from stanmix.engines import cache, make
 from stanmix.errors import EngineError, Problem
 from stanmix.program import resources
 
@@ -35,14 +33,6 @@ EXTRAS = ("laplace", "pathfinder", "variational")
 
 _FLAGS = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "O")
 """Variables of the environment that make hands to the compiler."""
-
-_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-"""What make tells a make that it starts; none of it is meant for ours when a make started us."""
-
-_COMPILER_MEMORY = 2 << 30
-"""Bytes of memory that a compiler is granted; it takes three quarters of them."""
-
-_TOOLS = "install a C++ compiler and make; on Debian and Ubuntu: `apt install g++ make`."
 
 
 def find_wheel() -> Path | None:
@@ -63,7 +53,7 @@ def home(extras: Sequence[str] = (), say: Say | None = None, jobs: int | None = 
     say
         Told how far the build is; None for standard error.
     jobs
-        Compilers at the same time; None for `most_jobs()`.
+        Compilers at the same time; None for `make.most_compilers()`.
 
     Raises
     ------
@@ -87,18 +77,6 @@ def built() -> Path | None:
     return place if place.is_dir() else None
 
 
-def most_jobs() -> int:
-    """How many compilers may run at the same time: as processors and memory allow."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return max(1, min(processors, _free_memory() // _COMPILER_MEMORY))
-
-
-def origin(home: Path) -> str | None:
-    """Which wheel a home of CmdStan is from (`httpstan 4.13.0`); None for an installed one."""
-    found = re.search(r"^# (httpstan \S+)$", (home / "makefile").read_text(), re.MULTILINE)
-    return found[1] if found else None
-
-
 def remove() -> None:
     """Remove all homes from the cache: also those of other environments."""
     shutil.rmtree(cache.folder() / "homes", ignore_errors=True)
@@ -114,10 +92,10 @@ def _require_wheel() -> Path:
                 hint="run `pip install 'stanmix[toolchain]'`.",
             )
         )
-    for tool in (_compiler()[0], _maker()):
+    for tool in (_compiler()[0], make.maker()):
         if shutil.which(tool) is None:
             raise EngineError(
-                Problem(f"CmdStan cannot be built: `{tool}` is missing.", hint=_TOOLS)
+                Problem(f"CmdStan cannot be built: `{tool}` is missing.", hint=make.TOOLS)
             )
     return wheel
 
@@ -125,10 +103,6 @@ def _require_wheel() -> Path:
 def _compiler() -> list[str]:
     """The command of the C++ compiler that make will use."""
     return shlex.split(os.environ.get("CXX", "")) or ["g++"]
-
-
-def _maker() -> str:
-    return os.environ.get("MAKE") or "make"
 
 
 def _key(wheel: Path) -> str:
@@ -192,47 +166,13 @@ def _stan_version(wheel: Path) -> str:
 
 def _make(folder: Path, extras: Sequence[str], say: Say, jobs: int | None) -> None:
     """Compile what programs share, and tell of every piece of it."""
-    command = [_maker(), f"-j{jobs or most_jobs()}", "build", f"EXTRAS={' '.join(extras)}"]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in _OUTER_MAKE},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as run:
-        assert run.stdout is not None
-        console = []
-        try:
-            for line in run.stdout:
-                console.append(line)
-                if line.startswith("Compiling "):
-                    say("  " + line.strip())
-        except BaseException:
-            os.killpg(run.pid, signal.SIGTERM)
-            raise
-    if run.returncode != 0:
-        said = indent(first_error("".join(console)), "    ")
-        raise EngineError(f"CmdStan could not be built:\n\n{said}")
 
+    def said(line: str) -> None:
+        if line.startswith("Compiling "):
+            say("  " + line.strip())
 
-def _free_memory() -> int:
-    """Bytes of memory that programs can have."""
-    try:
-        found = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
-    except OSError:
-        found = None
-    return int(found[1]) << 10 if found else 0
-
-
-def first_error(console: str) -> str:
-    """The first error of a compiler; the end of what it printed if none can be made out."""
-    lines = [line for line in console.splitlines() if line.strip() and "make: ***" not in line]
-    found = (i for i, line in enumerate(lines) if re.search(r"\berror( in|:)", line, re.IGNORECASE))
-    return "\n".join(lines[next(found, -3) :][:12])
+    goals = [f"-j{jobs or make.most_compilers()}", "build", f"EXTRAS={' '.join(extras)}"]
+    make.run(folder, goals, "CmdStan could not be built", said)
 
 
 def _print(line: str) -> None:

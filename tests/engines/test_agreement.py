@@ -17,22 +17,19 @@ import stanli
 import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
-from stanmix.engines.cmdstan import find_home
+from stanmix.engines.cmdstan import CmdStan
 from stanmix.inits import starting_points
 from stanmix.program.standata import arrange, standata
 from tests.cases import CASES, FRAME, Case
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(find_home() is None, reason="no CmdStan is installed"),
-]
+pytestmark = pytest.mark.engine
 
 ILR_SINCE = (2, 37)
 
 
 @pytest.fixture(scope="module")
-def engines() -> tuple[Any, Any]:
-    return engine("stanli"), engine("cmdstan")
+def engines(cmdstan: CmdStan) -> tuple[Any, Any]:
+    return engine("stanli"), cmdstan
 
 
 def smallest(model: sm.Model) -> sm.Model | None:
@@ -139,8 +136,8 @@ def test_questions_are_answered_alike(engines: tuple[Any, Any]) -> None:
     np.testing.assert_allclose(answers[0]["log_omega"], answers[1]["log_omega"], rtol=1e-10)
 
 
-def test_questions_have_the_same_answers() -> None:
+def test_questions_have_the_same_answers(cmdstan: CmdStan) -> None:
     y = np.concatenate([FRAME["y"].to_numpy(), 9 + FRAME["x"].to_numpy()])
     fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", seed=1, draws=200)
-    ours, theirs = fit.log_omega(), fit.answered_by("cmdstan").log_omega()
+    ours, theirs = fit.log_omega(), fit.answered_by(cmdstan).log_omega()
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)

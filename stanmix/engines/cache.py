@@ -9,13 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stanmix.errors import EngineError, Problem
+
+KINDS = ("homes", "programs")
+"""What is kept: homes of CmdStan, and executables of programs."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A thing in the cache: its kind, and its folder, which is named by its key."""
+
+    kind: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes; what it only links to is not counted."""
+        files = (Path(folder, name) for folder, _, names in os.walk(self.path) for name in names)
+        return sum(file.lstat().st_size for file in files)
 
 
 def folder() -> Path:
@@ -83,6 +102,34 @@ def written(kind: str) -> Iterator[Path]:
                 hint="set the environment variable STANMIX_CACHE to a folder with free space.",
             )
         ) from error
+
+
+def entries() -> list[Entry]:
+    """All things in the cache, by kind, the oldest first."""
+    found = []
+    for kind in KINDS:
+        places = [p for p in (folder() / kind).glob("*") if is_key(p.name)]
+        found += [Entry(kind, p) for p in sorted(places, key=lambda p: p.stat().st_mtime)]
+    return found
+
+
+def is_key(name: str) -> bool:
+    """Whether `name` can be the name of a thing, not of its lock or its draft."""
+    return re.fullmatch("[0-9a-f]{64}", name) is not None
+
+
+def remove(entry: Entry) -> None:
+    """Remove a thing from the cache, at once for whoever looks for it.
+
+    Raises
+    ------
+    EngineError
+        The cache cannot be written.
+    """
+    with written(entry.kind) as place:
+        draft = Path(tempfile.mkdtemp(prefix=f"{entry.path.name}.draft-", dir=place))
+        entry.path.rename(draft / entry.path.name)
+        shutil.rmtree(draft)
 
 
 def _publish(place: Path, build: Callable[[Path], None]) -> None:

@@ -264,16 +264,17 @@ def _version(home: Path) -> str:
 def _identity(home: Path) -> tuple[str, ...]:
     """What an executable depends on besides its program.
 
-    The place matters because executables load libraries from it. A home from a wheel, whose
-    compiler is a link, is named by all else that it depends on.
+    A home in the cache is named by all of it, the place of the libraries that executables load
+    included. An installed CmdStan holds these itself, so its place matters.
     """
+    if home.parent == cache.folder() / "homes":
+        return (home.name,)
     options = home / "make" / "local"
     stanc = home / "bin" / f"stanc{_EXE}"
-    own = stanc.is_file() and not stanc.is_symlink()
     return (
         str(home),
         _version(home),
-        str(stanc.stat().st_mtime_ns) if own else "",
+        str(stanc.stat().st_mtime_ns if stanc.exists() else None),
         options.read_text() if options.exists() else "",
     )
 

@@ -79,7 +79,9 @@ def built() -> Path | None:
 
 def remove() -> None:
     """Remove all homes from the cache: also those of other environments."""
-    shutil.rmtree(cache.folder() / "homes", ignore_errors=True)
+    for entry in cache.entries():
+        if entry.kind == "homes":
+            cache.remove(entry)
 
 
 def _require_wheel() -> Path:

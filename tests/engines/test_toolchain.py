@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stanmix.engines import cache, engine, toolchain
+from stanmix.engines import archive, cache, engine, toolchain
 from stanmix.engines.cmdstan import CmdStan
 from stanmix.errors import EngineError
 from stanmix.program.program import StanProgram
@@ -228,6 +228,33 @@ class TestPrograms:
         record()
         engine.compile(StanProgram("model { }", ()))
         assert "model" in record()
+
+
+class TestCarriedElsewhere:
+    """The cache of one user, exported and imported by another."""
+
+    PROGRAM = StanProgram("model { }", ())
+
+    @pytest.fixture
+    def carried(self, wheel, record, tmp_path, monkeypatch):
+        CmdStan(toolchain.home(say=silent)).compile(self.PROGRAM)
+        archive.pack(tmp_path / "cache.tar.gz")
+        monkeypatch.setenv("STANMIX_CACHE", str(tmp_path / "another user" / "cache"))
+        assert archive.unpack(tmp_path / "cache.tar.gz") == 2
+        record()
+
+    def test_works_where_the_wheel_is_at_the_same_place(self, carried, record):
+        CmdStan(toolchain.home(say=silent)).compile(self.PROGRAM)
+        assert record() == []
+
+    def test_is_made_anew_where_the_wheel_is_elsewhere(
+        self, carried, wheel, record, tmp_path, monkeypatch
+    ):
+        wheel.parent.rename(tmp_path / "elsewhere")
+        monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+        assert toolchain.built() is None
+        CmdStan(toolchain.home(say=silent)).compile(self.PROGRAM)
+        assert set(record()) == {*CORE, "model_header", "model"}
 
 
 class TestFailures:

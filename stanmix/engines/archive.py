@@ -1,0 +1,129 @@
+"""The cache as one file, to be carried to another machine.
+
+Things in the cache are named by all that they depend on, places included. So what is brought to a
+machine where anything differs is never found there, and built anew.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from stanmix.engines import cache
+from stanmix.errors import EngineError
+
+_LINKS = (("wheel",), ("bin", "stanc"))
+"""What may be a link in a home, and nothing else."""
+
+
+def pack(file: Path) -> int:
+    """Write all things in the cache to a gzipped tar file; how many they are.
+
+    Parameters
+    ----------
+    file
+        The file; it is replaced only once the new one is complete.
+
+    Raises
+    ------
+    EngineError
+        The file cannot be written.
+    """
+    partial = file.with_name(f"{file.name}.partial")
+    things = cache.entries()
+    try:
+        with tarfile.open(partial, "w:gz", compresslevel=1) as tar:
+            for thing in things:
+                tar.add(thing.path, f"{thing.kind}/{thing.path.name}", filter=_finished)
+        partial.replace(file)
+    except OSError as error:
+        raise EngineError(f"`{file}` cannot be written: {error.strerror or error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(things)
+
+
+def unpack(file: Path) -> int:
+    """Add to the cache what is in a file that `pack` wrote and not yet there; how many things.
+
+    The file must be trusted: executables in it are run.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Raises
+    ------
+    EngineError
+        It cannot be read, is damaged, or is something else; or the cache cannot be written.
+    """
+    with _opened(file) as tar:
+        things: dict[tuple[str, str], list[tarfile.TarInfo]] = {}
+        for member in tar.getmembers():
+            if not _belongs(member):
+                raise EngineError(f"`{file}` is no exported cache: it holds `{member.name}`.")
+            kind, key, *_ = member.name.split("/")
+            things.setdefault((kind, key), []).append(member)
+        new = [thing for thing in things if not (cache.folder() / "/".join(thing)).is_dir()]
+        for kind, key in new:
+            cache.obtain(kind, key, partial(_fill, tar, things[kind, key]))
+        return len(new)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    """The file for reading; EngineError for whatever is wrong with it."""
+    try:
+        with gzip.open(file) as whole:
+            # To its end, where its checksum is, before anything of it is used.
+            while whole.read(1 << 20):
+                pass
+        with tarfile.open(file, "r:gz") as tar:
+            yield tar
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise EngineError(f"`{file}` is no exported cache, or a damaged one.") from error
+    except OSError as error:
+        raise EngineError(f"`{file}` cannot be read: {error.strerror or error}.") from error
+
+
+def _finished(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave out what a compiler is still writing."""
+    return None if re.search(r"\.(o|gch)\.\d+$", member.name) else member
+
+
+def _belongs(member: tarfile.TarInfo) -> bool:
+    """Whether a cache holds such a thing there, so that nothing is written elsewhere."""
+    kind, key, *rest = *member.name.split("/"), ""
+    path = tuple(rest[:-1])
+    if kind not in cache.KINDS or not cache.is_key(key) or {"", ".", ".."} & set(path):
+        return False
+    if kind == "homes" and path in _LINKS:
+        return member.issym()
+    in_a_link = any(path[: len(link)] == link for link in _LINKS)
+    return (member.isdir() or member.isreg()) and not in_a_link
+
+
+def _fill(tar: tarfile.TarFile, members: Sequence[tarfile.TarInfo], folder: Path) -> None:
+    """Write a thing to `folder`, with times, since make compares them."""
+    for member in members:
+        target = folder.joinpath(*member.name.split("/")[2:])
+        if member.isdir():
+            target.mkdir(exist_ok=True)
+        elif member.issym():
+            target.symlink_to(member.linkname)
+        else:
+            source = tar.extractfile(member)
+            assert source is not None
+            with source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            target.chmod(member.mode & 0o777)
+            os.utime(target, (member.mtime, member.mtime))

@@ -198,7 +198,12 @@ class Model:
         runner = engine if isinstance(engine, Engine) else find_engine(engine)
         runner.compile(self.program)
         automatic = isinstance(inits, str) and inits == "auto"
-        starts = self.inits(runner, settings) if automatic else self._given(inits, settings.chains)
+        # Searched in process, whichever engine draws: with a process for each step it took seconds.
+        starts = (
+            self.inits(find_engine("stanli"), settings)
+            if automatic
+            else self._given(inits, settings.chains)
+        )
         with bars(settings.chains, settings.warmup + settings.draws) as report:
             drawn = runner.sample(self.program, self.data, settings, starts, report)
         fit = Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from stanmix.engines import cache, columns, make
 from stanmix.engines.base import Data, Draws, Optimum, Progress, SamplerSettings, Variables
-from stanmix.engines.progress import heard, stride
+from stanmix.engines.progress import heard, stride, tell
 from stanmix.errors import EngineError, SamplingError, StanmixError, listing
 from stanmix.program.program import StanProgram
 
@@ -288,6 +288,7 @@ def _make(home: Path, program: StanProgram, folder: Path) -> None:
         source.write_text(program.code, encoding="utf-8")
         # Of the home from a wheel: none of the methods that it compiles when they are needed.
         goals = ["EXTRAS=", f"STANCFLAGS+=--filename-in-msg={source.name}", target.as_posix()]
+        tell("Compiling the program, which takes about half a minute, once.")
         with make.compiler():
             make.run(home, goals, "CmdStan could not compile the program")
         shutil.copy2(source, folder)

@@ -1,7 +1,7 @@
 """make, which compiles homes of CmdStan and the programs that run on them.
 
 Both are compiled by several processes at once where tests or users ask for it, so the compilers
-that run at the same time are counted for the whole machine: each takes up to 1.5 GB.
+that run at the same time are counted for the whole machine: each takes 1.5 to 2 GB.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _MAKE = "mingw32-make" if os.name == "nt" else "make"
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 """What make tells a make that it starts; none of it is meant for ours when a make started us."""
 
-_COMPILER_MEMORY = 2 << 30
-"""Bytes of memory that a compiler is granted; it takes three quarters of them."""
+_COMPILER_MEMORY = 5 << 29
+"""Bytes of memory that must be free for a compiler; large programs take most of them."""
 
 
 def maker() -> str:

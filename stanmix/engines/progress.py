@@ -49,6 +49,12 @@ def bars(chains: int, iterations: int) -> Iterator[Progress | None]:
         yield update
 
 
+def tell(line: str) -> None:
+    """Say on standard error what takes long; silence if that is no terminal."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
+
+
 def stride(iterations: int) -> int:
     """Iterations between two reports of a chain, so that there are about a hundred."""
     return max(1, iterations // 100)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import stanmix as sm
 from stanmix.engines import cmdstan as module
 from stanmix.engines import columns, engine, make, toolchain
 from stanmix.engines.base import SamplerSettings
 from stanmix.errors import EngineError, SamplingError
 from stanmix.program.program import StanProgram
+from tests.cases import FRAME
 
 SHORT = SamplerSettings(chains=2, warmup=50, draws=20, seed=3)
 
@@ -270,3 +272,16 @@ class TestInstalled:
             cmdstan.generate(everything, everything_data, draws | {"b": draws["a"] + 3}, ["noise"])
         with pytest.raises(EngineError, match="no values of `nothing`"):
             cmdstan.generate(everything, everything_data, draws, ["nothing"])
+
+
+@pytest.mark.engine
+def test_a_second_fit_compiles_nothing_and_a_saved_one_tells_its_engine(
+    cmdstan, tmp_path, monkeypatch
+):
+    y = np.concatenate([FRAME["y"], 9 + FRAME["x"]])
+    model = sm.model("y ~ mix(normal, K=2)", {"y": y})
+    cmdstan.compile(model.program)
+    monkeypatch.setattr(make, "run", None)
+    fit = model.fit(engine=cmdstan, seed=1)
+    assert fit.engine == f"cmdstan {cmdstan.version}"
+    assert sm.load(fit.save(tmp_path / "fit.nc")).engine == fit.engine

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from stanmix.engines import archive, cache, cmdstan
 from stanmix.errors import StanmixError, plural
-
-if TYPE_CHECKING:
-    from stanmix.engines.cache import Entry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,14 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--cores", type=int, default=1, help="processors to build with")
     install.set_defaults(run=_install_cmdstan)
 
-    cache = commands.add_parser(
+    kept = commands.add_parser(
         "cache", help="what is compiled once and kept: homes of CmdStan, executables of programs"
     )
-    actions = cache.add_subparsers(metavar="ACTION", required=True)
+    actions = kept.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="what there is, and what it takes")
     listing.set_defaults(run=_cache_list)
     clear = actions.add_parser("clear", help="remove everything, or one kind of it")
-    clear.add_argument("kind", nargs="?", choices=["homes", "programs"], help="remove these alone")
+    clear.add_argument("kind", nargs="?", choices=cache.KINDS, help="remove these alone")
     clear.set_defaults(run=_cache_clear)
     pack = actions.add_parser("export", help="write everything to one file")
     pack.add_argument("file", type=Path, help="the file, a gzipped tar file")
@@ -69,14 +66,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _install_cmdstan(chosen: argparse.Namespace) -> int:
-    from stanmix.engines.cmdstan import install
-
-    return 0 if install(chosen.cores) else 1
+    return 0 if cmdstan.install(chosen.cores) else 1
 
 
 def _cache_list(chosen: argparse.Namespace) -> int:
-    from stanmix.engines import cache
-
     entries = cache.entries()
     for entry in entries:
         made = date.fromtimestamp(entry.path.stat().st_mtime)
@@ -87,38 +80,32 @@ def _cache_list(chosen: argparse.Namespace) -> int:
 
 
 def _cache_clear(chosen: argparse.Namespace) -> int:
-    from stanmix.engines import cache
-
     entries = [e for e in cache.entries() if chosen.kind in (None, e.kind)]
     total = _bytes(sum(entry.size for entry in entries))
     for entry in entries:
         cache.remove(entry)
+    cache.sweep()
     print(f"Removed {plural(len(entries), 'thing')}, {total}.")
     return 0
 
 
 def _cache_export(chosen: argparse.Namespace) -> int:
-    from stanmix.engines import archive
-
     print(f"Wrote {plural(archive.pack(chosen.file), 'thing')} to {chosen.file}.")
     return 0
 
 
 def _cache_import(chosen: argparse.Namespace) -> int:
-    from stanmix.engines import archive
-
     print(f"Added {plural(archive.unpack(chosen.file), 'thing')} to the cache.")
     return 0
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: cache.Entry) -> str:
     """A thing of the cache in the user's words: the formula of a program, the version of a home."""
-    from stanmix.engines.cmdstan import CmdStan
-
     if entry.kind == "homes":
-        return f"CmdStan {CmdStan(entry.path).version}"
-    with (entry.path / "model.stan").open(encoding="utf-8") as source:
-        return source.readline().removeprefix("//").strip()
+        return f"CmdStan {cmdstan.CmdStan(entry.path).version}"
+    program = entry.path / "model.stan"
+    first = program.read_text(encoding="utf-8").partition("\n")[0] if program.is_file() else ""
+    return first.removeprefix("//").strip() if first.startswith("//") else "a program of its own"
 
 
 def _bytes(count: int) -> str:

@@ -32,7 +32,7 @@ string valid(const Argument& a) {
   std::ostringstream out;
   out.precision(10);
   out << a.range.least << (a.range.open ? " < " : " <= ") << a.name;
-  if (a.range.most < std::numeric_limits<double>::infinity()) out << " <= " << a.range.most;
+  if (std::isfinite(a.range.most)) out << (a.range.below ? " < " : " <= ") << a.range.most;
   return out.str();
 }
 
@@ -40,15 +40,13 @@ bool accepts(const Argument& a, const string& value) {
   if (a.kind == Argument::Choice) return find(a.parts, value);
   if (a.kind == Argument::Flag) return value == "true" || value == "false";
   if (a.kind == Argument::Text) return true;
-  double most = a.range.most;
-  if (a.kind == Argument::Integer) {
-    if (value.find_first_not_of("+-0123456789") != string::npos) return false;
-    if (most > 4294967295.) most = std::numeric_limits<int>::max();
-  }
+  if (a.kind == Argument::Integer && value.find_first_not_of("+-0123456789") != string::npos)
+    return false;
   char* end;
   double number = std::strtod(value.c_str(), &end);
-  return !value.empty() && *end == '\0' && std::isfinite(number) && number <= most
-         && (a.range.open ? number > a.range.least : number >= a.range.least);
+  return !value.empty() && *end == '\0' && std::isfinite(number)
+         && (a.range.open ? number > a.range.least : number >= a.range.least)
+         && (a.range.below ? number < a.range.most : number <= a.range.most);
 }
 
 void set(Argument& a, string value) {
@@ -76,10 +74,10 @@ string ways(const Argument& from, const string& name, const string& way = " ") {
 
 }  // namespace
 
-Argument& Argument::at(const string& path) {
+const Argument& Argument::at(const string& path) const {
   auto end = path.find(' ');
   string first = path.substr(0, end);
-  Argument* found = find(parts, first);
+  const Argument* found = find(parts, first);
   for (auto& part : parts)
     if (!found && part.kind == Choice) found = find(part.parts, first);
   if (!found) throw std::logic_error("There is no argument " + path);

@@ -1,16 +1,20 @@
 // The command line as a tree: a group holds arguments, a choice opens the group of its value.
 #pragma once
 
+#include <cmath>
+#include <cstdlib>
 #include <iosfwd>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 struct Range {
   double least;
   bool open = false;  // whether `least` itself is out
   double most = std::numeric_limits<double>::infinity();
+  bool below = false;  // whether `most` itself is out
 };
 
 constexpr Range positive{0, true};
@@ -25,13 +29,14 @@ struct Argument {
   Range range;
 
   // What a path of names (`sample adapt delta`) leads to; names of choices are left out.
-  Argument& at(const std::string& path);
-
-  const std::string& text(const std::string& path) const {
-    return const_cast<Argument*>(this)->at(path).value;
+  const Argument& at(const std::string& path) const;
+  Argument& at(const std::string& path) {
+    return const_cast<Argument&>(std::as_const(*this).at(path));
   }
+
+  const std::string& text(const std::string& path) const { return at(path).value; }
   bool flag(const std::string& path) const { return text(path) == "true"; }
-  double real(const std::string& path) const { return std::stod(text(path)); }
+  double real(const std::string& path) const { return std::strtod(text(path).c_str(), nullptr); }
   long long integer(const std::string& path) const { return std::stoll(text(path)); }
 };
 
@@ -49,6 +54,7 @@ inline Argument flag(Words name, Words about, bool fallback) {
   return {Argument::Flag, name, about, value, value, {}, {}};
 }
 inline Argument integer(Words name, Words about, Words fallback, Range range) {
+  if (std::isinf(range.most)) range.most = std::numeric_limits<int>::max();
   return {Argument::Integer, name, about, fallback, fallback, {}, range};
 }
 inline Argument real(Words name, Words about, Words fallback, Range range) {

@@ -21,8 +21,12 @@ int generate(Run& run) {
   std::vector<Eigen::MatrixXd> draws;
   for (auto& path : run.files(fitted, chains)) draws.push_back(read_draws(path, run.model));
   auto writers = run.writers(c.text("output file"), chains);
-  return stan::services::standalone_generate(run.model, chains, draws, run.seed, run.interrupt,
-                                             run.logger, writers);
+  int failed = 0;
+  // One after the other: Stan's service for several writes columns that its header lacks.
+  for (size_t i = 0; i < chains && !failed; ++i)
+    failed = stan::services::standalone_generate(run.model, draws[i], run.seed, run.interrupt,
+                                                 run.logger, writers[i]);
+  return failed;
 }
 
 const Provided provided(arguments(), generate);

@@ -110,7 +110,8 @@ void record(const Argument& a, JsonWriter& out) {
 
 void save_config(const Run& run) {
   if (!run.command.flag("output save_cmdstan_config")) return;
-  JsonWriter out = run.json_writer(suffixed(run.command.text("output file"), "_config"));
+  const std::string& output = run.command.text("output file");
+  JsonWriter out = run.json_writer(suffixed(output.substr(0, output.find(',')), "_config"));
   out.begin_record();
   out.write("stan_major_version", stan::MAJOR_VERSION);
   out.write("stan_minor_version", stan::MINOR_VERSION);
@@ -133,6 +134,9 @@ int run(Argument& command) {
   for (auto& method : methods())
     if (method.arguments.name == command.text("method")) failed = method.run(state);
   save_profile(state);
+  if (!File::incomplete.empty())
+    throw std::runtime_error("Not all could be written to \"" + File::incomplete
+                             + "\": is the disk full?");
   return failed;
 }
 

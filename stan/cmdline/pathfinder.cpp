@@ -30,12 +30,14 @@ int pathfinder(Run& run) {
   int history = c.integer("pathfinder history_size"), paths = c.integer("pathfinder num_paths");
   int iterations = c.integer("pathfinder max_lbfgs_iters");
   int draws = c.integer("pathfinder num_draws"), elbo = c.integer("pathfinder num_elbo_draws");
-  bool lp = c.flag("pathfinder calculate_lp"), save = c.flag("pathfinder save_single_paths");
   const std::string& output = c.text("output file");
+  const std::string& diagnostics = c.text("output diagnostic_file");
+  bool lp = c.flag("pathfinder calculate_lp");
+  bool save = c.flag("pathfinder save_single_paths") || !diagnostics.empty();
   auto inits = run.contexts(run.init, paths);
   Writer writer = run.writer();
   if (paths == 1) {
-    JsonWriter steps = run.json_writer(save ? output : "");
+    JsonWriter steps = run.json_writer(!diagnostics.empty() ? diagnostics : save ? output : "");
     return pathfinder_lbfgs_single(
         run.model, *inits[0], run.seed, run.id, run.radius, history, t.alpha, t.obj, t.rel_obj,
         t.grad, t.rel_grad, t.param, iterations, elbo, draws, save, run.refresh, run.interrupt,
@@ -45,7 +47,8 @@ int pathfinder(Run& run) {
   std::vector<stan::callbacks::writer> nowhere(paths);
   std::vector<Writer> writers = run.writers(single, paths);
   std::vector<JsonWriter> steps;
-  for (auto& path : run.files(single, paths)) steps.push_back(run.json_writer(path));
+  std::string of_paths = diagnostics.empty() ? single : suffixed(diagnostics, "_path");
+  for (auto& path : run.files(of_paths, paths)) steps.push_back(run.json_writer(path));
   JsonWriter unused;
   return pathfinder_lbfgs_multi(
       run.model, inits, run.seed, run.id, run.radius, history, t.alpha, t.obj, t.rel_obj, t.grad,

@@ -5,10 +5,18 @@
 #include <stan/version.hpp>
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <iomanip>
 
 using std::string;
+
+namespace {
+
+std::vector<string> opened;  // every file that is read
+
+}  // namespace
 
 Run::Run(const Argument& command, stan::model::model_base& model, unsigned int seed)
     : command(command),
@@ -21,7 +29,7 @@ Run::Run(const Argument& command, stan::model::model_base& model, unsigned int s
   char* end;
   double number = std::strtod(init.c_str(), &end);
   if (init.empty() || *end != '\0') return;
-  if (!(number >= 0)) throw Misuse("init must be a file, or a number that is not negative.");
+  if (!std::isfinite(number) || number < 0) throw Misuse("init must be a file, or a number that is not negative.");
   radius = number;
   init.clear();
 }
@@ -51,7 +59,9 @@ std::vector<Context> Run::contexts(const string& names, size_t chains) const {
 std::vector<Writer> Run::writers(const string& names, size_t chains) const {
   std::vector<Writer> made;
   for (auto& path : files(names, chains)) {
-    auto out = path.empty() ? nullptr : create(path);
+    bool bare = std::filesystem::path(path).extension().empty()
+                && !std::filesystem::is_character_file(path);
+    auto out = path.empty() ? nullptr : create(bare ? path + ".csv" : path);
     if (out) {
       std::time_t now = std::time(nullptr);
       *out << "# stan_version_major = " << stan::MAJOR_VERSION
@@ -72,7 +82,12 @@ JsonWriter Run::json_writer(const string& name) const {
 }
 
 std::unique_ptr<std::ofstream> Run::create(const string& path) const {
-  auto out = std::make_unique<std::ofstream>(path);
+  std::error_code none;
+  for (auto& other : opened)
+    if (std::filesystem::equivalent(path, other, none))
+      throw std::invalid_argument("Filename conflict, \"" + path
+                                  + "\" is read already; the output needs another name.");
+  auto out = std::make_unique<File>(path);
   if (!*out)
     throw std::invalid_argument("Cannot write to \"" + path + "\": " + std::strerror(errno));
   int digits = command.integer("output sig_figs");
@@ -80,9 +95,15 @@ std::unique_ptr<std::ofstream> Run::create(const string& path) const {
   return out;
 }
 
+File::~File() {
+  close();
+  if (fail()) incomplete = path;
+}
+
 std::ifstream open(const string& path) {
   std::ifstream in(path);
   if (!in) throw std::invalid_argument("Cannot open specified file, \"" + path + "\"");
+  opened.push_back(path);
   return in;
 }
 

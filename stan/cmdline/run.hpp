@@ -20,6 +20,15 @@ using Context = std::shared_ptr<stan::io::var_context>;
 using Writer = stan::callbacks::unique_stream_writer<std::ofstream>;
 using JsonWriter = stan::callbacks::json_writer<std::ofstream>;
 
+// A file that is written, and that tells when it is closed whether all of it could be.
+struct File : std::ofstream {
+  std::string path;
+  static inline std::string incomplete;  // one that could not
+
+  explicit File(const std::string& path) : std::ofstream(path), path(path) {}
+  ~File() override;
+};
+
 struct Run {
   const Argument& command;
   stan::model::model_base& model;

@@ -19,7 +19,8 @@ Argument arguments() {
   Argument adapt = group("adapt", "Warmup Adaptation", {
     flag("engaged", "Adaptation engaged?", true),
     real("gamma", "Adaptation regularization scale", "0.05", positive),
-    real("delta", "Adaptation target acceptance statistic", "0.8", {0.1, false, 1}),
+    real("delta", "Adaptation target acceptance statistic", "0.8",
+         {0.1, false, 1, true}),
     real("kappa", "Adaptation relaxation exponent", "0.75", positive),
     real("t0", "Adaptation iteration offset", "10", positive),
     integer("init_buffer", "Width of initial fast adaptation interval", "75", natural),
@@ -87,7 +88,9 @@ int sample(Run& run) {
   const std::string& metric = c.text("sample hmc metric");
   auto matrices = read_metrics(run, metric == "dense_e", chains);
   auto start = std::tie(matrices);
+  bool save = c.flag("sample adapt save_metric");
   if (!c.flag("sample adapt engaged")) {
+    if (save) throw std::invalid_argument("save_metric needs adaptation to be engaged.");
     if (metric == "unit_e") return CALL(hmc_nuts_unit_e, from, seed, steps, to);
     if (metric == "diag_e") return CALL(hmc_nuts_diag_e, from, start, seed, steps, to);
     return CALL(hmc_nuts_dense_e, from, start, seed, steps, to);
@@ -101,9 +104,10 @@ int sample(Run& run) {
       c.integer("sample adapt init_buffer"), c.integer("sample adapt term_buffer"),
       c.integer("sample adapt window"));
   std::vector<JsonWriter> adapted;
-  bool save = c.flag("sample adapt save_metric");
-  for (auto& path : run.files(c.text("output file"), chains))
-    adapted.push_back(run.json_writer(save ? suffixed(path, "_metric") : ""));
+  const std::string& output = c.text("output file");
+  bool listed = output.find(',') != std::string::npos;
+  for (auto& path : run.files(listed ? output : suffixed(output, "_metric"), chains))
+    adapted.push_back(run.json_writer(!save ? "" : listed ? suffixed(path, "_metric") : path));
   auto also = std::tie(adapted);
   if (metric == "unit_e") return CALL(hmc_nuts_unit_e_adapt, from, seed, steps, rates, to, also);
   if (metric == "diag_e")

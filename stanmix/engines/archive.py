@@ -13,7 +13,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -37,17 +37,21 @@ def pack(file: Path) -> int:
     EngineError
         The file cannot be written.
     """
-    partial = file.with_name(f"{file.name}.partial")
-    things = cache.entries()
+    if file.is_dir():
+        raise EngineError(f"`{file}` is a folder; name a file in it.")
+    things, draft = cache.entries(), file.with_name(f"{file.name}.partial")
     try:
-        with tarfile.open(partial, "w:gz", compresslevel=1) as tar:
+        with tarfile.open(draft, "w:gz", compresslevel=1) as tar:
             for thing in things:
-                tar.add(thing.path, f"{thing.kind}/{thing.path.name}", filter=_finished)
-        partial.replace(file)
+                for path in _members(thing.path):
+                    name = Path(thing.kind, path.relative_to(thing.path.parent)).as_posix()
+                    tar.add(path, name, recursive=False)
+        draft.replace(file)
     except OSError as error:
         raise EngineError(f"`{file}` cannot be written: {error.strerror or error}.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return len(things)
 
 
@@ -95,9 +99,14 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
         raise EngineError(f"`{file}` cannot be read: {error.strerror or error}.") from error
 
 
-def _finished(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out what a compiler is still writing."""
-    return None if re.search(r"\.(o|gch)\.\d+$", member.name) else member
+def _members(folder: Path) -> Iterator[Path]:
+    """A folder of the cache and all that is in it, but for what a compiler is still writing."""
+    yield folder
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            yield from _members(path)
+        elif not re.search(r"\.(o|gch)\.\d+$", path.name):
+            yield path
 
 
 def _belongs(member: tarfile.TarInfo) -> bool:
@@ -108,22 +117,27 @@ def _belongs(member: tarfile.TarInfo) -> bool:
         return False
     if kind == "homes" and path in _LINKS:
         return member.issym()
-    in_a_link = any(path[: len(link)] == link for link in _LINKS)
+    # Some file systems do not tell upper from lower case.
+    small = tuple(part.casefold() for part in path)
+    in_a_link = any(small[: len(link)] == link for link in _LINKS)
     return (member.isdir() or member.isreg()) and not in_a_link
 
 
 def _fill(tar: tarfile.TarFile, members: Sequence[tarfile.TarInfo], folder: Path) -> None:
     """Write a thing to `folder`, with times, since make compares them."""
-    for member in members:
-        target = folder.joinpath(*member.name.split("/")[2:])
-        if member.isdir():
-            target.mkdir(exist_ok=True)
-        elif member.issym():
-            target.symlink_to(member.linkname)
-        else:
-            source = tar.extractfile(member)
-            assert source is not None
-            with source, target.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
-            target.chmod(member.mode & 0o777)
-            os.utime(target, (member.mtime, member.mtime))
+    with cache.written(members[0].name.partition("/")[0]):
+        for member in members:
+            _extract(tar, member, folder.joinpath(*member.name.split("/")[2:]))
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    source = tar.extractfile(member) if member.isreg() else None
+    if source is not None:
+        with source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        target.chmod(member.mode & 0o777)
+        os.utime(target, (member.mtime, member.mtime))
+    elif member.issym():
+        target.symlink_to(member.linkname)
+    else:
+        target.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,9 +74,7 @@ def obtain(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     if place.is_dir():
         return place
 
-    from filelock import FileLock
-
-    with written(kind), FileLock(place.with_suffix(".lock")):
+    with _locked(kind, key):
         if not place.is_dir():
             _publish(place, build)
     return place
@@ -104,6 +102,17 @@ def written(kind: str) -> Iterator[Path]:
         ) from error
 
 
+@contextmanager
+def _locked(kind: str, key: str) -> Iterator[None]:
+    """Keep other processes from building, or removing, a thing."""
+    from filelock import FileLock
+
+    with ExitStack() as held:
+        with written(kind) as place:
+            held.enter_context(FileLock(place / f"{key}.lock"))
+        yield
+
+
 def entries() -> list[Entry]:
     """All things in the cache, by kind, the oldest first."""
     found = []
@@ -126,20 +135,43 @@ def remove(entry: Entry) -> None:
     EngineError
         The cache cannot be written.
     """
-    with written(entry.kind) as place:
-        draft = Path(tempfile.mkdtemp(prefix=f"{entry.path.name}.draft-", dir=place))
-        entry.path.rename(draft / entry.path.name)
-        shutil.rmtree(draft)
+    with _locked(entry.kind, entry.path.name), written(entry.kind):
+        _sweep(entry.path)
+        if entry.path.is_dir():
+            entry.path.rename(_draft(entry.path) / entry.path.name)
+            _sweep(entry.path)
+
+
+def sweep() -> None:
+    """Remove what killed builds have left."""
+    for kind in KINDS:
+        for draft in (folder() / kind).glob("*.draft-*"):
+            with _locked(kind, draft.name.partition(".")[0]):
+                shutil.rmtree(draft, ignore_errors=True)
 
 
 def _publish(place: Path, build: Callable[[Path], None]) -> None:
     """Build a thing and move it to `place`; the caller holds its lock."""
-    for abandoned in place.parent.glob(f"{place.name}.draft-*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
-    # Never the same draft twice: the compiler of a killed build may still be writing to the last.
-    draft = Path(tempfile.mkdtemp(prefix=f"{place.name}.draft-", dir=place.parent))
+    with written(place.parent.name):
+        _sweep(place)
+        draft = _draft(place)
     try:
         build(draft)
-        draft.rename(place)
+        with written(place.parent.name):
+            draft.rename(place)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draft(place: Path) -> Path:
+    """A new folder for a thing.
+
+    Never the same twice: the compiler of a killed build may still be writing to the last.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"{place.name}.draft-", dir=place.parent))
+
+
+def _sweep(place: Path) -> None:
+    """Remove the drafts of a thing; the caller holds its lock."""
+    for abandoned in place.parent.glob(f"{place.name}.draft-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)

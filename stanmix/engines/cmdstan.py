@@ -276,6 +276,7 @@ def _identity(home: Path) -> tuple[str, ...]:
         _version(home),
         str(stanc.stat().st_mtime_ns if stanc.exists() else None),
         options.read_text() if options.exists() else "",
+        *(os.environ.get(name, "") for name in ("CXX", *make.FLAGS)),
     )
 
 
@@ -289,10 +290,11 @@ def _make(home: Path, program: StanProgram, folder: Path) -> None:
         # Of the home from a wheel: none of the methods that it compiles when they are needed.
         goals = ["EXTRAS=", f"STANCFLAGS+=--filename-in-msg={source.name}", target.as_posix()]
         tell("Compiling the program, which takes about half a minute, once.")
-        with make.compiler():
+        with make.compilers():
             make.run(home, goals, "CmdStan could not compile the program")
-        shutil.copy2(source, folder)
-        shutil.copy2(target, folder)
+        with cache.written("programs"):
+            shutil.copy2(source, folder)
+            shutil.copy2(target, folder)
 
 
 def _parameters(program: StanProgram, variables: Variables) -> dict[str, NDArray[np.float64]]:

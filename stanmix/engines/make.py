@@ -1,7 +1,7 @@
 """make, which compiles homes of CmdStan and the programs that run on them.
 
-Both are compiled by several processes at once where tests or users ask for it, so the compilers
-that run at the same time are counted for the whole machine: each takes 1.5 to 2 GB.
+Each compiler takes 1.5 to 2 GB, and several processes may want theirs at the same time. So those
+that run are counted over all processes, as far as these share the cache.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ from stanmix.errors import EngineError, Problem
 TOOLS = "install a C++ compiler and make; on Debian and Ubuntu: `apt install g++ make`."
 """What to do where one of them is missing."""
 
+FLAGS = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "O")
+"""Variables of the environment that make hands to the compiler."""
+
 _MAKE = "mingw32-make" if os.name == "nt" else "make"
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 """What make tells a make that it starts; none of it is meant for ours when a make started us."""
+
+_OPTIONS = ("EXTRAS", "STANCFLAGS", "STAN_NO_RANGE_CHECKS", "STAN_THREADS", "USER_HEADER")
+"""What makefiles would take from the environment, though what they make is not named by it."""
 
 _COMPILER_MEMORY = 5 << 29
 """Bytes of memory that must be free for a compiler; large programs take most of them."""
@@ -42,26 +48,40 @@ def most_compilers() -> int:
 
 
 @contextmanager
-def compiler() -> Iterator[None]:
-    """One of the places for `most_compilers()`, once it is free; the places are the machine's."""
+def compilers(most: int = 1) -> Iterator[int]:
+    """Places for compilers, once one is free.
+
+    Parameters
+    ----------
+    most
+        How many are wanted.
+
+    Yields
+    ------
+    int
+        How many there are: at least one.
+    """
     with ExitStack() as held:
-        while not _take_place(held):
+        while not (count := _take_places(held, most)):
             time.sleep(0.1)
-        yield
+        yield count
 
 
-def _take_place(held: ExitStack) -> bool:
-    """Have `held` hold a place that is free; whether there is one."""
+def _take_places(held: ExitStack, most: int) -> int:
+    """Have `held` hold places that are free; how many."""
     from filelock import FileLock, Timeout
 
+    taken = 0
     with cache.written("compilers") as folder:
         for place in range(most_compilers()):
             try:
                 held.enter_context(FileLock(folder / f"{place}.lock").acquire(timeout=0))
             except Timeout:
                 continue
-            return True
-    return False
+            taken += 1
+            if taken == most:
+                break
+    return taken
 
 
 def run(
@@ -90,7 +110,7 @@ def run(
         process = subprocess.Popen(
             [maker(), *arguments],
             cwd=home,
-            env={name: value for name, value in os.environ.items() if name not in _OUTER},
+            env={k: v for k, v in os.environ.items() if k not in _OUTER + _OPTIONS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -117,7 +137,8 @@ def run(
 def first_error(console: str) -> str:
     """The first error of a compiler; the end of what it printed if none can be made out."""
     lines = [line for line in console.splitlines() if line.strip() and "make: ***" not in line]
-    found = (i for i, line in enumerate(lines) if re.search(r"\berror( in|:)", line, re.IGNORECASE))
+    error = re.compile(r"\berror( in|:)|undefined (reference|symbol)", re.IGNORECASE)
+    found = (i for i, line in enumerate(lines) if error.search(line))
     return "\n".join(lines[next(found, -3) :][:12])
 
 

@@ -2,7 +2,8 @@
 
 The wheel carries Stan's compiler, headers and libraries; `stan/cmdline` adds the makefile and the
 command line that it lacks. A home links to the wheel, and holds what all programs share: a
-precompiled header and the objects of the command line. cmdstanpy cannot tell it from CmdStan's.
+precompiled header and the objects of the command line. cmdstanpy takes it for CmdStan's own; of
+the methods it lacks `diagnose`, and of the samplers the static one.
 """
 
 from __future__ import annotations
@@ -31,9 +32,6 @@ Say = Callable[[str], None]
 EXTRAS = ("laplace", "pathfinder", "variational")
 """Methods that few programs need. They are compiled when a program first asks for them."""
 
-_FLAGS = ("CPPFLAGS", "CXXFLAGS", "LDFLAGS", "O")
-"""Variables of the environment that make hands to the compiler."""
-
 
 def find_wheel() -> Path | None:
     """The folder of the installed package `httpstan`, or None. The package is not imported."""
@@ -53,7 +51,7 @@ def home(extras: Sequence[str] = (), say: Say | None = None, jobs: int | None = 
     say
         Told how far the build is; None for standard error.
     jobs
-        Compilers at the same time; None for `make.most_compilers()`.
+        Compilers at the same time; None for as many as processors and memory allow.
 
     Raises
     ------
@@ -116,7 +114,7 @@ def _key(wheel: Path) -> str:
         platform.machine(),
         *_compiler(),
         _compiler_version(),
-        *(os.environ.get(flag, "") for flag in _FLAGS),
+        *(os.environ.get(flag, "") for flag in make.FLAGS),
         *(source.read_text(encoding="utf-8") for source in sources),
     )
 
@@ -137,18 +135,19 @@ def _build(wheel: Path, say: Say, jobs: int | None, folder: Path) -> None:
     )
     started = time.monotonic()
     _sweep(folder.parent)
-    (folder / "wheel").symlink_to(wheel)
-    (folder / "bin").mkdir()
-    (folder / "bin" / "stanc").symlink_to("../wheel/stanc")
-    (folder / "cmdline").mkdir()
-    for source in resources.folder("stan").joinpath("cmdline").iterdir():
-        (folder / "cmdline" / source.name).write_bytes(source.read_bytes())
-    # cmdstanpy looks for the first line.
-    (folder / "makefile").write_text(
-        f"CMDSTAN_VERSION := {stan}\n# httpstan {version('httpstan')}\n\n"
-        "include cmdline/makefile\n",
-        encoding="utf-8",
-    )
+    with cache.written("homes"):
+        (folder / "wheel").symlink_to(wheel)
+        (folder / "bin").mkdir()
+        (folder / "bin" / "stanc").symlink_to("../wheel/stanc")
+        (folder / "cmdline").mkdir()
+        for source in resources.folder("stan").joinpath("cmdline").iterdir():
+            (folder / "cmdline" / source.name).write_bytes(source.read_bytes())
+        # cmdstanpy looks for the first line.
+        (folder / "makefile").write_text(
+            f"CMDSTAN_VERSION := {stan}\n# httpstan {version('httpstan')}\n\n"
+            "include cmdline/makefile\n",
+            encoding="utf-8",
+        )
     _make(folder, (), say, jobs)
     say(f"CmdStan is ready, after {time.monotonic() - started:.0f} s.")
 
@@ -173,8 +172,9 @@ def _make(folder: Path, extras: Sequence[str], say: Say, jobs: int | None) -> No
         if line.startswith("Compiling "):
             say("  " + line.strip())
 
-    goals = [f"-j{jobs or make.most_compilers()}", "build", f"EXTRAS={' '.join(extras)}"]
-    make.run(folder, goals, "CmdStan could not be built", said)
+    with make.compilers(jobs or make.most_compilers()) as count:
+        goals = [f"-j{count}", "build", f"EXTRAS={' '.join(extras)}"]
+        make.run(folder, goals, "CmdStan could not be built", said)
 
 
 def _print(line: str) -> None:

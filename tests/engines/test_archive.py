@@ -93,6 +93,7 @@ LINK = {"type": tarfile.SYMTYPE, "linkname": "/etc"}
         [member(f"homes/{HOME}/shared", **LINK)],
         [member(f"homes/{HOME}/wheel", **LINK), member(f"homes/{HOME}/wheel/x")],
         [member(f"homes/{HOME}/bin/stanc", **LINK), member(f"homes/{HOME}/bin/stanc/x")],
+        [member(f"homes/{HOME}/wheel", **LINK), member(f"homes/{HOME}/Wheel/x")],
         [member(f"homes/{HOME}/x", type=tarfile.LNKTYPE, linkname="/etc/passwd")],
         [member(f"programs/{PROGRAM}/x", type=tarfile.FIFOTYPE)],
     ],
@@ -113,3 +114,8 @@ def test_a_file_that_cannot_be_read_or_written(tmp_path):
         archive.unpack(tmp_path / "none.tar.gz")
     with pytest.raises(EngineError, match="cannot be written: No such file"):
         archive.pack(tmp_path / "none" / "cache.tar.gz")
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="cannot be written: Not a directory"):
+        archive.pack(tmp_path / "file" / "cache.tar.gz")
+    with pytest.raises(EngineError, match="is a folder"):
+        archive.pack(tmp_path)

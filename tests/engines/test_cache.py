@@ -89,3 +89,30 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(EngineError, match="cannot be written") as caught:
         cache.obtain("things", "k", write)
     assert "STANMIX_CACHE" in caught.value.problems[0].hint
+
+
+def test_an_error_of_the_build_is_not_one_of_the_cache():
+    def build(folder):
+        raise FileNotFoundError("what it is built from")
+
+    with pytest.raises(FileNotFoundError):
+        cache.obtain("programs", cache.key("a"), build)
+
+
+def test_what_is_removed_is_gone_and_may_be_built_again():
+    key = cache.key("a")
+    cache.obtain("programs", key, write)
+    (entry,) = cache.entries()
+    cache.remove(entry)
+    assert cache.entries() == []
+    # Somebody else was faster.
+    cache.remove(entry)
+    assert [path.suffix for path in (cache.folder() / "programs").iterdir()] == [".lock"]
+    assert cache.obtain("programs", key, write).is_dir()
+
+
+def test_what_killed_builds_left_can_be_swept():
+    left = cache.folder() / "homes" / f"{cache.key('a')}.draft-1"
+    left.mkdir(parents=True)
+    cache.sweep()
+    assert not left.exists()

@@ -132,6 +132,10 @@ class TestCompile:
             "model.hpp:3:1: error: no\n  here",
         ),
         ("a\nb\n/bin/sh: g++: not found\n", "a\nb\n/bin/sh: g++: not found"),
+        (
+            "g++ -o model\nmodel.o: undefined reference to `f'\ncollect2: error: ld returned 1\n",
+            "model.o: undefined reference to `f'\ncollect2: error: ld returned 1",
+        ),
     ],
 )
 def test_first_error_of_a_compiler(console, error):

@@ -1,7 +1,6 @@
 """The home of CmdStan from a wheel, with the real compiler: all that cmdstanpy asks of CmdStan."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -229,6 +228,19 @@ class TestSample:
         assert header.count(",") == 6 + 3 * 64
         assert len(rows) == 10
 
+    def test_files_of_several_chains(self, types, tmp_path):
+        data = write(tmp_path, DATA)
+        command = (
+            f"id=3 data file={data} output file=bare save_cmdstan_config=1 "
+            "sample num_chains=2 num_warmup=20 num_samples=5 adapt save_metric=1"
+        )
+        assert execute(types, tmp_path, command).returncode == 0
+        made = {path.name for path in tmp_path.iterdir()} - {data.name}
+        assert made == {
+            "bare_3.csv", "bare_4.csv", "bare_metric_3.json", "bare_metric_4.json",
+            "bare_config.json",
+        }  # fmt: skip
+
 
 class TestInits:
     def test_values(self, types, point):
@@ -259,6 +271,30 @@ class TestGenerate:
         np.testing.assert_array_equal(found.stan_variable("sum_v"), drawn["sum_v"])
         np.testing.assert_array_equal(found.stan_variable("twice"), 2 * drawn["am"])
         assert len(set(found.stan_variable("noise"))) >= 100
+
+    def test_several_chains_at_once(self, types, fit, tmp_path):
+        fitted = ",".join(fit.runset.csv_files)
+        command = f"generate_quantities fitted_params={fitted} num_chains=2"
+        data = write(tmp_path, DATA)
+        run = execute(
+            types, tmp_path, f"data file={data} random seed=1 output file=x.csv {command}"
+        )
+        assert run.returncode == 0
+        for chain in (0, 1):
+            _, header, *rows = read(tmp_path / f"x_{chain + 1}.csv")
+            found = dict(zip(header.split(","), rows[7].split(","), strict=True))
+            expected = fit.stan_variable("sum_v")[100 * chain + 7]
+            assert float(found["sum_v"]) == pytest.approx(expected, rel=1e-6)
+
+    def test_the_fit_is_not_overwritten(self, types, fit, tmp_path):
+        drawn = Path(shutil.copy(fit.runset.csv_files[0], tmp_path / "output.csv"))
+        before = drawn.read_text()
+        data = write(tmp_path, DATA)
+        command = f"data file={data} generate_quantities fitted_params=output.csv"
+        run = execute(types, tmp_path, command)
+        assert run.returncode == 1
+        assert 'Filename conflict, "output.csv" is read already' in run.stdout
+        assert drawn.read_text() == before
 
     def test_warmup_too(self, types):
         drawn = sample(types, chains=1, iter_warmup=10, iter_sampling=10, save_warmup=True)
@@ -300,6 +336,12 @@ class TestDensity:
             assert execute(types, tmp_path, command).returncode == 0
             found.append(read(tmp_path / f"{i}.csv")[2:])
         assert found[0] == found[1] + found[2]
+
+
+def test_a_tolerance_may_be_very_small(types, tmp_path):
+    data = write(tmp_path, DATA)
+    command = f"data file={data} optimize iter=3 algorithm=lbfgs tol_obj=1e-310"
+    assert execute(types, tmp_path, command).returncode == 0
 
 
 @pytest.mark.parametrize("algorithm", ["lbfgs", "bfgs", "newton"])
@@ -360,7 +402,7 @@ Misuse = namedtuple("Misuse", "command says")
         Misuse("sample num_samples=99999999999", "is not a valid value"),
         Misuse("sample num_samples", "num_samples needs a value"),
         Misuse("sample thin=0", "  Valid values: 0 < thin"),
-        Misuse("sample adapt delta=2", "  Valid values: 0.1 <= delta <= 1"),
+        Misuse("sample adapt delta=1", "  Valid values: 0.1 <= delta < 1"),
         Misuse("sample adapt delta=nan", "is not a valid value"),
         Misuse("sample adapt engaged=maybe", "  Valid values: [0, 1, false, true]"),
         Misuse("sample algorithm=hms", "  Valid values: hmc, fixed_param"),
@@ -375,6 +417,10 @@ Misuse = namedtuple("Misuse", "command says")
         Misuse("sample data file=real.json", "int variable contained non-int values"),
         Misuse("DATA sample num_warmup=0", "must be greater than zero if adaptation is enabled"),
         Misuse("DATA sample init=-1", "init must be a file, or a number that is not negative."),
+        Misuse("DATA sample init=inf", "init must be a file, or a number that is not negative."),
+        Misuse("DATA sample adapt engaged=0 save_metric=1", "save_metric needs adaptation"),
+        Misuse("DATA sample output file=data.json", 'conflict, "data.json" is read already'),
+        Misuse("DATA sample output file=/dev/full", 'Not all could be written to "/dev/full"'),
         Misuse("DATA sample init=none.json", 'Cannot open specified file, "none.json"'),
         Misuse("DATA sample init=wrong.json", "mismatch in number dimensions declared and found"),
         Misuse("DATA sample init=outside.json", "initial value"),
@@ -425,16 +471,21 @@ class TestExtras:
     pytestmark = pytest.mark.slow
 
     def test_pathfinder(self, complete):
-        for paths in (1, 2):
-            found = complete.pathfinder(
-                DATA,
-                draws=100,
-                num_single_draws=50,
-                num_paths=paths,
-                seed=1,
-            )
-            assert found.draws().shape[0] in (50, 100)
+        for options, draws in (
+            ({"num_paths": 1, "draws": 70}, 70),
+            ({"num_paths": 2, "draws": 70, "num_single_draws": 50}, 70),
+            ({"num_paths": 2, "num_single_draws": 50, "psis_resample": False}, 100),
+        ):
+            found = complete.pathfinder(DATA, seed=1, **options)
+            assert found.draws().shape[0] == draws
             assert found.create_inits(seed=1, chains=2)[1]["aw"].shape == (2, 3)
+
+    def test_pathfinder_keeps_how_it_went(self, complete, tmp_path):
+        data = write(tmp_path, DATA)
+        for paths, names in ((1, ["how.json"]), (2, ["how_path_1.json", "how_path_2.json"])):
+            command = f"pathfinder num_paths={paths} data file={data} output diagnostic_file=how.x"
+            assert execute(complete, tmp_path, command).returncode == 0
+            assert all("1" in json.loads((tmp_path / name).read_text()) for name in names)
 
     def test_laplace(self, complete, point):
         mode = complete.optimize(
@@ -558,11 +609,3 @@ class TestAgainstCmdStan:
         # The draws hardly depend on each other; five standard errors of the difference of means.
         error = both.std(axis=1).max(axis=0) * np.sqrt(2 / 200)
         assert (np.abs(np.subtract(*both.mean(axis=1))) < 5 * error).all()
-
-
-def test_warm(home, types):
-    """With all there, nothing is compiled, and a chain starts at once."""
-    before = os.stat(types.exe_file).st_mtime_ns
-    cmdstanpy.CmdStanModel(stan_file=types.stan_file, cpp_options={"EXTRAS": ""})
-    assert toolchain.home() == home
-    assert os.stat(types.exe_file).st_mtime_ns == before

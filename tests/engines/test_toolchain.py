@@ -88,7 +88,7 @@ def record(tmp_path):
 
 
 def homes():
-    return sorted(path.name for path in (cache.folder() / "homes").iterdir() if path.is_dir())
+    return sorted(entry.path.name for entry in cache.entries() if entry.kind == "homes")
 
 
 def silent(line):
@@ -117,6 +117,14 @@ def test_the_engine_takes_it_where_no_cmdstan_is_installed(wheel, record, monkey
     assert record() == []
     assert engine("cmdstan").version == "2.99.1 (httpstan 9.9.0)"
     assert engine("auto").name == "stanli"
+
+
+def test_no_header_is_compiled_with_clang(wheel, record, monkeypatch, tmp_path):
+    """What clang compiles of a header works neither elsewhere nor with newer files."""
+    monkeypatch.setenv("VERSION", "clang 1")
+    toolchain.home(say=silent)
+    assert "model_header.hpp -c" in (tmp_path / "record").read_text()
+    assert record() == sorted(CORE)
 
 
 def test_built_once(wheel, record):

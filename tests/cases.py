@@ -75,6 +75,14 @@ CASES = (
     Case("spherical", "cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])", FRAME),
     Case("tied", "cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)", FRAME),
     Case("families", "y ~ mix(normal + student + normal(sigma=1))", FRAME),
+    Case("real_families", "y ~ mix(laplace + logistic + gumbel + exgaussian)", FRAME),
+    Case("positive_families", "positive ~ hmm(weibull + loglogistic + frechet)", FRAME),
+    Case(
+        "count_families",
+        "cbind(count, successes) | trials(10) ~ "
+        "mix(negbinomial & beta_binomial + geometric & binomial)",
+        FRAME,
+    ),
     Case("columns", "cbind(positive, y) ~ hmm(exponential & normal, states=2)", FRAME),
     Case("units", "y | unit(id) ~ mix(normal(sigma=1), K=3)", FRAME, CASE_1),
     Case(

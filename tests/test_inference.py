@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import stanmix as sm
+from stanmix.families import FAMILIES
 from tests.cases import CASE_1, CASE_2
 from tests.references import (
     PARTICIPANTS,
@@ -107,3 +108,38 @@ def test_the_log_density_is_ordered_labels_apart_that_of_the_unordered_model() -
     gap = ordered.draws["posterior"]["mu"].diff("state").squeeze("state")
     spread = float(np.hypot(a.std() / 40, b.std() / 40))
     assert abs(float((a - np.log(gap)).mean() - b.mean())) < 5 * spread
+
+
+FAMILY_TRUTHS = {
+    "laplace": [{"mu": -2.0, "sigma": 0.5}, {"mu": 3.0, "sigma": 1.0}],
+    "logistic": [{"mu": -3.0, "sigma": 0.5}, {"mu": 3.0, "sigma": 1.0}],
+    "gumbel": [{"mu": -3.0, "sigma": 1.0}, {"mu": 4.0, "sigma": 1.5}],
+    "exgaussian": [{"mu": -4.0, "sigma": 0.5, "tau": 1.0}, {"mu": 3.0, "sigma": 1.0, "tau": 2.0}],
+    "weibull": [{"scale": 1.0, "shape": 3.0}, {"scale": 6.0, "shape": 5.0}],
+    "loglogistic": [{"scale": 1.0, "shape": 5.0}, {"scale": 6.0, "shape": 8.0}],
+    "frechet": [{"scale": 1.0, "shape": 4.0}, {"scale": 6.0, "shape": 6.0}],
+    "negbinomial": [{"mu": 2.0, "shape": 5.0}, {"mu": 30.0, "shape": 10.0}],
+    "geometric": [{"prob": 0.05}, {"prob": 0.6}],
+    "beta_binomial": [{"prob": 0.1, "phi": 20.0}, {"prob": 0.7, "phi": 10.0}],
+}
+
+
+@pytest.mark.parametrize("name", FAMILY_TRUTHS)
+def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: str) -> None:
+    """Of an HMM, since that identifies components whose distributions overlap."""
+    family, truths = FAMILIES[name], FAMILY_TRUTHS[name]
+    rng = np.random.default_rng(1)
+    state = np.cumsum(rng.random(300) < 0.1) % 2
+    trials = {"trials": np.full(300, 40)} if name == "beta_binomial" else {}
+    drawn = [family.reference(**t).rvs(size=300, random_state=rng, **trials) for t in truths]
+    data = {"y": np.where(state == 0, *drawn)}
+    addition = " | trials(40)" if trials else ""
+    formula = f"y{addition} ~ hmm({name}, states=2)"
+    fit = sm.fit(formula, data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    for param in family.params:
+        low, high = interval(fit, param.name)
+        truth = np.array([t[param.name] for t in truths])
+        assert ((low < truth) & (truth < high)).all(), param.name
+    new = {"y": np.where(state == 0, *drawn)[:200]}
+    assert (fit.membership(new).idxmax(axis=1).to_numpy() == state[:200] + 1).mean() > 0.9

@@ -1,10 +1,28 @@
 """The distribution families, and what it takes to declare one."""
 
 from stanmix.families.choice import RDM, WALD
-from stanmix.families.count import BERNOULLI, BINOMIAL, POISSON
+from stanmix.families.count import (
+    BERNOULLI,
+    BETA_BINOMIAL,
+    BINOMIAL,
+    GEOMETRIC,
+    NEGBINOMIAL,
+    POISSON,
+)
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
-from stanmix.families.positive import EXPONENTIAL, GAMMA, LOGNORMAL
-from stanmix.families.real import DIAG, FULL, NORMAL, SPHERICAL, STUDENT, TIED
+from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
+from stanmix.families.real import (
+    DIAG,
+    EXGAUSSIAN,
+    FULL,
+    GUMBEL,
+    LAPLACE,
+    LOGISTIC,
+    NORMAL,
+    SPHERICAL,
+    STUDENT,
+    TIED,
+)
 
 FAMILIES: dict[str, Family] = {
     family.key: family
@@ -15,12 +33,22 @@ FAMILIES: dict[str, Family] = {
         FULL,
         TIED,
         STUDENT,
+        LAPLACE,
+        LOGISTIC,
+        GUMBEL,
+        EXGAUSSIAN,
         LOGNORMAL,
         EXPONENTIAL,
         GAMMA,
+        WEIBULL,
+        LOGLOGISTIC,
+        FRECHET,
         POISSON,
+        NEGBINOMIAL,
+        GEOMETRIC,
         BERNOULLI,
         BINOMIAL,
+        BETA_BINOMIAL,
         WALD,
         RDM,
     )

@@ -1,8 +1,9 @@
-"""Families of counts: Poisson, Bernoulli and binomial."""
+"""Families of counts: Poisson, negative binomial, geometric, Bernoulli, binomial, beta-binomial."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,8 @@ from stanmix.families.family import Column, Family, Param
 from stanmix.families.real import Vector
 
 PROB = Param("prob", link="logit", lower=0, upper=1, prior="beta(1, 1)", orders=True)
+SPREAD = "gamma(2, 0.1)"
+"""Prior of a parameter that makes counts vary more than without, the less the larger it is."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,39 @@ class Binomial:
     ) -> NDArray[np.int64]:
         """Draw a count for each row of trials."""
         return random_state.binomial(trials, self.prob, size)
+
+
+@dataclass(frozen=True)
+class BetaBinomial:
+    """A beta-binomial distribution whose trials come with each row."""
+
+    prob: float
+    phi: float
+
+    def of(self, trials: ArrayLike) -> Any:
+        """The distribution at trials, as scipy has it."""
+        return stats.betabinom(trials, self.prob * self.phi, (1 - self.prob) * self.phi)
+
+    def logpmf(self, y: ArrayLike, trials: ArrayLike) -> Vector:
+        """Log mass of each row."""
+        return np.asarray(self.of(trials).logpmf(y))
+
+    def logcdf(self, y: ArrayLike, trials: ArrayLike) -> Vector:
+        """Log distribution function at each row."""
+        return np.asarray(self.of(trials).logcdf(y))
+
+    def rvs(
+        self, size: int, random_state: np.random.Generator, trials: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Draw a count for each row of trials."""
+        return np.asarray(self.of(trials).rvs(size, random_state=random_state))
+
+
+def start_negbinomial(y: Vector) -> dict[str, float]:
+    """Start at the moments, with the shape kept within reason."""
+    mu = (float(y.sum()) + 0.5) / (len(y) + 0.5)
+    beyond = max(float(np.var(y)) - mu, 1e-9) if len(y) else 1.0
+    return {"mu": mu, "shape": float(np.clip(mu**2 / beyond, 0.1, 1e3))}
 
 
 def share(hits: Vector, trials: float) -> float:
@@ -65,4 +101,31 @@ BINOMIAL = Family(
     params=(PROB,),
     reference=Binomial,
     start=lambda y, trials: {"prob": share(y, float(trials.sum()))},
+)
+
+NEGBINOMIAL = Family(
+    name="negbinomial",
+    response=(Column("count"),),
+    params=(
+        Param("mu", link="log", lower=0, prior="exponential(1 / {mean})", orders=True),
+        Param("shape", link="log", lower=0, prior=SPREAD),
+    ),
+    reference=lambda mu, shape: stats.nbinom(shape, np.asarray(shape) / (mu + shape)),
+    start=start_negbinomial,
+)
+
+GEOMETRIC = Family(
+    name="geometric",
+    response=(Column("count"),),
+    params=(PROB,),
+    reference=lambda prob: stats.geom(prob, loc=-1),
+    start=lambda y: {"prob": (len(y) + 0.5) / (len(y) + float(y.sum()) + 1)},
+)
+
+BETA_BINOMIAL = Family(
+    name="beta_binomial",
+    response=(Column("count"), Column("count", name="trials", addition="trials")),
+    params=(PROB, Param("phi", link="log", lower=0, prior=SPREAD)),
+    reference=BetaBinomial,
+    start=lambda y, trials: {"prob": share(y, float(trials.sum())), "phi": 10.0},
 )

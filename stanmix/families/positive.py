@@ -1,6 +1,9 @@
-"""Families of positive responses: lognormal, exponential and gamma."""
+"""Families of positive responses: lognormal, exponential, gamma, and those of power and shape."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -8,7 +11,44 @@ from scipy import stats
 from stanmix.families.family import Collapse, Column, Family, Param
 from stanmix.families.real import SHRINKS, Vector, positive_scale, start_normal
 
+SCALE = Param("scale", link="log", lower=0, prior="exponential(1 / {mean})", orders=True)
+SHAPE = Param(
+    "shape",
+    link="log",
+    lower=0,
+    prior="gamma(2, 0.1)",
+    collapse=Collapse("infinity", gain=1, location="scale"),
+)
 SHARPENS = Collapse("infinity", gain=0.5, location="mu")
+
+
+@dataclass(frozen=True)
+class Frechet:
+    """A variable whose logarithm has a Gumbel distribution; scipy's own underflows in its tails."""
+
+    scale: float
+    shape: float
+
+    @property
+    def logarithm(self) -> Any:
+        """The distribution of the logarithm."""
+        return stats.gumbel_r(np.log(self.scale), 1 / np.asarray(self.shape))
+
+    def logpdf(self, y: Vector) -> Vector:
+        """Log density of each row."""
+        positive = np.where(y > 0, y, 1.0)
+        log_density: Vector = self.logarithm.logpdf(np.log(positive)) - np.log(positive)
+        return np.where(y > 0, log_density, -np.inf)
+
+    def logcdf(self, y: Vector) -> Vector:
+        """Log distribution function at each row."""
+        positive = np.where(y > 0, y, 1.0)
+        log_cumulative: Vector = self.logarithm.logcdf(np.log(positive))
+        return np.where(y > 0, log_cumulative, -np.inf)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
+        """Draw rows."""
+        return np.asarray(np.exp(self.logarithm.rvs(size, random_state=random_state)))
 
 
 def positive_mean(y: Vector) -> float:
@@ -26,6 +66,17 @@ def start_gamma(y: Vector) -> dict[str, float]:
     """Start at the moments, with the shape kept within reason."""
     mu = positive_mean(y)
     return {"mu": mu, "shape": float(np.clip((mu / positive_scale(y)) ** 2, 0.1, 1e3))}
+
+
+def start_log_location(y: Vector, shape: float) -> dict[str, float]:
+    """Start at the median, with a shape from the standard deviation of the logarithms.
+
+    `shape` is that of a distribution whose logarithms have a standard deviation of 1.
+    """
+    log_y = np.log(y[y > 0])
+    scale = float(np.exp(np.median(log_y))) if log_y.size else 1.0
+    spread = float(np.std(log_y)) if log_y.size > 1 else 0.0
+    return {"scale": scale, "shape": float(np.clip(shape / max(spread, 1e-3), 0.1, 1e3))}
 
 
 LOGNORMAL = Family(
@@ -56,4 +107,28 @@ GAMMA = Family(
     ),
     reference=lambda mu, shape: stats.gamma(shape, scale=np.asarray(mu) / shape),
     start=start_gamma,
+)
+
+WEIBULL = Family(
+    name="weibull",
+    response=(Column("positive"),),
+    params=(SCALE, SHAPE),
+    reference=lambda scale, shape: stats.weibull_min(shape, scale=scale),
+    start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+)
+
+LOGLOGISTIC = Family(
+    name="loglogistic",
+    response=(Column("positive"),),
+    params=(SCALE, SHAPE),
+    reference=lambda scale, shape: stats.fisk(shape, scale=scale),
+    start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
+)
+
+FRECHET = Family(
+    name="frechet",
+    response=(Column("positive"),),
+    params=(SCALE, SHAPE),
+    reference=Frechet,
+    start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
 )

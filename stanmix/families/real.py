@@ -43,6 +43,19 @@ def start_student(y: Vector) -> dict[str, float]:
     return {"mu": center(y), "sigma": 0.8 * positive_scale(middle), "nu": 10.0}
 
 
+def start_gumbel(y: Vector) -> dict[str, float]:
+    """Start at the moments, of which the mode lies below the mean."""
+    sigma = positive_scale(y) * np.sqrt(6) / np.pi
+    return {"mu": center(y) - 0.37 * sigma, "sigma": sigma}
+
+
+def start_exgaussian(y: Vector) -> dict[str, float]:
+    """Start with 0.6 of the standard deviation from the exponential part, 0.8 from the normal."""
+    scale = positive_scale(y)
+    mean = float(y.mean()) if y.size else 0.0
+    return {"mu": mean - 0.6 * scale, "sigma": 0.8 * scale, "tau": 0.6 * scale}
+
+
 @dataclass(frozen=True)
 class MultiNormal:
     """A normal distribution of several columns, laid out with one row a column, as in Stan.
@@ -134,6 +147,43 @@ STUDENT = Family(
     params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
     reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
     start=start_student,
+)
+
+LAPLACE = Family(
+    name="laplace",
+    response=(Column("real"),),
+    params=(MU, SIGMA),
+    reference=lambda mu, sigma: stats.laplace(mu, sigma),
+    start=lambda y: {"mu": center(y), "sigma": positive_scale(y) / np.sqrt(2)},
+)
+
+LOGISTIC = Family(
+    name="logistic",
+    response=(Column("real"),),
+    params=(MU, SIGMA),
+    reference=lambda mu, sigma: stats.logistic(mu, sigma),
+    start=lambda y: {"mu": center(y), "sigma": positive_scale(y) * np.sqrt(3) / np.pi},
+)
+
+GUMBEL = Family(
+    name="gumbel",
+    response=(Column("real"),),
+    params=(MU, SIGMA),
+    reference=lambda mu, sigma: stats.gumbel_r(mu, sigma),
+    start=start_gumbel,
+)
+
+EXGAUSSIAN = Family(
+    name="exgaussian",
+    response=(Column("real"),),
+    # Only both scales together can shrink onto a row; the prior of sigma prevents it.
+    params=(
+        MU,
+        replace(SIGMA, collapse=None),
+        Param("tau", link="log", lower=0, prior="exponential(1 / {scale})"),
+    ),
+    reference=lambda mu, sigma, tau: stats.exponnorm(np.asarray(tau) / sigma, mu, sigma),
+    start=start_exgaussian,
 )
 
 SPHERICAL = multi_normal_family("spherical")

@@ -111,7 +111,7 @@ def _family(call: tree.FamilyCall) -> Family | Problem:
     if name in names:
         return FAMILIES[name]
     return Problem(
-        f"Unknown family `{name}`; must be one of {listing(names)}.",
+        f"Unknown family `{name}`; must be one of {listing(names, most=60)}.",
         None,
         call.name.span,
         did_you_mean(_ELSEWHERE.get(name.lower(), name), names),

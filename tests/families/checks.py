@@ -188,12 +188,15 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     if variant.discrete:
         top = 2 if kind == "binary" else TRIALS + 1 if variant.tries else 400
         return np.arange(top), np.ones(top)
-    # A composite Gauss-Legendre rule on a scale where no density is narrow or long.
+    # A composite Gauss-Legendre rule on a scale where no density is narrow or long; an edge is
+    # where a density may have a kink.
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    edges = np.linspace(-40 if kind == "real" else -120, 40, 801)
-    half = (edges[1] - edges[0]) / 2
-    x = ((edges[:-1] + half)[:, None] + half * nodes).ravel()
-    dx = np.tile(half * weights, len(edges) - 1)
+    edges = np.linspace(*((-40, 40, 801) if kind == "real" else (-120, 160, 1401)))
+    if kind == "real" and not variant.many:
+        edges = np.sort(np.append(edges, np.arcsinh(params["mu"])))
+    half = np.diff(edges)[:, None] / 2
+    x = (edges[:-1, None] + half * (1 + nodes)).ravel()
+    dx = (half * weights).ravel()
     if kind == "positive":
         return variant.shift(params) + np.exp(x), dx * np.exp(x)
     return np.sinh(x), dx * np.cosh(x)

@@ -1,0 +1,27 @@
+// Negative binomial distribution of counts: mean mu, and shape; its variance is mu + mu^2 / shape.
+
+// Log mass of each row; minus infinity where y is negative.
+vector negbinomial_log_omega(array[] int y, real mu, real shape) {
+  vector[size(y)] count = fmax(to_vector(y), 0);
+  return restrict_to_nonnegative(
+    -lbeta(count + 1, shape) - log(count + shape)
+    - shape .* log1p(mu ./ shape) + count .* (log(mu) - log(mu + shape)), to_vector(y));
+}
+
+// Log distribution function at each row.
+vector negbinomial_log_cumulative(array[] int y, real mu, real shape) {
+  vector[size(y)] each_mu = mu + zeros_vector(size(y));
+  vector[size(y)] each_shape = shape + zeros_vector(size(y));
+  vector[size(y)] log_cumulative = zeros_vector(size(y));
+  for (n in 1:size(y)) {
+    if (y[n] >= 0) {
+      log_cumulative[n] = neg_binomial_2_lcdf(y[n] | each_mu[n], each_shape[n]);
+    }
+  }
+  return restrict_to_nonnegative(log_cumulative, to_vector(y));
+}
+
+// One draw for each of N rows.
+array[] int negbinomial_emission_rng(int N, real mu, real shape) {
+  return neg_binomial_2_rng(mu + zeros_vector(N), shape);
+}

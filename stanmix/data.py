@@ -215,7 +215,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        float64 for `real` and `positive`, int64 otherwise.
+        float64 for `real`, `positive` and `unit`, int64 otherwise.
 
     Raises
     ------
@@ -229,13 +229,14 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     rules = {
         "real": ("", np.zeros(len(values), bool)),
         "positive": ("must be positive", values <= 0),
+        "unit": ("must lie between 0 and 1, and neither be 0 nor 1", (values <= 0) | (values >= 1)),
         "count": ("must hold counts 0, 1, 2, ...", (values < 0) | (values != np.floor(values))),
         "binary": ("must hold 0 or 1", ~np.isin(values, (0, 1))),
     }
     rule, bad = rules[column.kind]
     if bad.any():
         raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
-    return values if column.kind in ("real", "positive") else values.astype(np.int64)
+    return values.astype(np.int64) if column.kind in ("count", "binary") else values
 
 
 def choice_labels(table: Table, name: str) -> tuple[str, ...]:

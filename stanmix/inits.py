@@ -88,6 +88,8 @@ def _feature(response: Response, data: Mapping[str, Any]) -> Array:
     values = np.asarray(data[response.name], dtype=np.float64)
     if response.kind == "positive":
         return np.log(values)
+    if response.kind == "unit":
+        return np.log(values) - np.log1p(-values)
     if response.kind == "count":
         values = np.sqrt(values)
     return values.T if response.many else values

@@ -80,7 +80,8 @@ def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggpl
         edges = np.histogram_bin_edges(y, bins=min(60, max(10, int(3 * len(y) ** 0.4))))
         margin = 0.05 * np.ptp(y)
         grid = np.linspace(y.min() - margin, y.max() + margin, 300)
-        grid = grid[grid > 0] if response.kind == "positive" else grid
+        grid = grid[grid > 0] if response.kind in ("positive", "unit") else grid
+        grid = grid[grid < 1] if response.kind == "unit" else grid
     panels = choice.labels if choice else ("",)
     chosen = _choices(fit, choice) if choice else np.full(len(y), "")
     bars = pd.concat([_bars(y[chosen == panel], edges, len(y), panel) for panel in panels])

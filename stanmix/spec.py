@@ -92,7 +92,7 @@ class Response:
     """
 
     name: str
-    kind: Literal["real", "positive", "count", "binary", "choice"]
+    kind: Literal["real", "positive", "unit", "count", "binary", "choice"]
     columns: tuple[str, ...]
     many: bool = False
     value: int | None = None

@@ -118,6 +118,7 @@ FAMILY_TRUTHS = {
     "weibull": [{"scale": 1.0, "shape": 3.0}, {"scale": 6.0, "shape": 5.0}],
     "loglogistic": [{"scale": 1.0, "shape": 5.0}, {"scale": 6.0, "shape": 8.0}],
     "frechet": [{"scale": 1.0, "shape": 4.0}, {"scale": 6.0, "shape": 6.0}],
+    "beta": [{"mu": 0.2, "phi": 10.0}, {"mu": 0.7, "phi": 20.0}],
     "negbinomial": [{"mu": 2.0, "shape": 5.0}, {"mu": 30.0, "shape": 10.0}],
     "geometric": [{"prob": 0.05}, {"prob": 0.6}],
     "beta_binomial": [{"prob": 0.1, "phi": 20.0}, {"prob": 0.7, "phi": 10.0}],

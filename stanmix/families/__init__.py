@@ -23,6 +23,7 @@ from stanmix.families.real import (
     STUDENT,
     TIED,
 )
+from stanmix.families.unit import BETA
 
 FAMILIES: dict[str, Family] = {
     family.key: family
@@ -43,6 +44,7 @@ FAMILIES: dict[str, Family] = {
         WEIBULL,
         LOGLOGISTIC,
         FRECHET,
+        BETA,
         POISSON,
         NEGBINOMIAL,
         GEOMETRIC,

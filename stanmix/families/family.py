@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["real", "positive", "count", "binary", "choice"]
+Kind = Literal["real", "positive", "unit", "count", "binary", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
 Axis = Literal["column", "column_to", "accumulator"]
@@ -20,6 +20,7 @@ Axis = Literal["column", "column_to", "accumulator"]
 STAN_COLUMN = {
     "real": "vector",
     "positive": "vector",
+    "unit": "vector",
     "count": "array[] int",
     "binary": "array[] int",
     "choice": "array[] int",

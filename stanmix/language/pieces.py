@@ -118,7 +118,19 @@ def _family(call: tree.FamilyCall) -> Family | Problem:
     )
 
 
-_ELSEWHERE = {"gaussian": "normal", "t": "student", "student_t": "student", "norm": "normal"}
+_ELSEWHERE = {
+    "gaussian": "normal",
+    "norm": "normal",
+    "t": "student",
+    "student_t": "student",
+    "double_exponential": "laplace",
+    "exgauss": "exgaussian",
+    "fisk": "loglogistic",
+    "inverse_gaussian": "wald",
+    "invgauss": "wald",
+    "neg_binomial": "negbinomial",
+    "nbinom": "negbinomial",
+}
 """What other packages call some families."""
 
 

@@ -14,7 +14,7 @@ from stanmix.language.pieces import Piece
 from stanmix.spec import Response
 
 _DISCRETE = ("count", "binary")
-_WEAKEST = ("real", "positive", "count", "binary")
+_WEAKEST = ("real", "positive", "unit", "count", "binary")
 
 
 def read_responses(

@@ -128,6 +128,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)", FRAME.assign(y=3.0), {}),
         ("y ~ mix(normal, K=2)", FRAME.assign(y=np.inf), {}),
         ("count ~ mix(poisson, K=2)", FRAME.assign(count=FRAME["count"] - 5), {}),
+        ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),
         ("rt ~ mix(wald, K=2)", FRAME.assign(rt=FRAME["rt"] - 0.7), {}),

@@ -191,12 +191,16 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     # A composite Gauss-Legendre rule on a scale where no density is narrow or long; an edge is
     # where a density may have a kink.
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    edges = np.linspace(*((-40, 40, 801) if kind == "real" else (-120, 160, 1401)))
+    ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160)}[kind]
+    edges = np.linspace(*ends, 10 * (ends[1] - ends[0]) // 2 + 1)
     if kind == "real" and not variant.many:
         edges = np.sort(np.append(edges, np.arcsinh(params["mu"])))
     half = np.diff(edges)[:, None] / 2
     x = (edges[:-1, None] + half * (1 + nodes)).ravel()
     dx = (half * weights).ravel()
+    if kind == "unit":
+        inside = 1 / (1 + np.exp(-x))
+        return inside, dx * inside * (1 - inside)
     if kind == "positive":
         return variant.shift(params) + np.exp(x), dx * np.exp(x)
     return np.sinh(x), dx * np.cosh(x)

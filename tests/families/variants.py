@@ -72,16 +72,19 @@ def variants(family: Family) -> list[Variant]:
 def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[str, Any]:
     """Parameters of ordinary size within their bounds."""
     sizes = {"column": columns, "accumulator": CHOICES}
+    # Not U-shaped between 0 and 1, with mass closer to 1 than there are numbers.
+    unit = variant.columns[0].kind == "unit"
 
     def number(param: Param) -> float:
         if param.lower is None:
             return uniform(-3, 3)
         if param.upper is not None:
-            return param.lower + (param.upper - param.lower) * uniform(0.03, 0.97)
+            share = uniform(0.2, 0.8) if unit else uniform(0.03, 0.97)
+            return param.lower + (param.upper - param.lower) * share
         if param.below is not None:
             return uniform(0.05, 0.5)
         # Not exactly 1, where a density can have a finite edge that it has nowhere else.
-        return param.lower + 1.03 * float(np.exp(uniform(-1.5, 1.5)))
+        return param.lower + (13.0 if unit else 1.03) * float(np.exp(uniform(-1.5, 1.5)))
 
     def value(param: Param) -> Any:
         if param.correlation:
@@ -104,7 +107,11 @@ def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int 
     reference = variant.family.reference(**params)
     draws = np.asarray(reference.rvs(rows, random_state=rng, **variant.choices))
     first, *rest = draws.T if variant.chooses else [draws]
-    if variant.columns[0].kind != "binary":
+    if variant.columns[0].kind == "unit":
+        odds = first / (1 - first)
+        odds = odds ** uniform(0.5, 2)
+        first = odds / (1 + odds)
+    elif variant.columns[0].kind != "binary":
         start = variant.shift(params)
         first = start + (first - start) * uniform(0.2, 6)
     return [first.astype(int) if variant.discrete else first, *(c.astype(int) for c in rest)]
@@ -119,6 +126,7 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
     strange: dict[str, list[float]] = {
         "real": [],
         "positive": [-1.0, -1e-300, 0.0, start / 2, start],
+        "unit": [-1.0, -1e-300, 0.0, 1.0, 1.5],
         "count": [-30, -1, TRIALS + 1],
         "binary": [-1, 2, 7],
         "choice": [],

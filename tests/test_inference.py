@@ -121,6 +121,13 @@ FAMILY_TRUTHS = {
     "beta": [{"mu": 0.2, "phi": 10.0}, {"mu": 0.7, "phi": 20.0}],
     "negbinomial": [{"mu": 2.0, "shape": 5.0}, {"mu": 30.0, "shape": 10.0}],
     "geometric": [{"prob": 0.05}, {"prob": 0.6}],
+    "zero_inflated_poisson": [{"rate": 3.0, "zi": 0.3}, {"rate": 20.0, "zi": 0.1}],
+    "zero_inflated_negbinomial": [
+        {"mu": 3.0, "shape": 5.0, "zi": 0.3},
+        {"mu": 40.0, "shape": 10.0, "zi": 0.1},
+    ],
+    "zero_inflated_binomial": [{"prob": 0.15, "zi": 0.3}, {"prob": 0.7, "zi": 0.1}],
+    "hurdle_poisson": [{"rate": 2.0, "hu": 0.5}, {"rate": 15.0, "hu": 0.2}],
     "beta_binomial": [{"prob": 0.1, "phi": 20.0}, {"prob": 0.7, "phi": 10.0}],
 }
 
@@ -131,7 +138,7 @@ def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: 
     family, truths = FAMILIES[name], FAMILY_TRUTHS[name]
     rng = np.random.default_rng(1)
     state = np.cumsum(rng.random(300) < 0.1) % 2
-    trials = {"trials": np.full(300, 40)} if name == "beta_binomial" else {}
+    trials = {"trials": np.full(300, 40)} if family.response[1:] else {}
     drawn = [family.reference(**t).rvs(size=300, random_state=rng, **trials) for t in truths]
     data = {"y": np.where(state == 0, *drawn)}
     addition = " | trials(40)" if trials else ""

@@ -24,6 +24,12 @@ from stanmix.families.real import (
     TIED,
 )
 from stanmix.families.unit import BETA
+from stanmix.families.zeros import (
+    HURDLE_POISSON,
+    ZERO_INFLATED_BINOMIAL,
+    ZERO_INFLATED_NEGBINOMIAL,
+    ZERO_INFLATED_POISSON,
+)
 
 FAMILIES: dict[str, Family] = {
     family.key: family
@@ -51,6 +57,10 @@ FAMILIES: dict[str, Family] = {
         BERNOULLI,
         BINOMIAL,
         BETA_BINOMIAL,
+        ZERO_INFLATED_POISSON,
+        ZERO_INFLATED_NEGBINOMIAL,
+        ZERO_INFLATED_BINOMIAL,
+        HURDLE_POISSON,
         WALD,
         RDM,
     )

@@ -1,0 +1,28 @@
+// Log mass of counts that are 0 with probability zi whatever the distribution says, and else follow
+// it; log_mass is what it says.
+vector inflate_zeros(array[] int y, vector log_mass, real zi) {
+  vector[size(y)] log_zi = log(zi) + zeros_vector(size(y));
+  vector[size(y)] inflated = log_mass + log1m(zi);
+  for (n in 1:size(y)) {
+    if (y[n] == 0) {
+      inflated[n] = log_sum_exp(log_zi[n], inflated[n]);
+    }
+  }
+  return inflated;
+}
+
+// The same for the log distribution function.
+vector inflate_zeros_cumulative(array[] int y, vector log_cumulative, real zi) {
+  vector[size(y)] log_zi = log(zi) + zeros_vector(size(y));
+  return restrict_to_nonnegative(log_sum_exp(log_zi, log_cumulative + log1m(zi)), to_vector(y));
+}
+
+// Counts, with 0 in the place of each with probability zi.
+array[] int inflate_zeros_rng(array[] int y, real zi) {
+  array[size(y)] int is_zero = bernoulli_rng(zi + zeros_vector(size(y)));
+  array[size(y)] int inflated = y;
+  for (n in 1:size(y)) {
+    inflated[n] = y[n] * (1 - is_zero[n]);
+  }
+  return inflated;
+}

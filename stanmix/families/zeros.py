@@ -1,0 +1,99 @@
+"""Families of counts with more zeros than others have: zero-inflated and hurdle forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from stanmix.families.count import BINOMIAL, NEGBINOMIAL, POISSON
+from stanmix.families.family import Family, Param
+from stanmix.families.real import Vector
+
+ZI = Param("zi", link="logit", lower=0, upper=1, closed=True, prior="beta(1, 1)")
+HU = replace(ZI, name="hu")
+
+
+@dataclass(frozen=True)
+class ZeroInflated:
+    """Counts of a distribution, each replaced by 0 with probability `zi`."""
+
+    counts: Any
+    zi: float
+
+    def logpmf(self, y: ArrayLike, *row: ArrayLike) -> Vector:
+        """Log mass of each row."""
+        log_mass = np.log1p(-self.zi) + self.counts.logpmf(y, *row)
+        with_zeros = np.logaddexp(np.log(self.zi), log_mass)
+        return np.asarray(np.where(np.asarray(y) == 0, with_zeros, log_mass))
+
+    def logcdf(self, y: ArrayLike, *row: ArrayLike) -> Vector:
+        """Log distribution function at each row."""
+        inside = np.log1p(-self.zi) + self.counts.logcdf(y, *row)
+        return np.where(np.asarray(y) >= 0, np.logaddexp(np.log(self.zi), inside), -np.inf)
+
+    def rvs(self, size: int, random_state: np.random.Generator, **row: Any) -> NDArray[np.int64]:
+        """Draw counts."""
+        counts = self.counts.rvs(size=size, random_state=random_state, **row)
+        return np.where(random_state.random(size) < self.zi, 0, counts)
+
+
+@dataclass(frozen=True)
+class HurdlePoisson:
+    """0 with probability `hu`, else a Poisson variable that is not 0."""
+
+    rate: float
+    hu: float
+
+    def logpmf(self, y: ArrayLike) -> Vector:
+        """Log mass of each row."""
+        positive = np.log1p(-self.hu) - np.log(-np.expm1(-self.rate))
+        log_mass = positive + stats.poisson.logpmf(y, self.rate)
+        return np.asarray(np.where(np.asarray(y) == 0, np.log(self.hu), log_mass))
+
+    def logcdf(self, y: ArrayLike) -> Vector:
+        """Log distribution function at each row, as a sum over the counts up to it."""
+        upto = [np.logaddexp.reduce(self.logpmf(np.arange(int(n) + 1))) for n in np.ravel(y)]
+        return np.where(np.asarray(y) >= 0, upto, -np.inf)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> NDArray[np.int64]:
+        """Draw counts, those above 0 by inversion."""
+        u = random_state.uniform(np.exp(-self.rate), 1, size)
+        counts = np.maximum(stats.poisson.ppf(u, self.rate), 1).astype(np.int64)
+        return np.where(random_state.random(size) < self.hu, 0, counts)
+
+
+def start_with_zeros(y: Vector, base: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Start `base` where it is, and the probability of other zeros at half the share of zeros."""
+    zeros = 0.5 * (float((y == 0).sum()) + 0.5) / (len(y) + 1)
+    return {**base, name: zeros}
+
+
+def zero_inflated(family: Family) -> Family:
+    """Declare the zero-inflated form of a family of counts."""
+    return replace(
+        family,
+        name=f"zero_inflated_{family.name}",
+        stan=f"zero_inflated_{family.name}",
+        params=(*family.params, ZI),
+        reference=lambda zi, **params: ZeroInflated(family.reference(**params), zi),
+        start=lambda y, *row: start_with_zeros(y, family.start(y, *row), "zi"),
+    )
+
+
+ZERO_INFLATED_POISSON = zero_inflated(POISSON)
+ZERO_INFLATED_NEGBINOMIAL = zero_inflated(NEGBINOMIAL)
+ZERO_INFLATED_BINOMIAL = zero_inflated(BINOMIAL)
+
+HURDLE_POISSON = replace(
+    POISSON,
+    name="hurdle_poisson",
+    stan="hurdle_poisson",
+    params=(*POISSON.params, HU),
+    reference=HurdlePoisson,
+    start=lambda y: start_with_zeros(y, POISSON.start(y), "hu"),
+)

@@ -239,21 +239,42 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     return values.astype(np.int64) if column.kind in ("count", "binary") else values
 
 
-def choice_labels(table: Table, name: str) -> tuple[str, ...]:
-    """The choices a column may hold, in order: choice a has code a, from 1.
+MAX_CHOICES = 50
+"""Most choices of a column: beyond, it is the wrong column."""
 
-    Categories keep their order, and may include choices that nobody made; text is sorted; numbers
-    must be the codes 1 to A themselves, each of which occurs.
+
+def choice_labels(table: Table, name: str) -> tuple[str, ...]:
+    """The choices a column may hold, at most `MAX_CHOICES`: choice a has code a, from 1.
 
     Raises
     ------
     DataError
-        Codes that are not 1 to A, or missing values.
+        Too many choices, codes that are not 1 to A, or missing values.
+    """
+    labels = _choice_labels(table, name)
+    if len(labels) > MAX_CHOICES:
+        raise DataError(
+            f"Column `{name}` holds {len(labels)} different choices, of which there may be "
+            f"{MAX_CHOICES}; is it the right column?"
+        )
+    return labels
+
+
+def _choice_labels(table: Table, name: str) -> tuple[str, ...]:
+    """The choices, in order.
+
+    Categories keep their order, and may include choices that nobody made; text is sorted; numbers
+    must be the codes 1 to A themselves, each of which occurs.
     """
     column = table.columns[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         return tuple(str(c) for c in column.cat.categories)
-    if column.map(lambda v: isinstance(v, str)).all():
+    texts, missing = column.map(lambda v: isinstance(v, str)), column.isna()
+    if texts.any() and (texts | missing).all():
+        if missing.any():
+            raise bad_rows(
+                table, name, "must have no missing values", missing.to_numpy(), "missing"
+            )
         return tuple(sorted(set(column)))
     values = numbers(table, name)
     bad = (values < 1) | (values != np.floor(values))

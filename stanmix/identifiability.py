@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix.clusters import cluster, standardise
@@ -21,6 +22,9 @@ SCALES = (1e-3, 1e9)
 
 APART = 20.0
 """How many widths of a component the scale of all rows may be before its prior is looked at."""
+
+HELD = 0.05
+"""Share of the smallest eigenvalue of a correlation matrix that its prior may make up."""
 
 SHIFT = 3.0
 """Standard errors by which a default prior may move a scale before it is warned of."""
@@ -40,6 +44,44 @@ def identifiability_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterat
     yield from _few_trials(spec, data)
     yield from _units_of_measurement(spec)
     yield from _narrow_components(spec, data)
+
+
+def held_correlations(spec: ModelSpec, draws: xr.DataTree, rows: int) -> Iterator[str]:
+    """What to warn of after sampling: priors that keep correlations from where the rows are.
+
+    The guard of `lkj(eta, guard)` adds 2 guard / n to the smallest eigenvalue that n rows have, and
+    the likelihood makes up for it by smaller standard deviations: by a factor of up to sqrt(2).
+
+    Parameters
+    ----------
+    spec
+        The model.
+    draws
+        The draws of a fit.
+    rows
+        Rows of the data.
+    """
+    for parameter in spec.parameters:
+        if parameter.constraint != "correlation":
+            continue
+        by_state = parameter.axes[0] == "state"
+        corr = np.asarray(draws["posterior"][parameter.name])
+        smallest = np.linalg.eigvalsh(corr)[..., 0].mean(axis=(0, 1))
+        for k, eigenvalue in enumerate(np.atleast_1d(smallest), 1):
+            prior = parameter.prior_at((k,) if by_state else ())
+            if prior is None or len(prior.arguments) < 2:
+                continue
+            guard = float(np.asarray(prior.arguments[1].value))
+            if 2 * guard * (spec.K if by_state else 1) > HELD * rows * eigenvalue:
+                columns = [str(label) for label in spec.labels["column"]]
+                where = f" of component {k}" if by_state and spec.K > 1 else ""
+                yield (
+                    f"{listing(columns)} are nearly collinear{where}, and the prior of "
+                    f"`{parameter.name}`, {prior}, keeps them from being so: their standard "
+                    "deviations come out too small. Leave out a column that another one "
+                    "determines, or give a smaller guard, such as lkj(2, 1e-5)."
+                )
+                break
 
 
 def _flat(spec: ModelSpec) -> Iterator[str]:

@@ -18,7 +18,7 @@ from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
 from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing, warn
 from stanmix.fit import Fit
-from stanmix.identifiability import identifiability_warnings
+from stanmix.identifiability import held_correlations, identifiability_warnings
 from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
@@ -198,25 +198,20 @@ class Model:
         runner = engine if isinstance(engine, Engine) else find_engine(engine)
         runner.compile(self.program)
         automatic = isinstance(inits, str) and inits == "auto"
-        # Searched in process, whichever engine draws: with a process for each step it took seconds.
-        starts = (
-            self.inits(find_engine("stanli"), settings)
-            if automatic
-            else self._given(inits, settings.chains)
-        )
+        starts = self.inits(settings) if automatic else self._given(inits, settings.chains)
         with bars(settings.chains, settings.warmup + settings.draws) as report:
             drawn = runner.sample(self.program, self.data, settings, starts, report)
         fit = Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
         warn_of(fit.diagnose())
+        for message in held_correlations(self.spec, fit.draws, self.table.n_rows):
+            warn(message, IdentifiabilityWarning)
         return fit
 
-    def inits(self, engine: Engine, settings: SamplerSettings) -> list[Variables]:
+    def inits(self, settings: SamplerSettings) -> list[Variables]:
         """Starting points near modes of the posterior; see `stanmix.starts`.
 
         Parameters
         ----------
-        engine
-            What evaluates the density; it has compiled the program.
         settings
             How many chains there are, and the seed.
 
@@ -230,15 +225,29 @@ class Model:
         SamplingError
             No such point was found for a chain.
         """
-        starts = Starts(engine, self.program, self.spec, self.data, self.rows)
+        starts = self._starts()
         return [starts.find(settings.seed, chain) for chain in range(settings.chains)]
+
+    def _starts(self) -> Starts:
+        # In process, whichever engine draws: with a process for each step it took seconds.
+        return Starts(find_engine("stanli"), self.program, self.spec, self.data, self.rows)
 
     def _given(self, inits: Any, chains: int) -> list[Variables]:
         """The user's starting points: one mapping for each chain."""
         listed = list(inits) if isinstance(inits, Sequence) else []
         if len(listed) != chains or not all(isinstance(i, Mapping) for i in listed):
             raise SpecError(f'`inits` must be "auto", or {chains} mappings, one a chain.')
-        return [given_values(self.spec, given, c) for c, given in enumerate(listed, 1)]
+        given: list[Variables] = [
+            given_values(self.spec, values, c) for c, values in enumerate(listed, 1)
+        ]
+        starts = self._starts()
+        for chain, values in enumerate(given, 1):
+            if not starts.is_possible(values):
+                raise SpecError(
+                    f"`inits` of chain {chain} have density 0: no component can have some row "
+                    "there, or a prior excludes them."
+                )
+        return given
 
 
 def _index(index: tuple[int, ...], labels: Sequence[Sequence[Any]]) -> str:

@@ -54,7 +54,7 @@ class Starts:
         """
         rng = np.random.default_rng([seed, chain])
         tried = itertools.islice(starting_points(self.spec, self.data, self.rows, rng), ATTEMPTS)
-        possible = filter(self._is_possible, tried)
+        possible = filter(self.is_possible, tried)
         starts = list(itertools.islice(possible, 1 if self.spec.K == 1 else CANDIDATES))
         if not starts:
             raise SamplingError(
@@ -73,7 +73,7 @@ class Starts:
         chances = np.exp(heights - heights.max())
         start, mode = found[rng.choice(len(found), p=chances / chances.sum())]
         near = between(self.spec, mode.variables, start, DISPERSION)
-        return near if self._is_possible(near) else start
+        return near if self.is_possible(near) else start
 
     def _mode(self, start: Variables) -> Optimum | None:
         try:
@@ -81,7 +81,8 @@ class Starts:
         except SamplingError:
             return None
 
-    def _is_possible(self, values: Variables) -> bool:
+    def is_possible(self, values: Variables) -> bool:
+        """Whether a chain can start there: density and gradient are finite."""
         try:
             density, gradient = self.engine.log_density(self.program, self.data, values)
         except SamplingError:

@@ -424,3 +424,21 @@ def test_a_later_or_damaged_file_is_refused(mixture: sm.Fit, tmp_path: Path) -> 
     for nothing in (None, 3):
         with pytest.raises(sm.DataError, match="named by text or a path"):
             sm.load(nothing)
+
+
+def test_columns_that_the_prior_keeps_from_being_collinear_are_warned_of() -> None:
+    rng = np.random.default_rng(11)
+    a = rng.normal(0, 1, 100)
+    short = {"engine": "stanli", "seed": 1, "chains": 2, "warmup": 300, "draws": 100}
+    formula = "cbind(a, b) ~ mix(normal, K=1)"
+    with pytest.warns(sm.IdentifiabilityWarning, match="`a`, `b` are nearly collinear, and"):
+        sm.fit(formula, {"a": a, "b": 2 * a + 1}, **short)
+    # With a correlation of .99 the prior moves the standard deviations by a hundredth.
+    sm.fit(formula, {"a": a, "b": a + rng.normal(0, 0.14, 100)}, **short)
+
+
+def test_given_starts_of_no_density_are_refused_in_the_users_words() -> None:
+    rt = 0.2 + np.random.default_rng(1).wald(0.5, 1, 60)
+    late = {"threshold": [1, 2], "drift": [1, 1], "ndt": [50, 60], "weights": [0.5, 0.5]}
+    with pytest.raises(sm.SpecError, match="`inits` of chain 1 have density 0"):
+        sm.fit("rt ~ mix(wald, K=2)", {"rt": rt}, engine="stanli", chains=1, inits=[late])

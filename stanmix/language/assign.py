@@ -195,6 +195,11 @@ def _require_columns(
 
 
 def _require_increments(parameter: Parameter, refuse: Refuse) -> None:
+    if parameter.axes[-1:] == ("column",):
+        raise refuse(
+            f"`{parameter.name}` has several columns, of which one is ordered, so it has no prior "
+            "of increments."
+        )
     if parameter.order is None or parameter.axes[-1] != parameter.order:
         raise refuse(
             f"`{parameter.name}` is not an ordered vector, so it has no increments.",

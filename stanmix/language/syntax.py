@@ -202,7 +202,11 @@ def _model_line(line: Cursor) -> ModelLine:
     additions = line.joined("+", _addition) if line.accept("|") else ()
     if additions and line.at("|"):
         raise line.error("`|` opens the additions once; `+` joins them.", line.here.span)
-    hint = "several columns are written `cbind(a, b)`" if line.at("+", ",") else None
+    hint = None
+    if additions and line.at(","):
+        hint = "additions are joined by `+`"
+    elif not additions and line.at("+", ","):
+        hint = "several columns are written `cbind(a, b)`"
     line.expect("~", "`+` or `~`" if additions else "`|` or `~`", hint)
     latent = _latent(line)
     hint = "covariates have a line of their own, such as `mu ~ x`" if line.at("+") else None

@@ -10,6 +10,7 @@ import pandas as pd
 from tests.cases import FRAME
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
+MANY_CHOICES = {"rt": np.linspace(0.3, 2, 60), "c": [f"c{i}" for i in range(60)]}
 TEXT = FRAME.assign(y=["three", *map(str, FRAME["y"][1:])])
 
 MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
@@ -99,6 +100,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "normal([0, [1]], 1)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "normal([0, 1] + [1], 1)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform([0, 1], 9)"}),
+        ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"diff(mu)": "normal(1, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[3]": "normal(0, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[0]": "normal(0, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[1, 2]": "normal(0, 1)"}),
@@ -128,6 +130,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)", FRAME.assign(y=3.0), {}),
         ("y ~ mix(normal, K=2)", FRAME.assign(y=np.inf), {}),
         ("count ~ mix(poisson, K=2)", FRAME.assign(count=FRAME["count"] - 5), {}),
+        ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
+        ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),

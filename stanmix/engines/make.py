@@ -6,6 +6,7 @@ that run are counted over all processes, as far as these share the cache.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -32,6 +33,9 @@ _OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 _OPTIONS = ("EXTRAS", "STANCFLAGS", "STAN_NO_RANGE_CHECKS", "STAN_THREADS", "USER_HEADER")
 """What makefiles would take from the environment, though what they make is not named by it."""
 
+_LIMITS = Path("/sys/fs/cgroup")
+"""Where Linux tells what a container may have."""
+
 _COMPILER_MEMORY = 5 << 29
 """Bytes of memory that must be free for a compiler; large programs take most of them."""
 
@@ -44,7 +48,7 @@ def maker() -> str:
 def most_compilers() -> int:
     """How many compilers may run at the same time: as processors and free memory allow."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return max(1, min(processors, _free_memory() // _COMPILER_MEMORY))
+    return max(1, min(processors, int(_free_memory() // _COMPILER_MEMORY)))
 
 
 @contextmanager
@@ -150,10 +154,23 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.terminate()
 
 
-def _free_memory() -> int:
+def _free_memory() -> float:
     """Bytes of memory that programs can have; 0 where that is not known."""
     try:
         found = re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
     except OSError:
         found = None
-    return int(found[1]) << 10 if found else 0
+    return min(int(found[1]) << 10, _left_of_limit()) if found else 0
+
+
+def _left_of_limit() -> float:
+    """Bytes that a container's limit leaves; what only caches files is given up when asked for."""
+    try:
+        limit = (_LIMITS / "memory.max").read_text().strip()
+        used = int((_LIMITS / "memory.current").read_text())
+        cached = re.search(r"^inactive_file (\d+)$", (_LIMITS / "memory.stat").read_text(), re.M)
+    except (OSError, ValueError):
+        return math.inf
+    if limit == "max":
+        return math.inf
+    return max(0, int(limit) - used + (int(cached[1]) if cached else 0))

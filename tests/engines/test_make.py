@@ -48,6 +48,16 @@ def test_memory_and_processors_bound_them(free, count, monkeypatch):
     assert make.most_compilers() == count
 
 
+@pytest.mark.parametrize(("limit", "left"), [("max", float("inf")), ("4000", 1500)])
+def test_a_containers_limit_counts(limit, left, tmp_path, monkeypatch):
+    monkeypatch.setattr(make, "_LIMITS", tmp_path)
+    assert make._left_of_limit() == float("inf")
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 2500\ninactive_file 500\n")
+    assert make._left_of_limit() == left
+
+
 def test_options_of_the_environment_do_not_reach_make(tmp_path, monkeypatch):
     (tmp_path / "makefile").write_text("all:\n\t@echo got $(STAN_THREADS) $(CXXFLAGS)\n")
     monkeypatch.setenv("STAN_THREADS", "true")

@@ -159,7 +159,7 @@ def _labels(index: pd.Index) -> pd.Index:
 def _array(name: str, values: Any) -> NDArray[Any]:
     """A column's values; what a mask hides is missing."""
     if isinstance(values, np.ma.MaskedArray):
-        return np.ma.filled(values.astype(object), None)
+        return np.asarray(np.ma.filled(values.astype(object), np.nan))
     try:
         return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except ValueError as error:

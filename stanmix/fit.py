@@ -355,8 +355,13 @@ class Fit:
         -------
         Fit
             With the same draws; this one stays as it is.
+
+        Raises
+        ------
+        EngineError
+            There is no such engine, or it is not installed.
         """
-        return replace(self, asked=engine)
+        return replace(self, asked=find_engine(engine) if isinstance(engine, str) else engine)
 
     def _require(self, kind: str, question: str, instead: str) -> None:
         if self.model.spec.kind != kind:

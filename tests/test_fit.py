@@ -442,3 +442,8 @@ def test_given_starts_of_no_density_are_refused_in_the_users_words() -> None:
     late = {"threshold": [1, 2], "drift": [1, 1], "ndt": [50, 60], "weights": [0.5, 0.5]}
     with pytest.raises(sm.SpecError, match="`inits` of chain 1 have density 0"):
         sm.fit("rt ~ mix(wald, K=2)", {"rt": rt}, engine="stanli", chains=1, inits=[late])
+
+
+def test_an_unknown_engine_is_refused_before_it_is_asked(mixture: sm.Fit) -> None:
+    with pytest.raises(sm.EngineError, match="Unknown engine `stanly`"):
+        mixture.answered_by("stanly")

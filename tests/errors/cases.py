@@ -132,6 +132,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("count ~ mix(poisson, K=2)", FRAME.assign(count=FRAME["count"] - 5), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
+        ("y ~ mix(normal, K=2)", {"y": np.ma.masked_greater(FRAME["y"].to_numpy(), 4)}, {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),

@@ -82,9 +82,7 @@ def _cache_list(chosen: argparse.Namespace) -> int:
 def _cache_clear(chosen: argparse.Namespace) -> int:
     entries = [e for e in cache.entries() if chosen.kind in (None, e.kind)]
     total = _bytes(sum(entry.size for entry in entries))
-    for entry in entries:
-        cache.remove(entry)
-    cache.sweep()
+    cache.clear(chosen.kind)
     print(f"Removed {plural(len(entries), 'thing')}, {total}.")
     return 0
 

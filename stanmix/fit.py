@@ -361,7 +361,7 @@ class Fit:
         EngineError
             There is no such engine, or it is not installed.
         """
-        return replace(self, asked=find_engine(engine) if isinstance(engine, str) else engine)
+        return replace(self, asked=find_engine(engine))
 
     def _require(self, kind: str, question: str, instead: str) -> None:
         if self.model.spec.kind != kind:
@@ -416,7 +416,7 @@ class Fit:
         total = next(iter(flat.values())).shape[0]
         size = max(1, CHUNK // (table.n_rows * spec.K))
         data = standata(spec, table, rows, emit=True)
-        runner = find_engine(self.asked) if isinstance(self.asked, str) else self.asked
+        runner = find_engine(self.asked)
         for start in range(0, total, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
             sampled = {name: at[name] for name in program.parameters}

@@ -195,7 +195,7 @@ class Model:
             adapt_delta=adapt_delta,
             **sampler,
         )
-        runner = engine if isinstance(engine, Engine) else find_engine(engine)
+        runner = find_engine(engine)
         runner.compile(self.program)
         automatic = isinstance(inits, str) and inits == "auto"
         starts = self.inits(settings) if automatic else self._given(inits, settings.chains)

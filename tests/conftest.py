@@ -47,7 +47,7 @@ def cmdstan() -> CmdStan:
         missing = [tool for tool in ("g++", "make") if shutil.which(tool) is None]
         missing += ["httpstan"] if toolchain.find_wheel() is None else []
         if missing:
-            pytest.skip(f"no CmdStan is installed, and to build one {' and '.join(missing)} lacks")
+            pytest.skip(f"no CmdStan is installed, nor {' and '.join(missing)} to build one")
     found = engine("cmdstan")
     assert isinstance(found, CmdStan)
     return found

@@ -1,4 +1,4 @@
-// Frechet distribution of largest values: scale and shape, both of the support above 0.
+// Frechet distribution of largest values, all positive: scale and shape.
 
 // Log density of each row; minus infinity unless y is positive.
 vector frechet_log_omega(vector y, real scale, real shape) {

@@ -11,8 +11,8 @@ from stanmix.errors import EngineError, Problem, did_you_mean, listing
 _NAMES = ("auto", "cmdstan", "stanli")
 
 
-def engine(name: str = "auto") -> Engine:
-    """The engine of a name.
+def engine(name: str | Engine = "auto") -> Engine:
+    """The engine of a name; an engine is returned as it is.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def engine(name: str = "auto") -> Engine:
     """
     from stanmix.engines import cmdstan, stanli, toolchain
 
+    if isinstance(name, Engine):
+        return name
     if name not in _NAMES:
         raise EngineError(
             Problem(

@@ -72,7 +72,11 @@ def unpack(file: Path) -> int:
     """
     with _opened(file) as tar:
         things: dict[tuple[str, str], list[tarfile.TarInfo]] = {}
-        for member in tar.getmembers():
+        members = tar.getmembers()
+        # On to the end of the file, where its checksum is, before anything of it is used.
+        while tar.fileobj and tar.fileobj.read(1 << 20):
+            pass
+        for member in members:
             if not _belongs(member):
                 raise EngineError(f"`{file}` is no exported cache: it holds `{member.name}`.")
             kind, key, *_ = member.name.split("/")
@@ -87,10 +91,6 @@ def unpack(file: Path) -> int:
 def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     """The file for reading; EngineError for whatever is wrong with it."""
     try:
-        with gzip.open(file) as whole:
-            # To its end, where its checksum is, before anything of it is used.
-            while whole.read(1 << 20):
-                pass
         with tarfile.open(file, "r:gz") as tar:
             yield tar
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -142,12 +142,21 @@ def remove(entry: Entry) -> None:
             _sweep(entry.path)
 
 
+def clear(kind: str | None = None) -> None:
+    """Remove all things, or those of one kind, and what killed builds have left."""
+    for entry in entries():
+        if kind in (None, entry.kind):
+            remove(entry)
+    sweep()
+
+
 def sweep() -> None:
     """Remove what killed builds have left."""
     for kind in KINDS:
         for draft in (folder() / kind).glob("*.draft-*"):
-            with _locked(kind, draft.name.partition(".")[0]):
-                shutil.rmtree(draft, ignore_errors=True)
+            place = draft.with_name(draft.name.partition(".")[0])
+            with _locked(kind, place.name):
+                _sweep(place)
 
 
 def _publish(place: Path, build: Callable[[Path], None]) -> None:

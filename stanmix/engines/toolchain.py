@@ -77,9 +77,7 @@ def built() -> Path | None:
 
 def remove() -> None:
     """Remove all homes from the cache: also those of other environments."""
-    for entry in cache.entries():
-        if entry.kind == "homes":
-            cache.remove(entry)
+    cache.clear("homes")
 
 
 def _require_wheel() -> Path:

@@ -19,10 +19,12 @@ ROW = 0.7
 PRIORS = {
     "normal(0, 2)": stats.halfnorm(scale=2),
     "gamma(2, 1)": stats.gamma(2),
+    "gamma(3, 1)": stats.gamma(3),
     "inv_gamma(3, 1)": stats.invgamma(3),
     "lognormal(0, 1)": stats.lognorm(1),
     "cauchy(0, 2)": stats.halfcauchy(scale=2),
     "student_t(3, 0, 2)": stats.t(3, scale=2),
+    "exponential(1)": stats.expon(),
 }
 COLLAPSES = [
     ("normal", "sigma", {}),
@@ -112,7 +114,7 @@ def correlation_mass(y: Array, eta: float, gap: float) -> float:
 
 
 @pytest.mark.parametrize("eta", [1, 2])
-@pytest.mark.parametrize("rows", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("rows", [2, 3, 4, 5, 6, 8])
 @pytest.mark.parametrize("equal", [True, False])
 def test_an_unguarded_correlation_is_warned_of_where_its_mass_does_not_vanish(
     equal: bool, rows: int, eta: int

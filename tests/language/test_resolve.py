@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import polars
 import pytest
 
 import stanmix as sm
@@ -171,6 +170,8 @@ def test_a_specification_survives_json(case: Case) -> None:
 
 
 def test_polars_and_mappings_mean_what_pandas_means() -> None:
+    import polars  # takes long, and every worker of a parallel run would wait for it
+
     expected = spec("y ~ mix(normal, K=2)")
     assert spec("y ~ mix(normal, K=2)", polars.DataFrame({"y": FRAME["y"].to_numpy()})) == expected
     assert spec("y ~ mix(normal, K=2)", {"y": FRAME["y"].tolist()}) == expected

@@ -27,7 +27,7 @@ test: test-fast
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "engine and not slow"
 
 test-fast: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -q -n auto -m "not engine and not slow"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not engine and not slow"
 
 test-slow: $(VENV)/ready-slow
 	$(BIN)/python -m pytest -q -m slow

@@ -13,6 +13,9 @@ from scipy.cluster.vq import kmeans2
 
 Array = NDArray[np.float64]
 
+PLANES = 20
+"""Most rounds of fitting planes to groups."""
+
 
 def standardise(columns: Array) -> Array:
     """Columns (row, column) with median 0 and unit spread, outliers drawn in to 4 spreads."""
@@ -47,6 +50,49 @@ def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int6
             # Ties can leave a group empty; it takes a row from the largest.
             largest = np.bincount(groups, minlength=K).argmax()
             groups[rng.choice(np.flatnonzero(groups == largest))] = k
+    return np.asarray(groups, dtype=np.int64)
+
+
+def cluster_lines(
+    columns: Array, covariates: Array, starts: NDArray[np.int64], K: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """A group 0..K-1 for every unit, such that the rows of each lie near one plane.
+
+    From a random split, each group's plane is fitted by least squares and each unit goes to the
+    plane nearest to it, some times over (Spaeth 1979).
+
+    Parameters
+    ----------
+    columns
+        (row, column).
+    covariates
+        (row, covariate).
+    starts
+        The first row of each unit.
+    K
+        Number of groups.
+    rng
+        What draws the split.
+
+    Returns
+    -------
+    array
+        (unit).
+    """
+    X = np.column_stack([np.ones(len(columns)), standardise(covariates)])
+    sizes = np.diff(np.append(starts, len(columns)))
+    groups = rng.permutation(np.arange(len(starts)) % K)
+    for _ in range(PLANES):
+        distance = np.empty((len(starts), K))
+        for k in range(K):
+            chosen = np.repeat(groups == k, sizes)
+            plane = np.linalg.lstsq(X[chosen], columns[chosen])[0]
+            squares = np.square(columns - X @ plane).sum(axis=1)
+            distance[:, k] = np.add.reduceat(squares, starts)
+        nearest = distance.argmin(axis=1)
+        if len(np.unique(nearest)) < K or (nearest == groups).all():
+            break
+        groups = nearest
     return np.asarray(groups, dtype=np.int64)
 
 

@@ -35,7 +35,7 @@ def collapse_warnings(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]
     for component in range(spec.K):
         for term in spec.component(component):
             for param, argument in zip(term.declaration.params, term.arguments, strict=True):
-                if isinstance(argument, Fixed) or argument.parameter in warned:
+                if isinstance(argument, Fixed) or argument.parameter in ("", *warned):
                     continue
                 use = _Shrinking(spec, data, component, term, param, argument)
                 message = use.correlation() if param.correlation else use.collapse()
@@ -62,17 +62,17 @@ class _Shrinking:
             return None
         for column, (values, columns) in enumerate(self.views()):
             prior = self.prior(column)
-            rows, where = self.equal_rows(fact, values)
+            rows, free = self.equal_rows(fact, values)
             gain = fact.gain * len(values)
-            if prior is not None and _is_improper(fact, gain, rows, where == "free", prior):
-                return self.sentence(prior, rows, where, columns)
+            if prior is not None and _is_improper(fact, gain, rows, free, prior):
+                return self.sentence(prior, rows, free, columns)
         return None
 
-    def sentence(self, prior: Prior, rows: int, where: str, columns: tuple[str, ...]) -> str:
+    def sentence(self, prior: Prior, rows: int, free: int, columns: tuple[str, ...]) -> str:
         """The warning."""
         name = self.argument.parameter
-        equal = "are equal"
-        if where == "fixed":
+        equal = "are equal" if free == 1 else f"can be met exactly by {free} coefficients"
+        if free == 0:
             equal = "lie exactly where the component is fixed"
         better = "inv_gamma(3, ..)"
         if self.param.collapse and self.param.collapse.at == "infinity":
@@ -140,16 +140,21 @@ class _Shrinking:
         else:
             yield y, columns
 
-    def equal_rows(self, fact: Collapse, values: Array) -> tuple[int, str]:
-        """How many equal rows the component can reach, and whether it is free to move there."""
-        runs = self.runs(values)
+    def equal_rows(self, fact: Collapse, values: Array) -> tuple[int, int]:
+        """How many rows the location can meet exactly, and with how many free coefficients."""
         names = [p.name for p in self.term.declaration.params]
         location = self.term.arguments[names.index(fact.location)]
         if isinstance(location, Fixed):
-            return _equal_to(runs, location.value), "fixed"
-        if self.spec.parameter(location.parameter).below is not None:
-            return _equal_to(runs, values.min()), "free"
-        return _most_equal(runs), "free"
+            return _equal_to(self.runs(values), location.value), 0
+        if location.regression:
+            regression = self.spec.regression(location.regression)
+            if regression.columns:
+                design = np.asarray(self.data[f"X_{regression.name}"]).T
+                together, counts = self.runs(np.vstack([design, values]))
+                return _most_met(together[: len(design)], counts, together, len(regression.terms))
+        elif self.spec.parameter(location.parameter).below is not None:
+            return _equal_to(self.runs(values), values.min()), 1
+        return _most_equal(self.runs(values)), 1
 
     def runs(self, values: Array) -> tuple[Array, Array]:
         """Values that a component can have alone (column, unit), and in how many rows."""
@@ -175,6 +180,18 @@ def _most_equal(runs: tuple[Array, Array]) -> int:
     return int(np.bincount(np.ravel(which), weights=counts).max())
 
 
+def _most_met(design: Array, counts: Array, rows: Array, free: int) -> tuple[int, int]:
+    """The most rows that `free` coefficients can meet: ties at as many points of the covariates."""
+    if not counts.size:
+        return 0, free
+    _, tie = np.unique(rows, axis=1, return_inverse=True)
+    _, point = np.unique(design, axis=1, return_inverse=True)
+    size = np.bincount(np.ravel(tie), weights=counts)[np.ravel(tie)]
+    largest = np.zeros(int(np.max(point)) + 1)
+    np.maximum.at(largest, np.ravel(point), size)
+    return int(np.sort(largest)[-free:].sum()), free
+
+
 def _is_collinear(y: Array) -> bool:
     """Whether some column (row of `y`) is a linear function of the others."""
     spread = y.std(axis=1, keepdims=True)
@@ -182,7 +199,7 @@ def _is_collinear(y: Array) -> bool:
     return bool(np.linalg.matrix_rank(z, tol=1e-8 * np.sqrt(y.shape[1])) < len(y))
 
 
-def _is_improper(fact: Collapse, gain: float, rows: int, free: bool, prior: Prior) -> bool:
+def _is_improper(fact: Collapse, gain: float, rows: int, free: int, prior: Prior) -> bool:
     growth = gain * (rows - free)
     if fact.at == "zero":
         return growth - _power_at_zero(prior) >= 1

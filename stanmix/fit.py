@@ -415,7 +415,7 @@ class Fit:
         }
         total = next(iter(flat.values())).shape[0]
         size = max(1, CHUNK // (table.n_rows * spec.K))
-        data = standata(spec, table, rows, emit=True)
+        data = standata(spec, table, rows, self.model.encoded, emit=True)
         runner = find_engine(self.asked)
         for start in range(0, total, size):
             at = {name: values[start : start + size] for name, values in flat.items()}

@@ -98,12 +98,11 @@ def _flat(spec: ModelSpec) -> Iterator[str]:
 
 def _copies(spec: ModelSpec) -> Iterator[str]:
     """Components with nothing of their own."""
-    own = {p.name for p in spec.parameters if "state" in p.axes}
     for first, second in itertools.combinations(range(spec.K), 2):
         terms = spec.component(first)
         arguments = [a for term in terms for a in term.arguments]
         if terms == spec.component(second) and not any(
-            isinstance(a, Use) and a.parameter in own for a in arguments
+            isinstance(a, Use) and a.by_state for a in arguments
         ):
             yield (
                 f"Components {first + 1} and {second + 1} are the same distribution, so nothing "
@@ -115,7 +114,12 @@ def _copies(spec: ModelSpec) -> Iterator[str]:
 def _few_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
     """A mixture of counts of successes has no more parameters than its table has free cells."""
     families = {term.family for component in spec.emissions for term in component}
-    if spec.kind != "mix" or spec.K == 1 or not families <= {"bernoulli", "binomial"}:
+    if (
+        spec.kind != "mix"
+        or spec.K == 1
+        or spec.regressions
+        or not families <= {"bernoulli", "binomial"}
+    ):
         return
     cells = 1.0
     for term in spec.component(0):
@@ -136,10 +140,10 @@ def _few_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
 def _units_of_measurement(spec: ModelSpec) -> Iterator[str]:
     """NUTS adapts to the scale of a parameter only within limits."""
     for constant in spec.constants:
+        if not constant.name.endswith("_scale") or constant.axis not in (None, "column"):
+            continue
         scales = np.atleast_1d(np.asarray(constant.value))
-        if constant.name.endswith("_scale") and not (
-            (scales >= SCALES[0]).all() and (scales <= SCALES[1]).all()
-        ):
+        if not ((scales >= SCALES[0]).all() and (scales <= SCALES[1]).all()):
             yield (
                 f"The {constant.comment} is {scales.min():g}; sampling may fail on such a scale. "
                 "Other units of measurement, in which it is near 1, would help."
@@ -149,10 +153,11 @@ def _units_of_measurement(spec: ModelSpec) -> Iterator[str]:
 def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
     """Groups so far apart, or outliers so far out, that a default scale is far too wide.
 
+    With regressions the rows of a component lie apart for other reasons, and nothing is said.
     inv_gamma(3, s) moves the scale w of a component of n rows by about s / (2 n w) of its size,
     and the data leave it uncertain by 1 / sqrt(2 n): the ratio is s / (w sqrt(2 n)).
     """
-    for constant in spec.constants:
+    for constant in spec.constants if not spec.regressions else ():
         named = [p.name for p in spec.parameters if p.param == "sigma" and _uses(p, constant.name)]
         if not named or not constant.name.endswith("_scale"):
             continue

@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logit
 
-from stanmix.clusters import cluster, standardise
+from stanmix.clusters import cluster, cluster_lines, standardise
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
-from stanmix.program.declare import is_between, is_placed, is_shifted, sampled_name
+from stanmix.program.declare import is_between, is_placed, is_shifted, is_slope, sampled_name
 from stanmix.program.standata import Rows
-from stanmix.spec import Fixed, ModelSpec, Parameter, Response, Term, Use
+from stanmix.spec import (
+    Fixed,
+    ModelSpec,
+    Parameter,
+    Regression,
+    Response,
+    Term,
+    Use,
+    reported,
+)
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,6 +44,7 @@ def starting_points(
     """Endless starting points for one chain: values of the variables of the parameters block.
 
     Choices may tell states apart, or cut across them: they count in every other split of the rows.
+    Where locations have slopes, every other split is by the lines that rows lie on.
 
     Parameters
     ----------
@@ -43,8 +53,10 @@ def starting_points(
     rng
         The chain's own generator.
     """
-    for choices in itertools.cycle((True, False)):
-        yield _starting_point(spec, data, rows, _group_units(spec, data, rows, choices, rng), rng)
+    trended = any(_trends(spec, k) for k in range(spec.K))
+    for choices, lines in itertools.cycle(itertools.product((True, False), (trended, False))):
+        groups = _group_units(spec, data, rows, choices, lines, rng)
+        yield _starting_point(spec, data, rows, groups, rng)
 
 
 def _starting_point(
@@ -72,13 +84,20 @@ def _group_units(
     data: Mapping[str, Any],
     rows: Rows,
     choices: bool,
+    lines: bool,
     rng: np.random.Generator,
 ) -> Integers:
-    """A group for every unit, in the order of the data block; from choices as well, or not."""
+    """A group for every unit, in the order of the data block.
+
+    From choices as well, or not; by the lines on which the rows lie, or by where they lie.
+    """
     kept = [r for r in spec.responses if r.value is None and (choices or r.kind != "choice")]
     features = np.column_stack([_feature(r, data) for r in kept])
     features = standardise(features)
     starts = np.cumsum(rows.unit_size) - rows.unit_size
+    if lines:
+        designs = {r: data[f"X_{r.name}"] for k in range(spec.K) for r in _trends(spec, k).values()}
+        return cluster_lines(features, np.column_stack(list(designs.values())), starts, spec.K, rng)
     means = np.add.reduceat(features, starts, axis=0) / rows.unit_size[:, None]
     return cluster(means, spec.K, rng)
 
@@ -114,18 +133,60 @@ def _component_estimates(
     spec: ModelSpec, component: int, data: Mapping[str, Any], chosen: NDArray[np.bool_]
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    trends = _trends(spec, component)
     for term in spec.component(component):
-        values = _start(spec, term, data, chosen)
+        slopes = {}
+        for argument in term.arguments:
+            if isinstance(argument, Use) and argument.regression:
+                regression = spec.regression(argument.regression)
+                slopes[regression] = np.zeros(len(regression.columns))
+        if term in trends:
+            slopes[trends[term]] = _slopes(data, term, trends[term], chosen)
+        values = _start(spec, term, data, chosen, slopes)
         for param, argument in zip(term.declaration.params, term.arguments, strict=True):
-            if isinstance(argument, Use):
+            if isinstance(argument, Use) and argument.parameter:
                 found[argument.parameter] = values[param.name]
+        found |= {r.coefficients: values for r, values in slopes.items() if r.columns}
     return found
 
 
+def _trends(spec: ModelSpec, component: int) -> dict[Term, Regression]:
+    """The linear regressions of locations in a component, by the family of which they are."""
+    return {
+        term: regression
+        for term in spec.component(component)
+        for param, argument in zip(term.declaration.params, term.arguments, strict=True)
+        if param.orders and isinstance(argument, Use) and argument.regression
+        if (regression := spec.regression(argument.regression)).link == "identity"
+        if regression.columns and spec.response(term.responses[0]).kind == "real"
+    }
+
+
+def _slopes(
+    data: Mapping[str, Any], term: Term, regression: Regression, chosen: NDArray[np.bool_]
+) -> Array:
+    """Slopes by least squares in some rows; 0 where there are too few."""
+    X = np.asarray(data[f"X_{regression.name}"])[chosen]
+    if len(X) < X.shape[1] + 2:
+        return np.zeros(X.shape[1])
+    y = np.asarray(data[term.responses[0]], dtype=np.float64)[chosen]
+    lead = np.ones((len(X), 1 if regression.parameter else 0))
+    fitted = np.linalg.lstsq(np.column_stack([lead, X]), y)[0]
+    return np.asarray(fitted[lead.shape[1] :])
+
+
 def _start(
-    spec: ModelSpec, term: Term, data: Mapping[str, Any], chosen: NDArray[np.bool_]
+    spec: ModelSpec,
+    term: Term,
+    data: Mapping[str, Any],
+    chosen: NDArray[np.bool_],
+    slopes: Mapping[Regression, Array],
 ) -> dict[str, Any]:
+    """Rough values of a family's parameters in some rows, less their trend."""
     columns, choices = _observed(spec, term, data, chosen)
+    for regression, values in slopes.items():
+        if values.any():
+            columns[0] = columns[0] - np.asarray(data[f"X_{regression.name}"])[chosen] @ values
     return dict(term.declaration.start(*columns, **choices))
 
 
@@ -172,7 +233,7 @@ def _log_density(
     worst = -1e6 * np.count_nonzero(chosen)
     for term in spec.component(component):
         params = {
-            param.name: a.value if isinstance(a, Fixed) else estimates[a.parameter]
+            param.name: _value(a, estimates)
             for param, a in zip(term.declaration.params, term.arguments, strict=True)
         }
         reference = term.declaration.reference(**params)
@@ -180,6 +241,13 @@ def _log_density(
         columns, choices = _observed(spec, term, data, chosen)
         total += float(np.sum(np.maximum(density(*columns, **choices), -1e6)))
     return total if np.isfinite(total) else worst
+
+
+def _value(argument: Fixed | Use, estimates: Mapping[str, Any]) -> Any:
+    """An argument of a family at rough estimates; without an intercept, 0 on the link's scale."""
+    if isinstance(argument, Fixed):
+        return argument.value
+    return estimates[argument.parameter] if argument.parameter else 0.5
 
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
@@ -207,6 +275,9 @@ def _jittered(
         # Half way to independence: safely positive definite, whatever the rows were.
         return 0.5 * value + 0.5 * np.eye(value.shape[-1])
     noise = rng.normal(0.0, JITTER, value.shape)
+    if is_slope(parameter):
+        spread = spec.regression(parameter.name.removeprefix("beta_")).spread
+        return np.asarray(np.where(value == 0, noise / np.array(spread), value * (1 + noise)))
     # A bound of the family's own gives a size; one that comes from a prior may be far off.
     lower = _declared(spec, parameter).lower
     if lower is not None:
@@ -233,6 +304,8 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
         return {name: np.asarray(np.linalg.cholesky(value))}
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
+    if is_slope(parameter) and value.shape[-1] > spec.sizes[parameter.axes[-1]]:
+        value = value[..., 1:]  # The posterior has the intercept as well.
     if is_placed(parameter):
         place = (spec.order_column or 1) - 1
         rest = np.delete(value, place, axis=1)
@@ -320,7 +393,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
 
 def _broken(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
     """What is wrong with a user's value of a parameter, if anything is."""
-    shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    shape = tuple(spec.sizes[reported(axis)] for axis in parameter.axes)
     if value.shape != shape:
         return f"must have shape {shape}, not {value.shape}"
     if not np.isfinite(value).all():

@@ -25,7 +25,7 @@ from stanmix.language.syntax import parse
 from stanmix.program.declare import require_distinct_names
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
-from stanmix.program.standata import Rows, arrange, standata
+from stanmix.program.standata import Encodings, Rows, arrange, encodings, standata
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree
@@ -74,7 +74,8 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     require_distinct_names(spec)
     rows = arrange(spec, table)
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
-    made = Model(spec, table, rows, standata(spec, table, rows))
+    encoded = encodings(spec, table)
+    made = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
     for message in identifiability_warnings(spec, made.data):
         warn(message, IdentifiabilityWarning)
     return made
@@ -92,6 +93,8 @@ class Model:
         The data as given.
     rows
         How its rows are arranged in `data`.
+    encoded
+        How it encodes covariates: what it took for that from its data.
     data
         The data block of the program, ready for sampling.
     """
@@ -99,6 +102,7 @@ class Model:
     spec: ModelSpec
     table: Table
     rows: Rows
+    encoded: Encodings
     data: Mapping[str, Any]
 
     @cached_property
@@ -252,7 +256,7 @@ class Model:
 
 def _index(index: tuple[int, ...], labels: Sequence[Sequence[Any]]) -> str:
     """An index as the user would write it: `[1, waiting]`."""
-    names = [str(axis[i - 1]) for i, axis in zip(index, labels, strict=False)]
+    names = [str(axis[i - 1]) for i, axis in zip(index, labels, strict=False) if i]
     shown = [n if n.isidentifier() or n.isdecimal() else f"`{n}`" for n in names]
     return f"[{', '.join(shown)}]" if shown else ""
 

@@ -55,6 +55,10 @@ def components(fit: Fit) -> p9.ggplot:
     SpecError
         The response is none of these.
     """
+    if fit.model.spec.regressions:
+        raise SpecError(
+            "Components whose parameters vary by row have no one density over the response."
+        )
     responses = {r.kind: r for r in fit.model.spec.responses}
     choice = responses.pop("choice", None)
     if len(responses) == 1 and len(fit.model.spec.responses) == 1 + (choice is not None):

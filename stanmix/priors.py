@@ -90,7 +90,9 @@ class PriorEntry:
     prior
         The distribution.
     index
-        Which elements of the parameter, from 1; empty for all that no longer index names.
+        Which elements of the parameter, from 1, with 0 for all along an axis; an index that says
+        less than its axes goes on with 0. Of entries that apply, the one that says most wins, and
+        of those the one that says it of a later axis.
     increments
         Whether it is a prior of the differences of neighbours along the parameter's order.
     """
@@ -98,6 +100,16 @@ class PriorEntry:
     prior: Prior
     index: tuple[int, ...] = ()
     increments: bool = False
+
+    def applies_to(self, element: tuple[int, ...]) -> bool:
+        """Whether it is a prior of the element with this index."""
+        return all(i in (0, e) for i, e in zip(self.index, element, strict=False))
+
+    @property
+    def precision(self) -> tuple[int, tuple[bool, ...]]:
+        """What decides which of several entries wins: the largest."""
+        said = tuple(i > 0 for i in self.index)
+        return sum(said), tuple(reversed(said))
 
 
 def literal(value: float | tuple[float, ...]) -> str:

@@ -15,7 +15,9 @@ from typing import Any, Literal
 from stanmix.families import FAMILIES, Family
 from stanmix.priors import Prior, PriorEntry
 
-Axis = Literal["state", "state_to", "column", "column_to", "accumulator"]
+Axis = str
+"""`state`, `state_to`, `column`, `column_to`, `accumulator`, or the terms of a regression."""
+
 Constraint = Literal["none", "simplex", "correlation"]
 
 
@@ -58,17 +60,18 @@ class Parameter:
         increments = self.order is not None and any(e.increments for e in self.priors)
         if increments and index[self.axes.index(self.order)] > 1:
             return None
-        applying = [e for e in self.priors if not e.increments and e.index == index[: len(e.index)]]
-        return max(applying, key=lambda e: len(e.index)).prior if applying else None
+        applying = [e for e in self.priors if not e.increments and e.applies_to(index)]
+        return max(applying, key=lambda e: e.precision).prior if applying else None
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A number, or one a column, that the model takes from the data it was made with."""
+    """A number, or one for each place of an axis, that the model takes from its data."""
 
     name: str
     value: float | tuple[float, ...]
     comment: str
+    axis: Axis | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,97 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Use:
-    """A parameter of the model, or its element of the state at hand."""
+    """A parameter of the model, or its element of the state at hand.
+
+    With a `regression` it varies by row, and `parameter`, if there is one, is its value at the
+    covariates' means.
+    """
 
     parameter: str
     by_state: bool
+    regression: str = ""
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """A column right of a `~`: its name in `Design.terms`, the user's, and levels if it has any."""
+
+    alias: str
+    column: str
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Design:
+    """Covariates and what is made of them, to be multiplied by coefficients.
+
+    Parameters
+    ----------
+    terms
+        What is made of them, as formulaic reads it, with the aliases of the covariates.
+    covariates
+        The columns it needs.
+    """
+
+    terms: str
+    covariates: tuple[Covariate, ...]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """How a parameter varies by row: its link is linear in covariates.
+
+    Parameters
+    ----------
+    name
+        What it is of, in the names of its parts: `mu`, or `mu_2` of the second component alone.
+    parameter
+        The parameter that is its value at the covariates' means; None without an intercept.
+    link
+        The scale on which it is linear.
+    design
+        The covariates.
+    columns
+        Names of the coefficients, without the intercept.
+    center, spread
+        What is taken off each column: its mean, or 0 without an intercept; and its standard
+        deviation.
+    offset
+        What is added as it is, if anything, and its mean.
+    lower, upper
+        Bounds of the parameter, the upper one a number or a constant, between which its link maps.
+    component
+        The one component, from 1, whose element of `parameter` varies so; None for all that have
+        the parameter.
+    """
+
+    name: str
+    parameter: str | None
+    link: Literal["identity", "log", "logit"]
+    design: Design
+    columns: tuple[str, ...]
+    center: tuple[float, ...]
+    spread: tuple[float, ...]
+    offset: Design | None = None
+    offset_center: float = 0.0
+    lower: float | None = None
+    upper: float | str | None = None
+    component: int | None = None
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the coefficients on the user's scale."""
+        return self.columns if self.parameter is None else ("Intercept", *self.columns)
+
+    @property
+    def coefficients(self) -> str:
+        """The name of its coefficients in the posterior."""
+        return f"beta_{self.name}"
+
+    @property
+    def designs(self) -> tuple[Design, ...]:
+        """Its designs."""
+        return (self.design,) if self.offset is None else (self.design, self.offset)
 
 
 @dataclass(frozen=True)
@@ -123,15 +213,14 @@ class Term:
     arguments: tuple[Fixed | Use, ...]
 
     @property
-    def shape(self) -> tuple[object, ...]:
-        """What makes components alike: its family, its responses, and what is fixed."""
-        fixed = tuple(a.value if isinstance(a, Fixed) else None for a in self.arguments)
-        return self.family, self.responses, fixed
-
-    @property
     def declaration(self) -> Family:
         """The family."""
         return FAMILIES[self.family]
+
+
+def reported(axis: Axis) -> Axis:
+    """The axis of the posterior for one of a parameter: slopes are reported with the intercept."""
+    return axis.replace("slope_", "term_", 1)
 
 
 @dataclass(frozen=True)
@@ -153,6 +242,8 @@ class ModelSpec:
         All parameters: emission, then `weights`, or `initial` and `transition`.
     responses
         The response columns that the terms use.
+    regressions
+        The parameters that vary by row.
     constants
         Centres, scales and bounds taken from the data.
     initial
@@ -173,6 +264,7 @@ class ModelSpec:
     emissions: tuple[tuple[Term, ...], ...]
     parameters: tuple[Parameter, ...]
     responses: tuple[Response, ...]
+    regressions: tuple[Regression, ...] = ()
     constants: tuple[Constant, ...] = ()
     initial: Literal["free", "uniform", "stationary"] | None = None
     unit: str | None = None
@@ -192,8 +284,16 @@ class ModelSpec:
         """Whether some components are alike and nothing orders them."""
         if any(p.order == "state" for p in self.parameters):
             return False
-        shapes = {tuple(term.shape for term in self.component(k)) for k in range(self.K)}
+        shapes = {tuple(map(self._shape, self.component(k))) for k in range(self.K)}
         return len(shapes) < self.K
+
+    def _shape(self, term: Term) -> tuple[object, ...]:
+        """What makes components alike: a family, its responses, what is fixed, what varies."""
+        fixed = tuple(a.value if isinstance(a, Fixed) else self._varies(a) for a in term.arguments)
+        return term.family, term.responses, fixed
+
+    def _varies(self, use: Use) -> object:
+        return self.regression(use.regression).design if use.regression else None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -205,6 +305,9 @@ class ModelSpec:
             sizes["column"] = sizes["column_to"] = len(vectors[0].columns)
         if choices:
             sizes["accumulator"] = len(choices[0].labels)
+        for regression in self.regressions:
+            sizes[f"slope_{regression.name}"] = len(regression.columns)
+            sizes[f"term_{regression.name}"] = len(regression.terms)
         return sizes
 
     @property
@@ -217,13 +320,29 @@ class ModelSpec:
                 labels["column"] = labels["column_to"] = list(response.columns)
             if response.kind == "choice":
                 labels["accumulator"] = list(response.labels)
+        for regression in self.regressions:
+            labels[f"slope_{regression.name}"] = list(regression.columns)
+            labels[f"term_{regression.name}"] = list(regression.terms)
         return labels
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The user's columns that regressions need."""
+        designs = [design for r in self.regressions for design in r.designs]
+        return tuple(dict.fromkeys(c.column for design in designs for c in design.covariates))
 
     def parameter(self, name: str) -> Parameter:
         """The parameter called `name`; KeyError if there is none."""
         for parameter in self.parameters:
             if parameter.name == name:
                 return parameter
+        raise KeyError(name)
+
+    def regression(self, name: str) -> Regression:
+        """The regression called `name`; KeyError if there is none."""
+        for regression in self.regressions:
+            if regression.name == name:
+                return regression
         raise KeyError(name)
 
     def response(self, name: str) -> Response:

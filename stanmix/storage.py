@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from stanmix.data import Table, read_table
 from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError, StanmixWarning, warn
-from stanmix.program.standata import arrange, standata
-from stanmix.spec import ModelSpec, from_json, to_json
+from stanmix.program.standata import arrange, encodings, standata
+from stanmix.spec import ModelSpec, from_json, reported, to_json
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -34,7 +34,8 @@ def draws_tree(
     """The draws of an engine with the user's labels, and the data they belong to."""
     posterior: dict[str, xr.DataArray] = {}
     for parameter in spec.parameters:
-        posterior[parameter.name] = _variable(drawn.variables[parameter.name], parameter.axes, spec)
+        axes = tuple(map(reported, parameter.axes))
+        posterior[parameter.name] = _variable(drawn.variables[parameter.name], axes, spec)
     if spec.initial == "stationary":
         posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
     others = {
@@ -54,7 +55,10 @@ def draws_tree(
         "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
         "observed_data": _columns(_response_columns(spec), table),
         "constant_data": _columns(
-            tuple(dict.fromkeys(c for c in (spec.unit, spec.series, spec.time) if c)), table
+            tuple(
+                dict.fromkeys(c for c in (spec.unit, spec.series, spec.time, *spec.covariates) if c)
+            ),
+            table,
         ),
     }
     if others:
@@ -172,7 +176,8 @@ def load(path: str | Path) -> Fit:
         columns = {str(n): v.values for group in given for n, v in group.items()}
         table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
         rows = arrange(spec, table)
-        fitted = Model(spec, table, rows, standata(spec, table, rows))
+        encoded = encodings(spec, table)
+        fitted = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
         same = fitted.code == document["program"]
         fit = Fit(fitted, tree, document["engine"])
     except DataError:

@@ -119,5 +119,23 @@ CASES = (
         FRAME,
         {"ndt": "uniform(0, 0.5)", "drift[2]": "lognormal(0, 1)", "drift[1]": "lognormal(1, 1)"},
     ),
+    Case(
+        "regressions",
+        "y ~ mix(normal, K=3)\nmu ~ poly(x, 2) + subject\nsigma ~ x",
+        FRAME,
+        {"beta_mu[2, `subject[T.b]`]": "normal(0, 1)", "beta_sigma[x]": "student_t(3, 0, 1)"},
+    ),
+    Case(
+        "regressions_of_some",
+        "rt | dec(choice) ~ hmm(wald + rdm, states=2, share=ndt)\n"
+        "threshold[2] ~ x\nndt ~ x\ndrift[1] ~ 0 + subject + offset(y)",
+        FRAME,
+    ),
+    Case(
+        "regression_of_counts",
+        "cbind(count, successes) | trials(10) + unit(id) ~ hmm(poisson & binomial, states=2)\n"
+        "rate ~ x + offset(log(positive))\nprob ~ C(choice):x",
+        FRAME,
+    ),
     Case("ordered_between", "y ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
 )

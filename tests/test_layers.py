@@ -36,6 +36,7 @@ def owners(library: str) -> set[str]:
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
+        ("formulaic", {"design.py"}),
         ("jinja2", {"program/render.py"}),
         ("cmdstanpy", {"engines/cmdstan.py"}),
         ("stanli", {"engines/stanli.py"}),

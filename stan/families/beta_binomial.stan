@@ -14,12 +14,14 @@ vector beta_binomial_log_omega(array[] int y, array[] int trials, real prob, rea
 
 // Log distribution function at each row.
 vector beta_binomial_log_cumulative(array[] int y, array[] int trials, real prob, real phi) {
+  vector[size(y)] each_prob = prob + zeros_vector(size(y));
+  vector[size(y)] each_phi = phi + zeros_vector(size(y));
   vector[size(y)] log_cumulative = zeros_vector(size(y));
   for (n in 1:size(y)) {
     if (y[n] >= 0 && y[n] < trials[n]) {
       array[y[n] + 1] int upto = linspaced_int_array(y[n] + 1, 0, y[n]);
       log_cumulative[n] = log_sum_exp(
-        beta_binomial_log_omega(upto, rep_array(trials[n], y[n] + 1), prob, phi));
+        beta_binomial_log_omega(upto, rep_array(trials[n], y[n] + 1), each_prob[n], each_phi[n]));
     }
   }
   return restrict_to_nonnegative(log_cumulative, to_vector(y));

@@ -8,7 +8,7 @@ vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
   for (d in 1:rows(y)) {
     distance += square(y[d]' - mu[d]);
   }
-  return -0.5 * distance / square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
+  return -0.5 * distance ./ square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
 }
 
 // Log density of each observation: independent columns.

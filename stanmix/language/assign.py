@@ -105,7 +105,7 @@ def _with_prior(
                 f"`{target.text}` has {length} probabilities, but its `dirichlet` "
                 f"{len(prior.arguments)} arguments."
             )
-    _require_columns(parameter, target, prior, sizes, refuse)
+    _require_columns(parameter, target, index, prior, sizes, refuse)
     entry = PriorEntry(prior, index, target.increments)
     if entry.index and entry.index in taken:
         raise refuse(f"`{target.text}` has two priors.")
@@ -162,34 +162,57 @@ def _check_index(
         what = "takes no index" if not axes else f"takes {plural(len(axes), 'index')}"
         hint = "give all its probabilities at once" if parameter.constraint == "simplex" else None
         raise refuse(f"`{parameter.name}` {what} in a prior.", hint)
-    index = []
-    for part, axis in zip(target.index, axes, strict=False):
-        names = [str(label) for label in labels[axis]]
+    index: list[int] = []
+    for part in target.index:
+        place = len(index)
+        if isinstance(part, str):
+            # A name may say which axis it is of: `beta_mu[x]` is the slope of every component.
+            named = (i for i in range(place, len(axes)) if part in map(str, labels[axes[i]]))
+            place = next(named, place)
+            index += [0] * (place - len(index))
+        if place >= len(axes):
+            raise refuse(f"`{part}` is one index too many.")
+        names = [str(label) for label in labels[axes[place]]]
         if isinstance(part, str) and part not in names:
-            raise refuse(f"`{part}` is none of {listing(names)}.", did_you_mean(part, names))
+            if part == "Intercept":
+                raise refuse(
+                    "The intercept has no prior of its own.",
+                    f"give `{parameter.name.removeprefix('beta_')}`, its value at the means of "
+                    "the covariates, a prior",
+                )
+            known = names if names[0] != "1" or len(axes) == 1 else list(map(str, labels[axes[-1]]))
+            raise refuse(f"`{part}` is none of {listing(known)}.", did_you_mean(part, known))
         number = part if isinstance(part, int) else names.index(part) + 1
-        if not 1 <= number <= sizes[axis]:
-            raise refuse(f"The index {number} is not between 1 and {sizes[axis]}.")
+        if not 1 <= number <= sizes[axes[place]]:
+            raise refuse(f"The index {number} is not between 1 and {sizes[axes[place]]}.")
         index.append(number)
     return tuple(index)
 
 
 def _require_columns(
-    parameter: Parameter, target: Target, prior: Prior, sizes: Mapping[str, int], refuse: Refuse
+    parameter: Parameter,
+    target: Target,
+    index: tuple[int, ...],
+    prior: Prior,
+    sizes: Mapping[str, int],
+    refuse: Refuse,
 ) -> None:
-    """Refuse a vector in a prior of anything but all columns of a response."""
+    """Refuse a vector in a prior of anything but all columns of a response, or all terms."""
     lengths = {len(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
     if not lengths:
         return
-    columns = parameter.constraint == "none" and parameter.axes[-1:] == ("column",)
-    if not columns or target.increments or len(target.index) == len(parameter.axes):
+    axis = parameter.axes[-1] if parameter.axes else ""
+    columns = parameter.constraint == "none" and (axis == "column" or axis.startswith("slope_"))
+    if not columns or target.increments or len(index) == len(parameter.axes):
         raise refuse(
-            f"A vector in a prior has a number for each column; `{target.text}` takes one number."
+            "A vector in a prior has a number for each column, or term; "
+            f"`{target.text}` takes one number."
         )
-    if lengths != {sizes["column"]}:
-        wrong = min(lengths - {sizes["column"]})
+    if lengths != {sizes[axis]}:
+        wrong = min(lengths - {sizes[axis]})
+        noun = "column" if axis == "column" else "term"
         raise refuse(
-            f"`{target.text}` has {plural(sizes['column'], 'column')}, but a vector in its prior "
+            f"`{target.text}` has {plural(sizes[axis], noun)}, but a vector in its prior "
             f"has {plural(wrong, 'element')}."
         )
 

@@ -47,8 +47,18 @@ class Constants:
             values = tuple(self._value(own, column, name, part) for column in response.columns)
             rows = "the positive rows of " if part else ""
             comment = f"{_COMMENTS[name]} of {rows}{', '.join(response.columns)}"
-            self.made[own] = Constant(own, values if response.many else values[0], comment)
+            many = response.many
+            value = values if many else values[0]
+            self.made[own] = Constant(own, value, comment, "column" if many else None)
         return self.made[own]
+
+    def add(self, constant: Constant, needs: str) -> Constant:
+        """Take in a constant that was worked out with those that the text `needs` names."""
+        for name in re.findall(r"\w+", needs):
+            if name in self.unusable:
+                self.unusable[constant.name] = self.unusable[name]
+        self.made[constant.name] = constant
+        return constant
 
     def _value(self, own: str, column: str, name: str, part: bool) -> float:
         values = numbers(self.table, column)

@@ -12,7 +12,6 @@ from stanmix.data import Table, numbers
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.language.options import Options
 from stanmix.language.parameters import Emission
-from stanmix.language.pieces import shape
 from stanmix.spec import Parameter
 
 
@@ -70,7 +69,7 @@ class _Chooser:
 
     def default(self) -> list[str]:
         """The location of a homogeneous model, of several the best separated; else nothing."""
-        if len({shape(component) for component in self.emission.pieces}) > 1:
+        if not self.emission.homogeneous:
             return []
         locations = [
             p
@@ -91,12 +90,12 @@ class _Chooser:
         if part is None:
             return self.best(matching)
         for parameter in matching:
-            columns = self.columns(parameter)
+            columns = self.emission.columns(parameter)
             if part in columns:
                 if "column" in parameter.axes:
                     self.order_by(columns.index(part) + 1)
                 return parameter.name
-        known = dict.fromkeys(c for p in matching for c in self.columns(p))
+        known = dict.fromkeys(c for p in matching for c in self.emission.columns(p))
         raise self.refusal(f"`{name}` has no part `{part}`; it has {listing(known)}.")
 
     def order_by(self, column: int) -> None:
@@ -108,7 +107,10 @@ class _Chooser:
     def unknown(self, name: str) -> SpecError:
         if any(name in piece.fixed for component in self.emission.pieces for piece in component):
             return self.refusal(f"`{name}` is fixed, so it cannot order the components.")
+        if any(r.parameter is None and r.name == name for r in self.emission.regressions):
+            return self.refusal(f"`{name}` has no intercept, so it cannot order the components.")
         known = list(dict.fromkeys(p.param for p in self.emission.parameters))
+        known = [k for k in known if not k.startswith("beta_")]
         message = f"`order` names no parameter of these families: `{name}`; "
         return self.refusal(message + f"they have {listing(known)}.", did_you_mean(name, known))
 
@@ -133,16 +135,12 @@ class _Chooser:
         """The candidate (and, of a vector, the column) that a rough split separates best."""
         if len(candidates) == 1 and candidates[0].axes == ("state",):
             return candidates[0].name
-        options = [(p, column) for p in candidates for column in self.columns(p)]
+        options = [(p, column) for p in candidates for column in self.emission.columns(p)]
         values = np.column_stack([numbers(self.table, column) for _, column in options])
         chosen, column = options[best_separated(values, self.K)]
         if "column" in chosen.axes:
-            self.order_by(self.columns(chosen).index(column) + 1)
+            self.order_by(self.emission.columns(chosen).index(column) + 1)
         if self.K > 1:
             part = f"[{column}]" if "column" in chosen.axes else ""
             self.notes.append(f"Components are ordered by `{chosen.name}{part}`.")
         return chosen.name
-
-    def columns(self, parameter: Parameter) -> tuple[str, ...]:
-        """The response columns whose distribution a parameter describes."""
-        return next(self.emission.users(parameter))[0].columns

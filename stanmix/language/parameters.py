@@ -13,7 +13,7 @@ from stanmix.language.options import Options
 from stanmix.language.pieces import Piece
 from stanmix.language.priors import parse_prior
 from stanmix.priors import PriorEntry
-from stanmix.spec import Fixed, Parameter, Response, Term, Use
+from stanmix.spec import Fixed, Parameter, Regression, Response, Term, Use
 
 Pieces = Sequence[tuple[Piece, ...]]
 Arguments = Mapping[tuple[int, int, str], Fixed | Use]
@@ -32,11 +32,26 @@ class Emission:
         All parameters, with their default priors.
     arguments
         How the pieces use them.
+    regressions
+        Those that vary by row.
     """
 
     pieces: Pieces
     parameters: tuple[Parameter, ...]
     arguments: Arguments
+    regressions: tuple[Regression, ...] = ()
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether all components are alike."""
+        described = {
+            tuple(
+                (p.family.key, p.columns, *(self.arguments[k, j, q.name] for q in p.family.params))
+                for j, p in enumerate(component)
+            )
+            for k, component in enumerate(self.pieces)
+        }
+        return len(described) == 1
 
     def terms(
         self, additions: Additions, responses: Sequence[Response]
@@ -62,6 +77,19 @@ class Emission:
         for (k, j, name), argument in self.arguments.items():
             if isinstance(argument, Use) and argument.parameter == parameter.name:
                 yield self.pieces[k][j], self.pieces[k][j].family.param(name)
+
+    def columns(self, parameter: Parameter) -> tuple[str, ...]:
+        """The response columns whose distribution a parameter describes."""
+        return next(self.users(parameter))[0].columns
+
+    def components(self, parameter: Parameter) -> list[int]:
+        """The components, from 1, that use a parameter."""
+        uses = [
+            k + 1
+            for (k, _, _), argument in self.arguments.items()
+            if isinstance(argument, Use) and argument.parameter == parameter.name
+        ]
+        return sorted(set(uses))
 
 
 def observed(piece: Piece, responses: Sequence[Response]) -> Response:

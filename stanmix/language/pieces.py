@@ -26,13 +26,6 @@ class Piece:
     call: tree.FamilyCall
 
 
-def shape(component: Sequence[Piece]) -> tuple[object, ...]:
-    """What makes two components alike."""
-    return tuple(
-        (p.family.key, p.columns, tuple(sorted(p.fixed.items())), p.ordered) for p in component
-    )
-
-
 def read_pieces(
     line: tree.ModelLine, options: Options, additions: Additions, table: Table, source: str
 ) -> list[tuple[Piece, ...]]:

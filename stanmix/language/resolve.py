@@ -1,7 +1,8 @@
 """From a syntax tree and the data's columns to a `ModelSpec`: what the formula means.
 
 The steps, each a module: `options`, `additions`, `pieces` (which families observe which columns),
-`responses`, `parameters` (which parameters that makes), `order`, `priors`.
+`responses`, `parameters` (which parameters that makes), `regressions` (which of them vary by row),
+`order`, `assign` (the priors).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stanmix.data import Table, require_enough
-from stanmix.errors import Problem, SpecError, listing
+from stanmix.errors import listing
 from stanmix.language import syntax, tree
 from stanmix.language.additions import read_additions
 from stanmix.language.assign import assign
@@ -19,8 +20,9 @@ from stanmix.language.constants import Constants
 from stanmix.language.options import Options, read_options
 from stanmix.language.order import read_order
 from stanmix.language.parameters import read_parameters
-from stanmix.language.pieces import read_pieces, shape
+from stanmix.language.pieces import read_pieces
 from stanmix.language.priors import parse_prior
+from stanmix.language.regressions import read_regressions
 from stanmix.language.responses import read_responses
 from stanmix.priors import PriorEntry
 from stanmix.spec import Axis, ModelSpec, Parameter
@@ -57,13 +59,6 @@ def resolve(
     ['mu', 'sigma', 'weights']
     """
     source = formula.text
-    if formula.lines:
-        raise SpecError(
-            *(
-                Problem("Parameter lines are read, but cannot be fitted yet.", source, line.span)
-                for line in formula.lines
-            )
-        )
     line = formula.model
     options = read_options(line.latent, source)
     require_enough(options.K, table.n_rows, "rows")
@@ -72,16 +67,17 @@ def resolve(
     responses = read_responses(pieces, additions, table, source)
     constants = Constants(table)
     emission = read_parameters(pieces, options, responses, constants, source)
+    emission = read_regressions(formula.lines, emission, constants, table, source)
     ordered = read_order(emission, options, table, source)
-    homogeneous = len({shape(component) for component in pieces}) == 1
     terms = emission.terms(additions, responses)
     spec = ModelSpec(
         formula=syntax.format_formula(formula),
         kind=options.kind,
         K=len(pieces),
-        emissions=terms[:1] if homogeneous else terms,
+        emissions=terms[:1] if emission.homogeneous else terms,
         parameters=(*ordered.parameters, *_latent_parameters(options)),
         responses=responses,
+        regressions=emission.regressions,
         initial=options.initial,
         unit=additions.column("unit"),
         series=additions.column("series"),

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from stanmix.errors import DataError
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
-from stanmix.spec import ModelSpec, Parameter, Response
+from stanmix.program.predictors import coefficients
+from stanmix.spec import Axis, ModelSpec, Parameter, Regression, Response
 
-SIZES = {"state": "K", "state_to": "K", "column": "D", "column_to": "D", "accumulator": "A"}
-"""The name in a program of every axis's length."""
+_SIZES = {"state": "K", "state_to": "K", "column": "D", "column_to": "D", "accumulator": "A"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,16 @@ class Declaration:
     comment: str = ""
     value: str = ""
     by_component: bool = False
+
+
+def size_name(axis: Axis) -> str:
+    """The name in a program of an axis's length."""
+    return _SIZES.get(axis) or f"P_{axis.removeprefix('slope_')}"
+
+
+def is_slope(parameter: Parameter) -> bool:
+    """Whether it holds the coefficients of a regression."""
+    return bool(parameter.axes) and parameter.axes[-1].startswith("slope_")
 
 
 def is_placed(parameter: Parameter) -> bool:
@@ -59,6 +69,8 @@ def sampled_name(parameter: Parameter) -> str:
     """The name under which a parameter is sampled, where that differs from its own."""
     if parameter.constraint == "correlation":
         return f"{parameter.name}_cholesky"
+    if is_slope(parameter):
+        return parameter.axes[-1]
     if is_between(parameter):
         return f"{parameter.name}_logit"
     return f"{parameter.name}_above" if is_shifted(parameter) else parameter.name
@@ -66,7 +78,7 @@ def sampled_name(parameter: Parameter) -> str:
 
 def require_distinct_names(spec: ModelSpec) -> None:
     """Raise DataError if names that columns lead to meet in the program."""
-    blocks = (data(spec), parameters(spec), transformed(spec), correlations(spec))
+    blocks = (data(spec), parameters(spec), transformed(spec), generated(spec))
     names = [d.name for block in blocks for d in block] + ["log_omega"]
     for name in names:
         if names.count(name) > 1:
@@ -83,8 +95,10 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
     yield Declaration(whole, "K", "components" if spec.kind == "mix" else "states")
     for response in spec.responses:
         yield from _response(response)
+    for regression in spec.regressions:
+        yield from _regression(regression)
     for constant in spec.constants:
-        kind = "vector[D]" if isinstance(constant.value, tuple) else "real"
+        kind = f"vector[{size_name(constant.axis)}]" if constant.axis else "real"
         yield Declaration(kind, constant.name, constant.comment)
     if spec.order_column is not None:
         comment = "the column whose locations increase"
@@ -115,10 +129,26 @@ def _response(response: Response) -> Iterator[Declaration]:
         yield Declaration(f"array[N] int<lower=0{upper}>", response.name, comment)
 
 
+def _regression(regression: Regression) -> Iterator[Declaration]:
+    name = regression.name
+    if regression.columns:
+        comment = f"terms of {name}: {', '.join(regression.columns)}"
+        yield Declaration("int<lower=1>", f"P_{name}", comment)
+        centered = "less their means" if regression.parameter else ""
+        yield Declaration(f"matrix[N, P_{name}]", f"X_{name}", centered)
+        if regression.parameter:
+            yield Declaration(f"vector[P_{name}]", f"X_{name}_mean")
+    if regression.offset:
+        centered = "less its mean" if regression.parameter else ""
+        yield Declaration("vector[N]", f"offset_{name}", centered)
+        if regression.parameter:
+            yield Declaration("real", f"offset_{name}_mean")
+
+
 def parameters(spec: ModelSpec) -> Iterator[Declaration]:
     """The parameters block."""
     for parameter in spec.parameters:
-        sizes = [SIZES[axis] for axis in parameter.axes]
+        sizes = [size_name(axis) for axis in parameter.axes]
         if is_placed(parameter):
             positive = parameter.lower == 0
             order = f"{parameter.name}_order"
@@ -156,13 +186,24 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
         yield Declaration("vector[K]", "initial", value="stationary(transition)")
 
 
-def correlations(spec: ModelSpec) -> Iterator[Declaration]:
-    """The correlation matrices, from their Cholesky factors."""
+def generated(spec: ModelSpec) -> Iterator[Declaration]:
+    """What the posterior names besides: correlation matrices, coefficients on the user's scale."""
     for parameter in spec.parameters:
+        name, sampled = parameter.name, sampled_name(parameter)
+        by_component = parameter.axes[:1] == ("state",)
+        array, at = ("array[K] ", "[k]") if by_component else ("", "")
         if parameter.constraint == "correlation":
-            by_component = parameter.axes[0] == "state"
-            array = "array[K] " if by_component else ""
-            yield Declaration(f"{array}matrix[D, D]", parameter.name, by_component=by_component)
+            value = f"multiply_lower_tri_self_transpose({sampled}{at})"
+            yield Declaration(f"{array}matrix[D, D]", name, value=value, by_component=by_component)
+        if is_slope(parameter):
+            regression = spec.regression(name.removeprefix("beta_"))
+            terms = f"P_{regression.name} + 1" if regression.parameter else f"P_{regression.name}"
+            yield Declaration(
+                f"{array}vector[{terms}]",
+                name,
+                value=coefficients(regression, by_component),
+                by_component=by_component,
+            )
 
 
 def _bounds(parameter: Parameter) -> str:

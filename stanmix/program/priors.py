@@ -15,10 +15,10 @@ import numpy as np
 
 from stanmix.priors import DISTRIBUTIONS, Prior, PriorArgument, format_number, literal
 from stanmix.program.declare import (
-    SIZES,
     is_between,
     lower_bound,
     sampled_name,
+    size_name,
     upper_bound,
 )
 from stanmix.spec import ModelSpec, Parameter
@@ -124,7 +124,8 @@ class _Numbers:
     def __init__(self, parameter: Parameter, spec: ModelSpec) -> None:
         self.parameter = parameter
         self.spec = spec
-        self.name = parameter.name
+        slopes = parameter.axes[-1:] and parameter.axes[-1].startswith("slope_")
+        self.name = sampled_name(parameter) if slopes else parameter.name
         self.indexed = _indexed(parameter)
         self.whole = _whole(parameter)
         increments = [e.prior for e in parameter.priors if e.increments]
@@ -143,14 +144,16 @@ class _Numbers:
 
     def by_component(self) -> Iterator[Statement]:
         """A vector for each component: loop over those that no index names."""
-        rest = _rest({index[0] for index in self.indexed}, self.spec.K)
+        every = {i[1]: p for i, p in self.indexed.items() if i[0] == 0}
+        named = sorted({index[0] for index in self.indexed} - {0})
+        rest = _rest(set(named), self.spec.K)
         if rest:
-            over = "1:K" if not self.indexed else _braced(rest)
-            yield from self.along(f"{self.name}[k]", {}, over)
-        for k in sorted({index[0] for index in self.indexed}):
+            over = "1:K" if not named else _braced(rest)
+            yield from self.along(f"{self.name}[k]", every, over)
+        for k in named:
             own = {i[1]: p for i, p in self.indexed.items() if i[0] == k and len(i) == 2}
             prior = self.indexed.get((k,), self.whole)
-            yield from self.along(f"{self.name}[{k}]", own, whole=prior)
+            yield from self.along(f"{self.name}[{k}]", every | own, whole=prior)
 
     def along(
         self, name: str, own: dict[int, Prior], over: str = "", whole: Prior | None = None
@@ -158,18 +161,18 @@ class _Numbers:
         """A vector `name`, some of whose elements have priors of their own."""
         whole = whole or self.whole
         axis = self.parameter.axes[-1]
-        size = self.spec.sizes[axis]
+        size, length = self.spec.sizes[axis], size_name(axis)
         if self.increments is not None:
             first = own.get(1, whole)
             if first is not None:
                 yield from self.of(f"{name}[1]", first, 1, over)
             if size > 1:
-                yield from self.steps(name, SIZES[axis], over)
+                yield from self.steps(name, length, over)
             return
         rest = _rest(set(own), size)
         if whole is not None and rest:
             if not own:
-                yield from self.of(name, whole, SIZES[axis], over)
+                yield from self.of(name, whole, length, over)
             elif len(rest) == 1:
                 yield from self.of(f"{name}[{rest[0]}]", self.part(whole, rest), 1, over)
             else:

@@ -7,16 +7,18 @@ out; the mathematics stands in the Stan files.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import jinja2
 
 from stanmix.priors import format_number
 from stanmix.program import declare
+from stanmix.program.predictors import by_row
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
 from stanmix.program.resources import folder, needed_functions
-from stanmix.spec import Fixed, ModelSpec, Use
+from stanmix.spec import Fixed, ModelSpec, Term, Use
 
 
 def render(spec: ModelSpec) -> StanProgram:
@@ -37,20 +39,21 @@ def render(spec: ModelSpec) -> StanProgram:
         "data": list(declare.data(spec)),
         "parameters": list(declare.parameters(spec)),
         "transformed": list(declare.transformed(spec)),
-        "correlations": list(declare.correlations(spec)),
+        "generated": list(declare.generated(spec)),
         "priors": prior_statements(spec),
-        "emissions": [list(_calls(spec, k)) for k in range(len(spec.emissions))],
+        "emissions": [_emission(spec, k) for k in range(len(spec.emissions))],
+        "common": list(_common(spec)),
         "homogeneous": spec.homogeneous,
         "units": spec.unit is not None,
         "initial": "rep_vector(1.0 / K, K)" if spec.initial == "uniform" else "initial",
     }
     # Which functions a program needs is read off the program without them.
-    signatures = [
-        term.declaration.signature(frozenset(spec.additions))
+    wanted = [
+        (term.declaration.signature(frozenset(spec.additions)), _varying(term))
         for component in spec.emissions
         for term in component
     ]
-    needed = needed_functions(signatures, template.render(functions=[], **variables))
+    needed = needed_functions(wanted, template.render(functions=[], **variables))
     code = template.render(functions=[f.text for f in needed], **variables)
     return StanProgram(code, tuple(d.name for d in declare.parameters(spec)))
 
@@ -73,17 +76,66 @@ def _templates() -> jinja2.Environment:
     )
 
 
-def _calls(spec: ModelSpec, k: int) -> Iterator[str]:
-    """The calls whose values add up to the log density of the rows in component `k`, from 0."""
+@dataclass(frozen=True)
+class Emission:
+    """A component: what varies by row in it, and the calls whose values add up to its density."""
+
+    by_row: list[declare.Declaration]
+    calls: list[str]
+
+
+def _emission(spec: ModelSpec, k: int) -> Emission:
+    """The emission of component `k`, from 0."""
     state = "k" if spec.homogeneous else str(k + 1)
+    by_row, calls = [], []
     for term in spec.component(k):
         arguments: list[str] = []
         for name in term.responses:
             arguments.append(name)
             if spec.response(name).kind == "choice":
                 arguments.append("A")
-        arguments += [_argument(a, spec, state) for a in term.arguments]
-        yield f"{term.declaration.stan}_log_omega({', '.join(arguments)})"
+        for argument in term.arguments:
+            if isinstance(argument, Use) and argument.regression:
+                declared = _by_row(argument, spec, state)
+                arguments.append(declared.name)
+                if argument.by_state and declared not in by_row:
+                    by_row.append(declared)
+            else:
+                arguments.append(_argument(argument, spec, state))
+        calls.append(f"{term.declaration.stan}_log_omega({', '.join(arguments)})")
+    return Emission(by_row, calls)
+
+
+def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
+    """What varies by row alike in all components that have it."""
+    uses = {a for c in spec.emissions for term in c for a in term.arguments if isinstance(a, Use)}
+    for use in sorted(uses, key=lambda use: use.regression):
+        if use.regression and not use.by_state:
+            yield _by_row(use, spec, "")
+
+
+def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:
+    """A parameter that varies by row, as a variable of its own."""
+    regression = spec.regression(use.regression)
+    value = _argument(use, spec, state) if use.parameter else ""
+    slopes = ""
+    if regression.columns:
+        coefficients = spec.parameter(regression.coefficients)
+        at = f"[{state}]" if "state" in coefficients.axes else ""
+        slopes = f"{declare.sampled_name(coefficients)}{at}"
+    suffix = f"_{state}" if use.by_state and not spec.homogeneous else ""
+    name = use.parameter or regression.name
+    value = by_row(regression, value, slopes)
+    return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
+
+
+def _varying(term: Term) -> frozenset[str]:
+    """The parameters of a term that vary by row, as its family calls them."""
+    return frozenset(
+        param.name
+        for param, argument in zip(term.declaration.params, term.arguments, strict=True)
+        if isinstance(argument, Use) and argument.regression
+    )
 
 
 def _argument(argument: Fixed | Use, spec: ModelSpec, state: str) -> str:

@@ -12,20 +12,70 @@ from pathlib import Path
 
 _HEAD = re.compile(r"^(?P<type>(?:array\[,*\] )?\w+) (?P<name>\w+)\((?P<arguments>[^{]*)\) \{$")
 _WORD = re.compile(r"[A-Za-z]\w*")
+_CALL = re.compile(r"\b([A-Za-z]\w*)\(")
 
 
 @dataclass(frozen=True)
 class Function:
-    """A Stan function as it stands in its file, with the comment above it."""
+    """A Stan function as it stands in its file, with the comment above it.
+
+    Parameters
+    ----------
+    name, signature, text
+        Its name, its head without the brace, and all of it.
+    by_row
+        Arguments that are vectors here, a value a row, where the file has a number.
+    """
 
     name: str
     signature: str
     text: str
+    by_row: frozenset[str] = frozenset()
 
     @property
-    def body(self) -> str:
-        """What stands between its braces, without comments: its calls are in there."""
-        return re.sub(r"//[^\n]*", "", self.text).split("{", 1)[1]
+    def arguments(self) -> list[tuple[str, str]]:
+        """Its arguments, as (type, name) pairs."""
+        listed = self.signature.partition("(")[2].removesuffix(")")
+        pairs = [a.rpartition(" ") for a in re.split(r",\s*(?![\],])", listed) if a]
+        return [(kind, name) for kind, _, name in pairs]
+
+    @property
+    def calls(self) -> Iterator[tuple[str, list[str]]]:
+        """What its body calls."""
+        return calls(re.sub(r"//[^\n]*", "", self.text).split("{", 1)[1])
+
+    def with_rows(self, names: frozenset[str]) -> Function:
+        """The overload in which these arguments have a value a row.
+
+        The body stays as it is: it is written so that it holds for numbers and for vectors.
+        """
+        if not names:
+            return self
+        real = re.compile(rf"\breal ({'|'.join(sorted(names))})\b")
+        head, brace, body = self.text.partition("{\n")
+        text = real.sub(r"vector \1", head) + brace + body
+        return Function(self.name, real.sub(r"vector \1", self.signature), text, names)
+
+
+def calls(code: str) -> Iterator[tuple[str, list[str]]]:
+    """The calls in Stan code, each with its arguments as text.
+
+    Examples
+    --------
+    >>> list(calls("f(x, g(y))"))
+    [('f', ['x', 'g(y)']), ('g', ['y'])]
+    """
+    for match in _CALL.finditer(code):
+        depth, start, arguments = 1, match.end(), []
+        for place in range(match.end(), len(code)):
+            character = code[place]
+            depth += (character in "([{") - (character in ")]}")
+            if (depth == 1 and character in ",|") or depth == 0:
+                arguments.append(code[start:place].strip())
+                start = place + 1
+            if depth == 0:
+                break
+        yield match[1], [a for a in arguments if a]
 
 
 def folder(name: str) -> Traversable:
@@ -92,15 +142,15 @@ def split_functions(text: str) -> list[Function]:
     return found
 
 
-def needed_functions(signatures: Iterable[str], text: str) -> list[Function]:
+def needed_functions(wanted: Iterable[tuple[str, frozenset[str]]], text: str) -> list[Function]:
     """The functions that a program needs, each before those that call it.
 
     Parameters
     ----------
-    signatures
-        Functions wanted by signature, where overloads differ.
+    wanted
+        Functions by signature, with the arguments that have a value a row.
     text
-        Program text; functions are found in it by name.
+        Program text; other functions are found in its calls.
 
     Raises
     ------
@@ -115,18 +165,30 @@ def needed_functions(signatures: Iterable[str], text: str) -> list[Function]:
     def add(function: Function) -> None:
         if function.signature in chosen:
             return
-        for word in dict.fromkeys(_WORD.findall(function.body)):
-            for callee in by_name.get(word, []):
-                if callee.signature != function.signature and callee.signature not in chosen:
-                    add(callee)
+        for name, arguments in function.calls:
+            for callee in by_name.get(name, []):
+                if len(callee.arguments) == len(arguments):
+                    callee = callee.with_rows(_rows_of(callee, arguments, function.by_row))
+                    if callee.signature != function.signature:
+                        add(callee)
         chosen[function.signature] = function
 
-    wanted = [functions()[signature] for signature in dict.fromkeys(signatures)]
-    named = {function.name for function in wanted}
-    for function in wanted:
-        add(function)
-    for word in dict.fromkeys(_WORD.findall(text)):
-        if word not in named:
-            for function in by_name.get(word, []):
+    named = set()
+    for signature, by_row in wanted:
+        function = functions()[signature]
+        named.add(function.name)
+        add(function.with_rows(by_row))
+    for name, arguments in calls(text):
+        for function in by_name.get(name, []):
+            if name not in named and len(function.arguments) == len(arguments):
                 add(function)
     return list(chosen.values())
+
+
+def _rows_of(callee: Function, given: list[str], by_row: frozenset[str]) -> frozenset[str]:
+    """The arguments of a called function that have a value a row, since what is given has."""
+    return frozenset(
+        name
+        for (kind, name), argument in zip(callee.arguments, given, strict=True)
+        if kind == "real" and by_row & set(_WORD.findall(argument))
+    )

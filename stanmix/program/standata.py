@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
+from stanmix.design import Encoding, encode
 from stanmix.errors import DataError, Problem, plural
 from stanmix.families import Column
-from stanmix.spec import ModelSpec, Response
+from stanmix.spec import Design, ModelSpec, Regression, Response
 
 Integers = NDArray[np.int64]
 
@@ -150,7 +151,19 @@ def _require_even_time(
         )
 
 
-def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -> dict[str, Any]:
+Encodings = Mapping[Design, Encoding]
+"""The designs of a model as encoded in the data it was made with."""
+
+
+def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
+    """The encodings of all designs of `spec`, in the data `table` that it was made with."""
+    designs = [design for r in spec.regressions for design in r.designs]
+    return {design: encode(design, table) for design in dict.fromkeys(designs)}
+
+
+def standata(
+    spec: ModelSpec, table: Table, rows: Rows, encoded: Encodings, *, emit: bool = False
+) -> dict[str, Any]:
     """The data block for these rows.
 
     Parameters
@@ -159,6 +172,8 @@ def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -
         The model, and data with the columns it needs.
     rows
         What `arrange` returned for them.
+    encoded
+        How the model encodes covariates.
     emit
         Whether generated quantities return `log_omega`.
 
@@ -174,6 +189,8 @@ def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -
         if response.kind == "choice":
             data["A"] = len(response.labels)
         data[response.name] = observed(response, table)[..., rows.order]
+    for regression in spec.regressions:
+        data |= _regression(regression, table, rows, encoded)
     for constant in spec.constants:
         data[constant.name] = np.asarray(constant.value)
     if spec.order_column is not None:
@@ -187,6 +204,26 @@ def standata(spec: ModelSpec, table: Table, rows: Rows, *, emit: bool = False) -
         data["first"] = first
     data["emit"] = int(emit)
     _require_enough_trials(spec, table, data, rows)
+    return data
+
+
+def _regression(
+    regression: Regression, table: Table, rows: Rows, encoded: Encodings
+) -> dict[str, Any]:
+    """The covariates of a regression, less their means in the data of the model."""
+    name, data = regression.name, dict[str, Any]()
+    centered = regression.parameter is not None
+    if regression.columns:
+        matrix = encoded[regression.design].matrix(table)[rows.order]
+        data[f"P_{name}"] = len(regression.columns)
+        data[f"X_{name}"] = matrix - np.asarray(regression.center)
+        if centered:
+            data[f"X_{name}_mean"] = np.asarray(regression.center)
+    if regression.offset is not None:
+        added = encoded[regression.offset].matrix(table)[rows.order, 0]
+        data[f"offset_{name}"] = added - regression.offset_center
+        if centered:
+            data[f"offset_{name}_mean"] = regression.offset_center
     return data
 
 

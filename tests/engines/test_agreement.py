@@ -41,7 +41,8 @@ def smallest(model: sm.Model) -> sm.Model | None:
     columns = {name: column.iloc[:1] for name, column in model.table.columns.items()}
     table = read_table(columns)
     rows = arrange(spec, table)
-    return sm.Model(spec, table, rows, standata(spec, table, rows))
+    data = standata(spec, table, rows, model.encoded)
+    return sm.Model(spec, table, rows, model.encoded, data)
 
 
 def unconstrained_sizes(model: sm.Model) -> list[tuple[str, int, bool]]:
@@ -129,7 +130,7 @@ def test_inside_a_simplex_the_slope_along_a_line_is_the_same(engines: tuple[Any,
 def test_questions_are_answered_alike(engines: tuple[Any, Any]) -> None:
     case = next(c for c in CASES if c.name == "race")
     model = sm.model(case.formula, case.data, priors=case.priors)
-    data = standata(model.spec, model.table, model.rows, emit=True)
+    data = standata(model.spec, model.table, model.rows, model.encoded, emit=True)
     draws = [point(model, seed) for seed in range(4)]
     parameters = {n: np.stack([d[n] for d in draws]) for n in model.program.parameters}
     answers = [e.generate(model.program, data, parameters, ["log_omega"]) for e in engines]

@@ -33,10 +33,16 @@ def stan_params(variant: Variant, params: Params) -> dict[str, np.ndarray]:
     }
 
 
-def stan_function(variant: Variant, name: str = "log_omega") -> Evaluate:
-    """A function of response and parameters, as a function in Python."""
+def stan_function(
+    variant: Variant, name: str = "log_omega", by_row: frozenset[str] = frozenset()
+) -> Evaluate:
+    """A function of response and parameters, as a function in Python.
+
+    Parameters named in `by_row` have a value for each row.
+    """
     head = variant.family.signature(variant.additions, name)
-    function = stanli.Function(f"{variant.family.stan}_{name}", stan_code=_functions(head))
+    code = _functions(head, by_row)
+    function = stanli.Function(f"{variant.family.stan}_{name}", stan_code=code)
 
     def evaluate(params: Params, response: Response) -> np.ndarray:
         columns = dict(zip((c.name for c in variant.columns), response, strict=True))
@@ -95,8 +101,8 @@ def emissions(variant: Variant, params: Params, rows: int, seed: int) -> np.ndar
     return np.asarray(flat[1:]).reshape(shape, order="F")
 
 
-def _functions(head: str) -> str:
-    texts = [function.text for function in needed_functions([head], "")]
+def _functions(head: str, by_row: frozenset[str] = frozenset()) -> str:
+    texts = [function.text for function in needed_functions([(head, by_row)], "")]
     return "functions {\n" + "\n".join(texts) + "\n}\n"
 
 

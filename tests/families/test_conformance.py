@@ -53,6 +53,16 @@ def test_the_density_of_any_number_of_columns_equals_the_reference(
 
 
 @each_variant
+def test_parameters_may_vary_by_row(variant: Variant) -> None:
+    checks.check_rows(variant, generator(variant))
+
+
+@pytest.mark.parametrize("variant", CUMULATIVE, ids=str)
+def test_parameters_of_the_distribution_function_may_vary_by_row(variant: Variant) -> None:
+    checks.check_rows(variant, generator(variant), "log_cumulative")
+
+
+@each_variant
 def test_the_density_has_a_total_of_one(variant: Variant) -> None:
     checks.check_total(variant, function(variant), generator(variant))
 

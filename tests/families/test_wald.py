@@ -17,7 +17,7 @@ DRIFTS = [1e-12, 1e-3, 0.3, 2.0, 8.0, 30.0]
 TIMES = [1e-4, 1e-2, 0.2, 1.0, 5.0, 100.0]
 
 HEAD = "vector wald_log_survival(vector t, real threshold, vector path)"
-FUNCTIONS = "\n".join(f.text for f in needed_functions([HEAD], ""))
+FUNCTIONS = "\n".join(f.text for f in needed_functions([(HEAD, frozenset())], ""))
 PROGRAM = f"""
 functions {{
 {FUNCTIONS}

@@ -6,7 +6,7 @@ functions {
     for (d in 1:rows(y)) {
       distance += square(y[d]' - mu[d]);
     }
-    return -0.5 * distance / square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
+    return -0.5 * distance ./ square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

@@ -97,8 +97,7 @@ model {
   target += hmm_log_density(log_omega, initial, transition, first);
 }
 generated quantities {
-  matrix[D, D] corr;
-  corr = multiply_lower_tri_self_transpose(corr_cholesky);
+  matrix[D, D] corr = multiply_lower_tri_self_transpose(corr_cholesky);
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
   if (emit) {
     for (k in 1:K) {

@@ -56,7 +56,7 @@ def test_new_data_do_not_move_the_constants_of_a_model() -> None:
     from stanmix.program.standata import arrange, standata
 
     table = read_table(pd.DataFrame({"y": [100.0, 200.0]}))
-    data = standata(model.spec, table, arrange(model.spec, table), emit=True)
+    data = standata(model.spec, table, arrange(model.spec, table), model.encoded, emit=True)
     assert data["y_center"] == model.data["y_center"]
     assert data["y_scale"] == model.data["y_scale"]
     assert (data["N"], data["emit"]) == (2, 1)

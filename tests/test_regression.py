@@ -1,0 +1,249 @@
+"""Parameters that vary by row: what the coefficients mean, in the data of the fit and in others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+import stanmix as sm
+from stanmix.data import read_table
+from stanmix.engines import engine
+from stanmix.inits import starting_points
+from stanmix.program.standata import arrange, standata
+from tests.cases import FRAME
+
+pytestmark = pytest.mark.engine
+
+POINTS = 4
+
+Draw = Mapping[str, np.ndarray]
+
+
+def points(model: sm.Model) -> dict[str, np.ndarray]:
+    """A few points in the parameters of a model, its slopes far from 0."""
+    rng = np.random.default_rng(7)
+    starts = starting_points(model.spec, model.data, model.rows, rng)
+    drawn = [next(starts) for _ in range(POINTS)]
+    stacked = {name: np.stack([d[name] for d in drawn]) for name in drawn[0]}
+    return {
+        name: values + rng.normal(0, 0.3, values.shape) if name.startswith("slope_") else values
+        for name, values in stacked.items()
+    }
+
+
+def evaluated(model: sm.Model, newdata: Any, names: list[str]) -> list[Draw]:
+    """Variables of the program, and `log_omega` of new rows as (row, state), at some points."""
+    table = read_table(newdata)
+    rows = arrange(model.spec, table)
+    data = standata(model.spec, table, rows, model.encoded, emit=True)
+    at = points(model)
+    made = engine("stanli").generate(model.program, data, at, [*names, "log_omega"])
+    made["log_omega"] = np.swapaxes(made["log_omega"], 1, 2)[:, np.argsort(rows.order)]
+    found = {**at, **made}
+    return [{name: values[i] for name, values in found.items()} for i in range(POINTS)]
+
+
+NEW = FRAME.iloc[[3, 7, 8, 20]].assign(x=[1.5, -2.0, 0.3, 9.0])
+
+
+def by_lines(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b = d["beta_mu"]
+    return [
+        stats.norm.logpdf(new["y"], b[k, 0] + b[k, 1] * new["x"], d["sigma"][k]) for k in range(2)
+    ]
+
+
+def by_levels(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b, is_b = d["beta_mu"], (new["subject"] == "b").astype(float)
+    sd = [np.exp(s[0] + s[1] * new["x"] ** 2) for s in d["beta_sigma"]]
+    x = new["x"]
+    mean = [c[0] + c[1] * x + c[2] * is_b + c[3] * x * is_b for c in b]
+    return [stats.norm.logpdf(new["y"], mean[k], sd[k]) for k in range(2)]
+
+
+def by_rates(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    rate = [new["positive"] * np.exp(b[0] + b[1] * new["x"]) for b in d["beta_rate"]]
+    return [stats.poisson.logpmf(new["count"], r) for r in rate]
+
+
+def by_odds(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    chosen = np.stack([(new["choice"] == c).to_numpy(float) for c in (1, 2)])
+    prob = [expit(b @ chosen) for b in d["beta_prob"]]
+    return [stats.binom.logpmf(new["successes"], 10, p) for p in prob]
+
+
+def by_one_component(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b, nu = d["beta_mu_2"], 1 + np.exp(d["beta_nu_2"][0] + d["beta_nu_2"][1] * np.log(new["rt"]))
+    return [
+        stats.norm.logpdf(new["y"], d["mu"][0], d["sigma"][0]),
+        stats.t.logpdf(new["y"], nu, b[0] + b[1] * new["x"], d["sigma"][1]),
+    ]
+
+
+def by_a_bound(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b, bound = d["beta_ndt"], FRAME["rt"].min()
+    ndt = bound * expit(b[0] + b[1] * new["x"])
+    wald = [
+        stats.invgauss(1 / (a * v), loc=ndt, scale=a**2)
+        for a, v in zip(d["threshold"], d["drift"], strict=True)
+    ]
+    return [w.logpdf(new["rt"]) for w in wald]
+
+
+def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b = d["beta_mu_y"]
+    return [
+        stats.norm.logpdf(new["y"], b[k, 0] + b[k, 1] * new["rt"], d["sigma_y"][k])
+        + stats.t.logpdf(new["x"], d["nu_x"][k], d["mu_x"][k], d["sigma_x"][k])
+        for k in range(2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("formula", "log_omega"),
+    [
+        ("y ~ mix(normal, K=2)\nmu ~ x", by_lines),
+        ("y | unit(id) ~ hmm(normal, states=2)\nmu ~ x", by_lines),
+        ("y ~ mix(normal, K=2)\nmu ~ x*subject\nsigma ~ I(x^2)", by_levels),
+        ("count ~ mix(poisson, K=2)\nrate ~ x + offset(log(positive))", by_rates),
+        ("successes | trials(10) ~ mix(binomial, K=2)\nprob ~ 0 + C(choice)", by_odds),
+        ("y ~ mix(normal + student)\nmu[2] ~ x\nnu ~ log(rt)", by_one_component),
+        ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ x", by_a_bound),
+        ("cbind(y, x) ~ hmm(normal & student, states=2)\nmu[y] ~ rt", by_columns),
+    ],
+)
+def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(
+    formula: str, log_omega: Callable[[Draw, pd.DataFrame], list[np.ndarray]]
+) -> None:
+    model = sm.model(formula, FRAME)
+    names = [r.coefficients for r in model.spec.regressions if r.columns]
+    for draw in evaluated(model, NEW, names):
+        expected = np.stack(log_omega(draw, NEW), axis=1)
+        np.testing.assert_allclose(draw["log_omega"], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("terms", ["poly(x, 2)", "bs(x, df=4)", "scale(x)", "center(x)", "C(t)"])
+def test_encodings_of_new_rows_are_those_of_the_fit(terms: str) -> None:
+    model = sm.model(f"y ~ mix(normal, K=2)\nmu ~ {terms}", FRAME)
+    whole = [d["log_omega"] for d in evaluated(model, FRAME, [])]
+    alone = [d["log_omega"] for d in evaluated(model, FRAME.iloc[[5]], [])]
+    np.testing.assert_allclose(np.array(whole)[:, [5]], alone, rtol=1e-12)
+
+
+def log_density(
+    formula: str, data: Any, at: Draw | None = None, **priors: str
+) -> tuple[float, Any]:
+    model = sm.model(formula, data, priors={**EXPLICIT, **priors})
+    here = at or {name: values[0] for name, values in points(model).items()}
+    return engine("stanli").log_density(model.program, model.data, here)[0], here
+
+
+EXPLICIT = {"mu": "normal(0, 5)", "sigma": "inv_gamma(3, 2)"}
+
+
+@pytest.mark.parametrize("kind", ["mix(normal, K=2)", "hmm(normal, states=2)"])
+def test_a_coefficient_of_0_is_the_model_without_it_less_its_prior(kind: str) -> None:
+    prior = {"beta_mu": "normal(0, 2)"}
+    _, here = log_density(f"y ~ {kind}\nmu ~ rt + x", FRAME, **prior)
+    at = {**here, "slope_mu": here["slope_mu"] * [1, 0]}
+    larger, _ = log_density(f"y ~ {kind}\nmu ~ rt + x", FRAME, at, **prior)
+    at = {**here, "slope_mu": here["slope_mu"][:, :1]}
+    smaller, _ = log_density(f"y ~ {kind}\nmu ~ rt", FRAME, at, **prior)
+    assert larger - smaller == pytest.approx(2 * stats.norm.logpdf(0, 0, 2), abs=1e-9)
+
+
+def test_the_order_of_rows_does_not_matter_to_a_mixture_nor_that_of_series_to_an_hmm() -> None:
+    mixture = "y ~ mix(normal, K=2)\nmu ~ x + subject\nsigma ~ rt"
+    forth, here = log_density(mixture, FRAME)
+    assert log_density(mixture, FRAME.iloc[::-1], here)[0] == pytest.approx(forth, abs=1e-9)
+    hmm = "y | series(subject) ~ hmm(normal, states=2)\nmu ~ x"
+    swapped = pd.concat([FRAME.iloc[12:], FRAME.iloc[:12]])
+    forth, here = log_density(hmm, FRAME)
+    assert log_density(hmm, swapped, here)[0] == pytest.approx(forth, abs=1e-9)
+
+
+def interval(fit: sm.Fit, name: str) -> tuple[np.ndarray, np.ndarray]:
+    draws = fit.draws["posterior"][name]
+    low, high = draws.quantile([0.0005, 0.9995], ("chain", "draw")).values
+    return low, high
+
+
+def require_recovered(fit: sm.Fit, truths: Mapping[str, Any]) -> None:
+    assert fit.diagnose().problems == ()
+    for name, truth in truths.items():
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), f"{name}: {low} {truth} {high}"
+
+
+def test_crossing_lines_are_recovered_and_new_rows_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    x, component = rng.uniform(-2, 2, 300), rng.integers(2, size=300)
+    truth = {
+        "beta_mu": np.array([[-1.0, 2.0], [1.0, -2.0]]),
+        "beta_sigma": np.array([[-1.0, 0.3], [-0.5, 0.0]]),
+    }
+    eta = {n: b[component, 0] + b[component, 1] * x for n, b in truth.items()}
+    y = eta["beta_mu"] + np.exp(eta["beta_sigma"]) * rng.normal(size=300)
+    formula = "y ~ mix(normal, K=2)\nmu ~ x\nsigma ~ x"
+    fit = sm.fit(formula, {"y": y, "x": x}, engine="stanli", seed=1)
+    require_recovered(fit, truth)
+    sure = fit.membership({"y": [3.0, 3.0], "x": [2.0, -1.0]})
+    assert sure[1][0] > 0.95
+    assert sure[2][1] > 0.95
+
+
+def test_a_slope_of_one_state_is_recovered() -> None:
+    rng = np.random.default_rng(3)
+    x, state = rng.normal(size=400), np.cumsum(rng.random(400) < 0.1) % 2
+    y = rng.poisson(np.where(state == 0, 4.0, np.exp(2 + 0.5 * x)))
+    data = {"y": y, "x": x}
+    fit = sm.fit("y ~ hmm(poisson, states=2)\nrate[2] ~ x", data, engine="stanli", seed=1)
+    fit = sm.fit(
+        "y ~ hmm(poisson, states=2, order=rate)\nrate[2] ~ x", data, engine="stanli", seed=1
+    )
+    require_recovered(fit, {"beta_rate_2": np.array([2.0, 0.5])})
+
+
+def test_saved_fits_keep_their_encodings(tmp_path: Path) -> None:
+    formula = "y ~ mix(normal, K=2)\nmu ~ poly(x, 2) + subject + C(choice)"
+    frame = pd.concat([FRAME] * 3, ignore_index=True)
+    frame["y"] += np.random.default_rng(1).normal(size=len(frame))
+    with pytest.warns(sm.ConvergenceWarning):
+        fit = sm.fit(formula, frame, engine="stanli", chains=2, warmup=20, draws=5, seed=1)
+    again = sm.load(fit.save(tmp_path / "fit.nc"))
+    assert again.model.spec == fit.model.spec
+    xr_equal = again.log_omega(NEW).equals(fit.log_omega(NEW))
+    assert xr_equal
+
+
+def test_the_coefficients_of_crossed_parabolas_are_the_published_ones(reference: Path) -> None:
+    data = pd.read_csv(reference / "classic/flexmix_NPreg/data.csv")
+    fit = sm.fit("yn ~ mix(normal, K=2); mu ~ x + I(x^2)", data, engine="stanli", seed=1)
+    assert fit.diagnose().problems == ()
+    coefficients = fit.draws["posterior"]["beta_mu"]
+    mean, sd = coefficients.mean(("chain", "draw")), coefficients.std(("chain", "draw"))
+    published = np.array([[-0.2087, 4.8161, 0.0363], [14.7176, 9.8456, -0.9682]])
+    errors = np.array([[1.009, 0.5096, 0.0498], [1.324, 0.5916, 0.0553]])
+    assert (np.abs(mean - published) < 0.3 * errors).all()
+    assert (np.abs(sd / errors - 1) < 0.2).all()
+
+
+def test_earthquakes_with_a_trend_have_rates_that_agree_with_a_poisson_regression() -> None:
+    """With one state the model is a Poisson regression, whose likelihood scipy maximises."""
+    rng = np.random.default_rng(4)
+    year = np.arange(1900, 2000)
+    count = rng.poisson(np.exp(2.5 + 0.01 * (year - 1950)))
+    fit = sm.fit(
+        "count ~ hmm(poisson, states=1)\nrate ~ year",
+        {"count": count, "year": year},
+        engine="stanli",
+        seed=1,
+    )
+    require_recovered(fit, {"beta_rate": np.array([[2.5 - 19.5, 0.01]])})

@@ -3,3 +3,12 @@
 vector from_means(real at_means, vector means, vector slopes) {
   return append_row(at_means - dot_product(means, slopes), slopes);
 }
+
+// What the effects of groups, a row each, add to a predictor in every place.
+vector by_group(matrix Z, array[] int group, matrix effects) {
+  vector[rows(Z)] total = zeros_vector(rows(Z));
+  for (q in 1:cols(Z)) {
+    total += Z[, q] .* effects[group, q];
+  }
+  return total;
+}

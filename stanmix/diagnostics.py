@@ -65,7 +65,9 @@ def _elements(values: xr.Dataset) -> dict[str, float]:
             array[dim].values if dim in array.coords else range(1, n + 1)
             for dim, n in array.sizes.items()
         ]
-        matrix = array.dims[-2:] == ("column", "column_to")
+        # Correlations; transitions are no such matrix.
+        matrix = array.dims[-1] == f"{array.dims[-2]}_to" if array.ndim > 3 else False
+        matrix = matrix and array.dims[-2] != "state"
         for place in np.ndindex(array.shape):
             if matrix and place[-2] >= place[-1]:
                 continue
@@ -185,8 +187,12 @@ class Diagnosis:
 
 
 def _stuck(table: pd.DataFrame) -> str:
-    """An element without R-hat, but for the probability of a single component, which is 1."""
-    certain = (table["mean"] == 1.0) & (table["sd"] == 0.0)
+    """An element without R-hat, but for what is 1 or 0 by definition.
+
+    The probability of a single component, moves that are not allowed, the coefficients of those
+    that others are compared with.
+    """
+    certain = table["mean"].isin([0.0, 1.0]) & (table["sd"] == 0.0)
     stuck = table.index[table["r_hat"].isna() & ~certain]
     return str(stuck[0]) if len(stuck) else ""
 

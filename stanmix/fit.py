@@ -22,6 +22,7 @@ from stanmix.diagnostics import APART, Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
 from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
+from stanmix.program import declare
 from stanmix.program.standata import Rows, arrange, standata
 
 if TYPE_CHECKING:
@@ -417,11 +418,12 @@ class Fit:
         size = max(1, CHUNK // (table.n_rows * spec.K))
         data = standata(spec, table, rows, self.model.encoded, emit=True)
         runner = find_engine(self.asked)
+        varying = [variable.name for _, variable in declare.latent(spec)]
         for start in range(0, total, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
             sampled = {name: at[name] for name in program.parameters}
-            emitted = runner.generate(program, data, sampled, ["log_omega"])["log_omega"]
-            yield np.swapaxes(emitted, 1, 2), at
+            emitted = runner.generate(program, data, sampled, ["log_omega", *varying])
+            yield np.swapaxes(emitted.pop("log_omega"), 1, 2), at | _probabilities(emitted)
 
     def _ask(
         self,
@@ -480,8 +482,9 @@ class Fit:
         spec = self.model.spec
 
         def answer(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
-            uniform = np.full((len(log_omega), spec.K), 1.0 / spec.K)
-            initial = uniform if spec.initial == "uniform" else at["initial"]
+            fixed = {"uniform": np.full(spec.K, 1.0 / spec.K), "first": np.eye(spec.K)[0]}
+            initial = fixed.get(str(spec.initial))
+            initial = at["initial"] if initial is None else initial[None]
             return np.asarray(question(log_omega, initial, at["transition"], rows.starts))
 
         return answer
@@ -524,9 +527,9 @@ class Fit:
         draws = max(THIN, CHUNK // cells)
 
         def mixture(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:
-            return latent.mixture_log_density(
-                log_omega[:, _spread(log_omega.shape[1])], at["weights"]
-            )
+            weights, some = at["weights"], _spread(log_omega.shape[1])
+            weights = weights if weights.ndim == 2 else weights[:, some]
+            return latent.mixture_log_density(log_omega[:, some], weights)
 
         series = self._chain_algebra(latent.log_likelihood)
         question = mixture if self.model.spec.kind == "mix" else series
@@ -547,6 +550,17 @@ class Fit:
             labels = [labels[back[i]] for i in _spread(len(labels))]
         coords = {"element": [f"{place} {label}" for label in labels]}
         return xr.DataArray(values.reshape(shape), coords, ["chain", "draw", "element"])
+
+
+def _probabilities(emitted: Mapping[str, Array]) -> dict[str, Array]:
+    """Latent probabilities that vary, with places before states, under the names they have."""
+    found = {}
+    for name, values in emitted.items():
+        if name == "log_move":
+            found["transition"] = np.exp(values)
+        else:
+            found[name.removeprefix("log_")] = np.exp(np.swapaxes(values, 1, 2))
+    return found
 
 
 def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:

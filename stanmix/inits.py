@@ -18,10 +18,19 @@ from scipy.special import logit
 from stanmix.clusters import cluster, cluster_lines, standardise
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
-from stanmix.program.declare import is_between, is_placed, is_shifted, is_slope, sampled_name
+from stanmix.program.declare import (
+    effect_range,
+    is_between,
+    is_placed,
+    is_restricted,
+    is_shifted,
+    is_slope,
+    sampled_name,
+)
 from stanmix.program.standata import Rows
 from stanmix.spec import (
     Fixed,
+    GroupEffect,
     ModelSpec,
     Parameter,
     Regression,
@@ -72,11 +81,39 @@ def _starting_point(
     order = _component_order(spec, data, by_row, estimates)
     labels = np.argsort(order)[groups]
     values: dict[str, Array] = {}
+    estimated = {name for groups in estimates for found in groups for name in found}
     for parameter in spec.parameters:
-        if parameter.constraint != "simplex":
+        if parameter.name in estimated:
             value = _gather(spec, parameter, estimates, order)
             values |= _sampled(spec, parameter, _jittered(spec, parameter, value, rng))
+        elif parameter.constraint != "simplex":
+            values |= _regression_values(spec, parameter, rng)
+    for regression in spec.regressions:
+        for effect in regression.groups:
+            shape = effect_shape(spec, regression, effect)
+            values[f"z_{effect.name}"] = rng.normal(0.0, JITTER, shape)
     return values | _latent_values(spec, labels, rows, rng)
+
+
+def _regression_values(
+    spec: ModelSpec, parameter: Parameter, rng: np.random.Generator
+) -> dict[str, Array]:
+    """What no family has a rough value of: slopes near 0, and the spread of groups."""
+    shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    if parameter.constraint == "correlation":
+        return _sampled(spec, parameter, np.broadcast_to(np.eye(shape[-1]), shape).copy())
+    if is_slope(parameter):
+        return _sampled(spec, parameter, _jittered(spec, parameter, np.zeros(shape), rng))
+    scales = next(c.value for c in spec.constants if c.name == f"{parameter.name}_scale")
+    return _sampled(spec, parameter, np.full(shape, scales) * np.exp(rng.normal(-1, JITTER, shape)))
+
+
+def effect_shape(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[int, ...]:
+    """The shape of the standard normal effects of groups, as they are sampled."""
+    counts = {"1:K": spec.K, "1:M": spec.sizes["move"], "1:(K - 1)": spec.K - 1}
+    each = effect_range(spec, regression)
+    own = (len(effect.columns), len(effect.group.levels))
+    return (counts[each], *own) if each else own
 
 
 def _group_units(
@@ -276,8 +313,8 @@ def _jittered(
         return 0.5 * value + 0.5 * np.eye(value.shape[-1])
     noise = rng.normal(0.0, JITTER, value.shape)
     if is_slope(parameter):
-        spread = spec.regression(parameter.name.removeprefix("beta_")).spread
-        return np.asarray(np.where(value == 0, noise / np.array(spread), value * (1 + noise)))
+        sizes = np.array(spec.regression(parameter.name.removeprefix("beta_")).spread)
+        return np.asarray(np.where(value == 0, noise / sizes, value * (1 + noise)))
     # A bound of the family's own gives a size; one that comes from a prior may be far off.
     lower = _declared(spec, parameter).lower
     if lower is not None:
@@ -384,7 +421,10 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
             broken = _broken(spec, parameter, value)
         if broken:
             raise SpecError(f"`{parameter.name}` in `inits` of chain {chain} {broken}.")
-        if parameter.constraint == "simplex":
+        if is_restricted(parameter, spec):
+            for k, row in enumerate(np.array(spec.moves, dtype=bool), 1):
+                values[f"transition_from_{k}"] = value[k - 1, row] / value[k - 1, row].sum()
+        elif parameter.constraint == "simplex":
             values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
         else:
             values |= _sampled(spec, parameter, value)
@@ -393,13 +433,15 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
 
 def _broken(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
     """What is wrong with a user's value of a parameter, if anything is."""
-    shape = tuple(spec.sizes[reported(axis)] for axis in parameter.axes)
+    shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
     if value.shape != shape:
         return f"must have shape {shape}, not {value.shape}"
     if not np.isfinite(value).all():
         return "must be finite"
     if parameter.constraint == "simplex":
-        proper = (value > 0).all() and np.allclose(value.sum(axis=-1), 1.0, atol=1e-6)
+        moves = np.array(spec.moves, dtype=bool)
+        allowed = moves if parameter.name == "transition" else np.ones(1, dtype=bool)
+        proper = ((value > 0) == allowed).all() and np.allclose(value.sum(axis=-1), 1.0, atol=1e-6)
         return None if proper else "must be positive and sum to 1"
     if parameter.constraint == "correlation":
         proper = np.allclose(value, np.swapaxes(value, -1, -2)) and np.allclose(
@@ -452,10 +494,16 @@ def _latent_values(
     if spec.kind == "mix":
         return {"weights": rng.dirichlet(2.0 + np.bincount(labels, minlength=K))}
     counts = 1.0 + 2.0 * np.eye(K)
+    allowed = np.array(spec.moves, dtype=bool)
     moves = np.ones(len(labels), bool)
     moves[rows.starts] = False
     np.add.at(counts, (labels[:-1][moves[1:]], labels[1:][moves[1:]]), 1.0)
-    values = {"transition": np.stack([rng.dirichlet(1.0 + row) for row in counts])}
+    values: dict[str, Array] = {}
+    if spec.allowed is None:
+        values["transition"] = np.stack([rng.dirichlet(1.0 + row) for row in counts])
+    for k, row in enumerate(spec.allowed or (), 1):
+        drawn = rng.dirichlet(1.0 + counts[k - 1, allowed[k - 1]])
+        values[f"transition_from_{k}"] = drawn if sum(row) > 1 else np.ones(1)
     if spec.initial == "free":
         values["initial"] = rng.dirichlet(np.full(K, 5.0))
     return values

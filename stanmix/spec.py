@@ -7,16 +7,22 @@ says of each which axes it has, what constrains it, and what prior it has.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from stanmix.families import FAMILIES, Family
 from stanmix.priors import Prior, PriorEntry
 
 Axis = str
 """`state`, `state_to`, `column`, `column_to`, `accumulator`, or the terms of a regression."""
+
+MOST_PERMUTED = 7
+"""Most states whose permutations are tried, to see whether restricted moves tell them apart."""
 
 Constraint = Literal["none", "simplex", "correlation"]
 
@@ -148,6 +154,41 @@ class Design:
 
 
 @dataclass(frozen=True)
+class GroupEffect:
+    """Coefficients of a regression that differ between groups, normally about the common ones.
+
+    Parameters
+    ----------
+    name
+        What it is called in names: `g_mu` for the groups `g` in a regression of `mu`.
+    group
+        The column of groups, with those in the data of the model.
+    design
+        The covariates.
+    columns
+        Names of the coefficients, the intercept among them where it differs.
+    correlated
+        Whether the coefficients of a group are correlated.
+    """
+
+    name: str
+    group: Covariate
+    design: Design
+    columns: tuple[str, ...]
+    correlated: bool
+
+    @property
+    def group_name(self) -> str:
+        """What the column of groups is called in the program."""
+        return self.group.alias
+
+    @property
+    def has_correlations(self) -> bool:
+        """Whether there is a correlation matrix."""
+        return self.correlated and len(self.columns) > 1
+
+
+@dataclass(frozen=True)
 class Regression:
     """How a parameter varies by row: its link is linear in covariates.
 
@@ -158,7 +199,8 @@ class Regression:
     parameter
         The parameter that is its value at the covariates' means; None without an intercept.
     link
-        The scale on which it is linear.
+        The scale on which it is linear. `softmax` is the scale of the logarithms of probabilities,
+        of which there is one for each component, or move.
     design
         The covariates.
     columns
@@ -170,6 +212,10 @@ class Regression:
         What is added as it is, if anything, and its mean.
     lower, upper
         Bounds of the parameter, the upper one a number or a constant, between which its link maps.
+    groups
+        Coefficients that differ between groups.
+    place
+        What has a value of the parameter each: a row, a unit (or a row that is its own), a series.
     component
         The one component, from 1, whose element of `parameter` varies so; None for all that have
         the parameter.
@@ -177,7 +223,7 @@ class Regression:
 
     name: str
     parameter: str | None
-    link: Literal["identity", "log", "logit"]
+    link: Literal["identity", "log", "logit", "softmax"]
     design: Design
     columns: tuple[str, ...]
     center: tuple[float, ...]
@@ -187,6 +233,8 @@ class Regression:
     lower: float | None = None
     upper: float | str | None = None
     component: int | None = None
+    groups: tuple[GroupEffect, ...] = ()
+    place: Literal["row", "unit", "series"] = "row"
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -201,7 +249,8 @@ class Regression:
     @property
     def designs(self) -> tuple[Design, ...]:
         """Its designs."""
-        return (self.design,) if self.offset is None else (self.design, self.offset)
+        offset = () if self.offset is None else (self.offset,)
+        return (self.design, *offset, *(effect.design for effect in self.groups))
 
 
 @dataclass(frozen=True)
@@ -218,9 +267,35 @@ class Term:
         return FAMILIES[self.family]
 
 
-def reported(axis: Axis) -> Axis:
-    """The axis of the posterior for one of a parameter: slopes are reported with the intercept."""
-    return axis.replace("slope_", "term_", 1)
+def reported(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """The axes of the posterior for those of a parameter.
+
+    Coefficients are sampled without what follows from the others, and reported with it: slopes
+    with the intercept, contrasts as components, moves as a matrix.
+    """
+    named = {"contrast": ("state",), "move": ("state", "state_to")}
+    return tuple(
+        name.replace("slope_", "term_", 1) for axis in axes for name in named.get(axis, (axis,))
+    )
+
+
+def move_slopes(moves: tuple[tuple[int, ...], ...]) -> list[list[int]]:
+    """The place, from 1, of every allowed move among those that have coefficients; 0 for none.
+
+    Staying has none, since other moves are compared with it; where it is not allowed, the first
+    move that is.
+
+    Examples
+    --------
+    >>> move_slopes(((1, 1, 0), (0, 0, 1), (1, 1, 1)))
+    [[0, 1, 0], [0, 0, 0], [2, 3, 0]]
+    """
+    count = itertools.count(1)
+    references = [i if row[i] else row.index(1) for i, row in enumerate(moves)]
+    return [
+        [next(count) if row[j] and j != references[i] else 0 for j in range(len(row))]
+        for i, row in enumerate(moves)
+    ]
 
 
 @dataclass(frozen=True)
@@ -248,6 +323,8 @@ class ModelSpec:
         Centres, scales and bounds taken from the data.
     initial
         How an HMM starts; None for a mixture.
+    allowed
+        Which moves an HMM allows, from rows to columns, 1 or 0; None for all.
     unit, series, time
         Columns that say which rows share a state, which belong to one sequence, and their order.
     additions
@@ -266,7 +343,8 @@ class ModelSpec:
     responses: tuple[Response, ...]
     regressions: tuple[Regression, ...] = ()
     constants: tuple[Constant, ...] = ()
-    initial: Literal["free", "uniform", "stationary"] | None = None
+    initial: Literal["free", "uniform", "stationary", "first"] | None = None
+    allowed: tuple[tuple[int, ...], ...] | None = None
     unit: str | None = None
     series: str | None = None
     time: str | None = None
@@ -284,8 +362,19 @@ class ModelSpec:
         """Whether some components are alike and nothing orders them."""
         if any(p.order == "state" for p in self.parameters):
             return False
-        shapes = {tuple(map(self._shape, self.component(k))) for k in range(self.K)}
-        return len(shapes) < self.K
+        shapes = [tuple(map(self._shape, self.component(k))) for k in range(self.K)]
+        if self.allowed is None:
+            return len(set(shapes)) < self.K
+        if self.initial == "first":
+            # The way through the states tells them apart, whatever they are.
+            return False
+        moves = np.array(self.allowed)
+        return self.K > MOST_PERMUTED or any(
+            order != tuple(range(self.K))
+            and (moves[np.ix_(order, order)] == moves).all()
+            and [shapes[i] for i in order] == shapes
+            for order in itertools.permutations(range(self.K))
+        )
 
     def _shape(self, term: Term) -> tuple[object, ...]:
         """What makes components alike: a family, its responses, what is fixed, what varies."""
@@ -305,10 +394,25 @@ class ModelSpec:
             sizes["column"] = sizes["column_to"] = len(vectors[0].columns)
         if choices:
             sizes["accumulator"] = len(choices[0].labels)
+        sizes["contrast"] = self.K - 1
+        sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
             sizes[f"slope_{regression.name}"] = len(regression.columns)
             sizes[f"term_{regression.name}"] = len(regression.terms)
+            for effect in regression.groups:
+                sizes[f"effect_{effect.name}"] = len(effect.columns)
+                sizes[f"effect_{effect.name}_to"] = len(effect.columns)
+                sizes[f"group_{effect.group_name}"] = len(effect.group.levels)
         return sizes
+
+    @property
+    def moves(self) -> tuple[tuple[int, ...], ...]:
+        """Which moves there are, from rows to columns: 1 or 0."""
+        return self.allowed or ((1,) * self.K,) * self.K
+
+    def varies(self, name: str) -> bool:
+        """Whether `weights`, `initial` or `transition` varies."""
+        return any(r.name == name and r.link == "softmax" for r in self.regressions)
 
     @property
     def labels(self) -> dict[str, list[Any]]:
@@ -323,13 +427,31 @@ class ModelSpec:
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)
+            for effect in regression.groups:
+                labels[f"effect_{effect.name}"] = list(effect.columns)
+                labels[f"effect_{effect.name}_to"] = list(effect.columns)
+                labels[f"group_{effect.group_name}"] = list(effect.group.levels)
+        labels["contrast"] = states[1:]
+        labels["move"] = [
+            f"{i + 1}, {j + 1}"
+            for i, row in enumerate(move_slopes(self.moves))
+            for j, place in enumerate(row)
+            if place
+        ]
         return labels
 
     @property
     def covariates(self) -> tuple[str, ...]:
         """The user's columns that regressions need."""
         designs = [design for r in self.regressions for design in r.designs]
-        return tuple(dict.fromkeys(c.column for design in designs for c in design.covariates))
+        columns = [c.column for design in designs for c in design.covariates]
+        columns += [effect.group.column for effect in self.group_effects]
+        return tuple(dict.fromkeys(columns))
+
+    @property
+    def group_effects(self) -> tuple[GroupEffect, ...]:
+        """The coefficients that differ between groups, of all regressions."""
+        return tuple(effect for r in self.regressions for effect in r.groups)
 
     def parameter(self, name: str) -> Parameter:
         """The parameter called `name`; KeyError if there is none."""

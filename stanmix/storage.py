@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stanmix.data import Table, read_table
 from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError, StanmixWarning, warn
+from stanmix.program.declare import effect_axes
 from stanmix.program.standata import arrange, encodings, standata
 from stanmix.spec import ModelSpec, from_json, reported, to_json
 
@@ -34,8 +35,13 @@ def draws_tree(
     """The draws of an engine with the user's labels, and the data they belong to."""
     posterior: dict[str, xr.DataArray] = {}
     for parameter in spec.parameters:
-        axes = tuple(map(reported, parameter.axes))
+        axes = reported(parameter.axes)
         posterior[parameter.name] = _variable(drawn.variables[parameter.name], axes, spec)
+    for regression in spec.regressions:
+        for effect in regression.groups:
+            name = f"r_{effect.name}"
+            axes = effect_axes(spec, regression, effect)
+            posterior[name] = _variable(drawn.variables[name], axes, spec)
     if spec.initial == "stationary":
         posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
     others = {

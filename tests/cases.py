@@ -45,6 +45,11 @@ def _frame() -> pd.DataFrame:
 FRAME = _frame()
 MATRIX = {"y": np.column_stack([FRAME["y"], FRAME["x"]])}
 
+UNITS = FRAME.assign(
+    a=np.repeat(np.tile([0.5, -1.0, 2.0, 0.0], 2), 3),
+    b=np.repeat([0, 1], 12),
+)
+
 CASE_1 = {
     "mu[1]": "normal(-2, 1)",
     "mu[2]": "normal(0, 1)",
@@ -135,6 +140,30 @@ CASES = (
         "regression_of_counts",
         "cbind(count, successes) | trials(10) + unit(id) ~ hmm(poisson & binomial, states=2)\n"
         "rate ~ x + offset(log(positive))\nprob ~ C(choice):x",
+        FRAME,
+    ),
+    Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),
+    Case(
+        "moves",
+        "count | series(subject) ~ hmm(poisson, states=3)\ntransition ~ x; initial ~ b",
+        UNITS,
+    ),
+    Case("left_right", "y ~ hmm(normal, states=3, transition=left_right)", FRAME),
+    Case(
+        "some_moves",
+        'y | unit(id) ~ hmm(normal, states=3, transition="110;011;101")\ntransition ~ a',
+        UNITS,
+        {"transition[1]": "dirichlet(2, 1)", "beta_transition[1, 2, a]": "normal(0, 1)"},
+    ),
+    Case(
+        "groups",
+        "y ~ mix(normal, K=2)\nmu ~ x + (1 + x | subject)\nsigma ~ (1 | choice)",
+        FRAME,
+    ),
+    Case(
+        "groups_of_states",
+        "count | series(subject) ~ hmm(poisson, states=2)\nrate ~ (x || choice)\n"
+        "transition ~ (1 | subject)",
         FRAME,
     ),
     Case("ordered_between", "y ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),

@@ -26,6 +26,35 @@ POINTS = 4
 Draw = Mapping[str, np.ndarray]
 
 
+def choice_of(new: pd.DataFrame) -> np.ndarray:
+    return new["choice"].to_numpy() - 1
+
+
+def subject_of(new: pd.DataFrame) -> np.ndarray:
+    return (new["subject"] == "b").to_numpy(int)
+
+
+def by_groups(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    b, r, s, g = d["beta_mu"], d["r_subject_mu"], d["r_choice_sigma"], subject_of(new)
+    x, c = new["x"], choice_of(new)
+    return [
+        stats.norm.logpdf(
+            new["y"],
+            b[k, 0] + r[k, g, 0] + (b[k, 1] + r[k, g, 1]) * x,
+            d["sigma"][k] * np.exp(s[k, c, 0]),
+        )
+        for k in range(2)
+    ]
+
+
+def by_groups_of_one(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    rate = d["rate"][0] * np.exp(d["r_subject_rate_1"][subject_of(new), 0])
+    return [
+        stats.poisson.logpmf(new["count"], rate),
+        stats.poisson.logpmf(new["count"], d["rate"][1]),
+    ]
+
+
 def points(model: sm.Model) -> dict[str, np.ndarray]:
     """A few points in the parameters of a model, its slopes far from 0."""
     rng = np.random.default_rng(7)
@@ -33,7 +62,7 @@ def points(model: sm.Model) -> dict[str, np.ndarray]:
     drawn = [next(starts) for _ in range(POINTS)]
     stacked = {name: np.stack([d[name] for d in drawn]) for name in drawn[0]}
     return {
-        name: values + rng.normal(0, 0.3, values.shape) if name.startswith("slope_") else values
+        name: values + rng.normal(0, 0.3, values.shape) if name[:2] in ("sl", "z_") else values
         for name, values in stacked.items()
     }
 
@@ -117,6 +146,11 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("y ~ mix(normal + student)\nmu[2] ~ x\nnu ~ log(rt)", by_one_component),
         ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ x", by_a_bound),
         ("cbind(y, x) ~ hmm(normal & student, states=2)\nmu[y] ~ rt", by_columns),
+        (
+            "y ~ mix(normal, K=2)\nmu ~ x + (1 + x | subject); sigma ~ (1 | choice)",
+            by_groups,
+        ),
+        ("count ~ mix(poisson, K=2)\nrate[1] ~ (1 | subject)", by_groups_of_one),
     ],
 )
 def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(
@@ -124,6 +158,7 @@ def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(
 ) -> None:
     model = sm.model(formula, FRAME)
     names = [r.coefficients for r in model.spec.regressions if r.columns]
+    names += [f"r_{effect.name}" for effect in model.spec.group_effects]
     for draw in evaluated(model, NEW, names):
         expected = np.stack(log_omega(draw, NEW), axis=1)
         np.testing.assert_allclose(draw["log_omega"], expected, rtol=1e-9, atol=1e-9)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.priors import (
     Target,
@@ -22,6 +24,7 @@ def assign(
     priors: Mapping[str, str],
     sizes: Mapping[str, int],
     labels: Mapping[str, Sequence[object]],
+    moves: Sequence[Sequence[int]] = (),
 ) -> tuple[Parameter, ...]:
     """`parameters` with the user's priors in place of their defaults.
 
@@ -33,6 +36,8 @@ def assign(
         Prior text by what it is a prior of.
     sizes, labels
         Length of every axis, and its coordinates: an index may be a column's or choice's name.
+    moves
+        The moves of a hidden Markov model, from rows to columns, 1 or 0.
 
     Raises
     ------
@@ -57,7 +62,7 @@ def assign(
             _require_increments_alone([target for target, _ in chosen])
             taken: set[tuple[int, ...]] = set()
             for target, prior in chosen:
-                parameter = _with_prior(parameter, target, prior, taken, sizes, labels)
+                parameter = _with_prior(parameter, target, prior, taken, sizes, labels, moves)
                 taken.add(parameter.priors[-1].index)
             assigned.append(_narrowed(parameter))
         except SpecError as error:
@@ -89,6 +94,7 @@ def _with_prior(
     taken: set[tuple[int, ...]],
     sizes: Mapping[str, int],
     labels: Mapping[str, Sequence[object]],
+    moves: Sequence[Sequence[int]],
 ) -> Parameter:
     """`parameter` with one prior of the user; those of the elements `taken` were given before."""
     place = Span(0, len(target.text))
@@ -97,12 +103,17 @@ def _with_prior(
         return SpecError(Problem(message, f"{target.text}: {prior}", place, hint))
 
     _require_kind(parameter, prior, refuse)
+    if parameter.axes[:1] == ("contrast",):
+        _require_symmetric(parameter, prior, refuse)
     index = _check_index(parameter, target, sizes, labels, refuse)
     if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
-        length = sizes[parameter.axes[-1]]
-        if len(prior.arguments) != length:
+        lengths = [sizes[parameter.axes[-1]]]
+        if parameter.name == "transition":
+            lengths = [sum(row) for row in (moves[index[0] - 1 :][:1] if index else moves)]
+        wrong = next((n for n in lengths if n != len(prior.arguments)), None)
+        if wrong is not None:
             raise refuse(
-                f"`{target.text}` has {length} probabilities, but its `dirichlet` "
+                f"`{target.text}` has {wrong} probabilities, but its `dirichlet` "
                 f"{len(prior.arguments)} arguments."
             )
     _require_columns(parameter, target, index, prior, sizes, refuse)
@@ -148,6 +159,16 @@ def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
         )
 
 
+def _require_symmetric(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
+    """Refuse a prior of contrasts that would depend on how they are chosen."""
+    normal = prior.distribution == "normal"
+    if not normal or any(np.any(np.asarray(a.value) != 0) for a in prior.arguments[:1]):
+        raise refuse(
+            f"The coefficients `{parameter.name}` sum to zero over components; their prior must be "
+            "normal(0, ..)."
+        )
+
+
 def _check_index(
     parameter: Parameter,
     target: Target,
@@ -158,12 +179,18 @@ def _check_index(
     """The index as numbers from 1."""
     reserved = {"simplex": 1, "correlation": 2, "none": 0}[parameter.constraint]
     axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - reserved]
-    if len(target.index) > len(axes):
+    given = target.index
+    if axes[:1] == ("move",) and len(given) > 1 and all(isinstance(i, int) for i in given[:2]):
+        given = (f"{given[0]}, {given[1]}", *given[2:])
+    if len(given) > len(axes):
         what = "takes no index" if not axes else f"takes {plural(len(axes), 'index')}"
         hint = "give all its probabilities at once" if parameter.constraint == "simplex" else None
         raise refuse(f"`{parameter.name}` {what} in a prior.", hint)
     index: list[int] = []
-    for part in target.index:
+    if axes[:1] == ("contrast",) and given and isinstance(given[0], int):
+        message = "Its prior is the same for all components, so that their labels do not matter."
+        raise refuse(message, f"name a term, as in `{parameter.name}[{labels[axes[-1]][0]}]`")
+    for part in given:
         place = len(index)
         if isinstance(part, str):
             # A name may say which axis it is of: `beta_mu[x]` is the slope of every component.
@@ -202,7 +229,9 @@ def _require_columns(
     if not lengths:
         return
     axis = parameter.axes[-1] if parameter.axes else ""
-    columns = parameter.constraint == "none" and (axis == "column" or axis.startswith("slope_"))
+    columns = parameter.constraint == "none" and (
+        axis == "column" or axis.startswith(("slope_", "effect_"))
+    )
     if not columns or target.increments or len(index) == len(parameter.axes):
         raise refuse(
             "A vector in a prior has a number for each column, or term; "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
@@ -12,6 +14,7 @@ from stanmix.language import tree
 COVARIANCES = ("spherical", "diag", "full", "tied")
 INITIALS = ("free", "uniform", "stationary")
 COUNT = {"mix": "K", "hmm": "states"}
+Moves = tuple[tuple[int, ...], ...]
 OPTIONS = {
     "mix": ("K", "cov", "share", "order"),
     "hmm": ("states", "cov", "share", "order", "initial", "transition"),
@@ -36,7 +39,9 @@ class Options:
         Parameters that identify the components, each with the part that does (`mu[waiting]`);
         empty for `none`, and None if not given.
     initial
-        How a chain starts; None for a mixture.
+        How a chain starts; None for a mixture. `first`, in state 1, goes with `left_right`.
+    allowed
+        Which moves a chain may make, from rows to columns, 1 or 0; None for all.
     cov_span, share_span, order_span
         Where the values stand, for messages.
     """
@@ -46,7 +51,8 @@ class Options:
     cov: str = "full"
     share: tuple[str, ...] = ()
     order: tuple[tuple[str, str | None], ...] | None = None
-    initial: Literal["free", "uniform", "stationary"] | None = None
+    initial: Literal["free", "uniform", "stationary", "first"] | None = None
+    allowed: Moves | None = None
     cov_span: Span | None = field(default=None, compare=False)
     share_span: Span | None = field(default=None, compare=False)
     order_span: Span | None = field(default=None, compare=False)
@@ -77,7 +83,6 @@ def read_options(latent: tree.Latent, source: str) -> Options:
         read["K" if name == "states" else name] = value
         if name in ("cov", "share", "order"):
             read[f"{name}_span"] = argument.value.span
-    read.pop("transition", None)
     listed = len(latent.components)
     count = next((o for o in latent.options if o.name.text == COUNT[kind]), None)
     if listed > 1:
@@ -89,6 +94,16 @@ def read_options(latent: tree.Latent, source: str) -> Options:
         noun = "components" if kind == "mix" else "states"
         message = f"The number of {noun} is missing."
         problems.append(Problem(message, None, latent.span, f"add `{COUNT[kind]}=2`"))
+    restriction = read.pop("transition", "full")
+    if not problems and restriction != "full":
+        given = {o.name.text: o.value.span for o in latent.options}
+        try:
+            read["allowed"] = _allowed(restriction, read["K"])
+        except _Unfit as unfit:
+            problems.append(Problem(unfit.message, None, given["transition"], unfit.hint))
+        else:
+            problems += _initial_problems(restriction, read["allowed"], read["initial"], given)
+            read["initial"] = "first" if restriction == "left_right" else read["initial"]
     if problems:
         raise SpecError(*(Problem(p.message, source, p.span, p.hint) for p in problems))
     return Options(kind=kind, **read)
@@ -140,9 +155,48 @@ def _one_of(known: tuple[str, ...]) -> Callable[[tree.Value], str]:
 
 
 def _read_transition(value: tree.Value) -> str:
-    if _word(value) != "full":
-        raise _Unfit("Only `transition=full` is available yet.")
-    return "full"
+    word = _word(value)
+    if word in ("full", "left_right") or (word and set(word) <= set("01;")):
+        return word
+    raise _Unfit(
+        'This must be `full`, `left_right`, or the allowed moves row by row, as in "110;011;001".'
+    )
+
+
+def _allowed(restriction: str, K: int) -> Moves:
+    """The moves that `left_right`, or a text of rows, allows."""
+    if restriction == "left_right":
+        return tuple(tuple(int(j >= i) for j in range(K)) for i in range(K))
+    rows = restriction.split(";")
+    if len(rows) != K or any(len(row) != K for row in rows):
+        raise _Unfit(f"{K} states have {K} rows of {K} moves each, joined by `;`.")
+    if "1" not in min(rows, key=lambda row: row.count("1")):
+        state = next(i for i, row in enumerate(rows, 1) if "1" not in row)
+        raise _Unfit(f"Row {state} allows no move, not even to stay.")
+    return tuple(tuple(map(int, row)) for row in rows)
+
+
+def _initial_problems(
+    restriction: str, allowed: Moves, initial: str, given: Mapping[str, Span]
+) -> Iterator[Problem]:
+    """What a restriction of the moves excludes at the start of a chain."""
+    if restriction == "left_right" and "initial" in given:
+        message = (
+            "`transition=left_right` starts in state 1, so `initial` has no meaning beside it."
+        )
+        yield Problem(message, None, given["initial"])
+    elif initial == "stationary" and not _is_irreducible(allowed):
+        message = "With these moves some states are left for good, so that no stationary "
+        message += "distribution is the only one."
+        yield Problem(message, None, given["initial"])
+
+
+def _is_irreducible(allowed: Moves) -> bool:
+    """Whether every state can be reached from every other."""
+    reach = np.array(allowed, dtype=bool) | np.eye(len(allowed), dtype=bool)
+    for _ in allowed:
+        reach = reach @ reach
+    return bool(reach.all())
 
 
 def _items(value: tree.Value) -> tuple[tree.Single, ...]:

@@ -69,7 +69,8 @@ class _Chooser:
 
     def default(self) -> list[str]:
         """The location of a homogeneous model, of several the best separated; else nothing."""
-        if not self.emission.homogeneous:
+        if not self.emission.homogeneous or self.options.allowed is not None:
+            # An order would be a restriction: of unequal components, or of unequal moves.
             return []
         locations = [
             p

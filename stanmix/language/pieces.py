@@ -218,11 +218,16 @@ def _unused_additions(
             yield Problem(message, None, addition.span)
 
 
+def plain_name(column: str) -> str:
+    """A column's name as Stan accepts it inside a longer one."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+
+
 def _suffixes(columns: Sequence[str]) -> dict[str, str]:
     """A name for each column that Stan accepts inside a longer name, all different."""
     suffixes: dict[str, str] = {}
     for column in columns:
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_") or "column"
+        plain = plain_name(column)
         candidate, number = plain, 2
         while candidate in suffixes.values():
             candidate, number = f"{plain}_{number}", number + 1

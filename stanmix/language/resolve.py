@@ -17,15 +17,15 @@ from stanmix.language import syntax, tree
 from stanmix.language.additions import read_additions
 from stanmix.language.assign import assign
 from stanmix.language.constants import Constants
-from stanmix.language.options import Options, read_options
+from stanmix.language.designs import Designs
+from stanmix.language.latent import is_latent, read_latent
+from stanmix.language.options import read_options
 from stanmix.language.order import read_order
 from stanmix.language.parameters import read_parameters
 from stanmix.language.pieces import read_pieces
-from stanmix.language.priors import parse_prior
 from stanmix.language.regressions import read_regressions
 from stanmix.language.responses import read_responses
-from stanmix.priors import PriorEntry
-from stanmix.spec import Axis, ModelSpec, Parameter
+from stanmix.spec import ModelSpec, Parameter
 
 
 def resolve(
@@ -67,7 +67,11 @@ def resolve(
     responses = read_responses(pieces, additions, table, source)
     constants = Constants(table)
     emission = read_parameters(pieces, options, responses, constants, source)
-    emission = read_regressions(formula.lines, emission, constants, table, source)
+    designs = Designs(table, source)
+    lines = [line for line in formula.lines if not is_latent(line)]
+    emission = read_regressions(lines, emission, constants, designs)
+    lines = [line for line in formula.lines if is_latent(line)]
+    latent, varying = read_latent(options, lines, constants, designs)
     ordered = read_order(emission, options, table, source)
     terms = emission.terms(additions, responses)
     spec = ModelSpec(
@@ -75,32 +79,22 @@ def resolve(
         kind=options.kind,
         K=len(pieces),
         emissions=terms[:1] if emission.homogeneous else terms,
-        parameters=(*ordered.parameters, *_latent_parameters(options)),
+        parameters=(*ordered.parameters, *latent),
         responses=responses,
-        regressions=emission.regressions,
+        regressions=(*emission.regressions, *varying),
         initial=options.initial,
+        allowed=options.allowed,
         unit=additions.column("unit"),
         series=additions.column("series"),
         time=additions.column("time"),
         additions=tuple(sorted(additions.names & {"dec", "trials"})),
         order_column=ordered.order_column,
     )
-    spec = replace(spec, parameters=assign(spec.parameters, priors or {}, spec.sizes, spec.labels))
+    given = priors or {}
+    parameters = assign(spec.parameters, given, spec.sizes, spec.labels, spec.moves)
+    spec = replace(spec, parameters=parameters)
     spec = replace(spec, constants=constants.used_by(spec))
     return replace(spec, notes=tuple(_notes(spec, ordered.notes)))
-
-
-def _latent_parameters(options: Options) -> Iterator[Parameter]:
-    def simplex(name: str, prior: str, *axes: Axis) -> Parameter:
-        entry = PriorEntry(parse_prior(prior))
-        return Parameter(name, axes, (entry,), "simplex", param=name)
-
-    if options.kind == "mix":
-        yield simplex("weights", "dirichlet(2)", "state")
-        return
-    if options.initial == "free":
-        yield simplex("initial", "dirichlet(1)", "state")
-    yield simplex("transition", "sticky(4, 1)", "state", "state_to")
 
 
 def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:

@@ -4,7 +4,9 @@ Every function is pure, knows no family, and works on all draws at once. `log_om
 the log density of row n in component or state k; the leading axes `...` (chain, draw) are free,
 and those of the arguments broadcast against each other. A mixture has `weights` (..., K). An HMM
 has `initial` (..., K), the state probabilities at the first row of a series, and `transition`,
-whose rows are the states one moves from:
+whose rows are the states one moves from. Weights that differ by row are (..., N, K), and initial
+probabilities that differ by series (..., S, K): with as many axes as `log_omega`, where there are
+fewer otherwise. Transitions are
 
 - (..., K, K), with at most as many axes as `log_omega`: constant in time;
 - (..., N, K, K), with exactly one axis more than `log_omega`: entry n is the move from row n - 1

@@ -10,7 +10,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stanmix.latent.checks import check_log_omega, check_probabilities, check_vector
+from stanmix.latent.checks import (
+    check_log_omega,
+    check_probabilities,
+    check_vector,
+    check_vectors,
+)
 from stanmix.latent.logs import finite_max, log
 
 Array = NDArray[np.float64]
@@ -27,7 +32,7 @@ class Chain:
 
     log_omega: Array  # (N, K, draws)
     row_max: Array  # (N, draws): the largest log_omega of each row, finite
-    log_initial: Array  # (K, draws)
+    log_initials: Array  # (S, K, draws), or (1, K, draws) where all series have the same
     log_move: Callable[[int], Array]  # row t -> (K, K, draws): log transition from t - 1 to t
     series: list[tuple[int, int]]  # first row, and the row after the last
 
@@ -35,6 +40,11 @@ class Chain:
     def shape(self) -> tuple[int, ...]:
         """(N, K, draws)."""
         return self.log_omega.shape
+
+    def log_initial(self, series: int) -> Array:
+        """Log probabilities of the first state of a series, (K, draws)."""
+        initial: Array = self.log_initials[series if len(self.log_initials) > 1 else 0]
+        return initial
 
     def log_relative(self, t: int) -> Array:
         """`log_omega` of row t less its maximum.
@@ -51,22 +61,29 @@ def chain_of(
 ) -> Chain:
     """Check the arguments of an HMM, broadcast their draws, and lay them out for the loops."""
     densities = check_log_omega(log_omega)
-    n_rows, n_states = densities.shape[-2:]
+    n_rows = densities.shape[-2]
     series = _series(starts, n_rows)
-    first = check_vector(initial, n_states, "initial")
+    first = _check_initial(initial, densities, series)
     matrix, varying = _check_transition(transition, densities, series)
     own_axes = 3 if varying else 2
     draws = np.broadcast_shapes(
-        densities.shape[:-2], first.shape[:-1], matrix.shape[: matrix.ndim - own_axes]
+        densities.shape[:-2], first.shape[:-2], matrix.shape[: matrix.ndim - own_axes]
     )
     by_row = draws_last(densities, 2, draws)
     return Chain(
         log_omega=by_row,
         row_max=finite_max(by_row, axis=1)[:, 0],
-        log_initial=log(draws_last(first, 1, draws)),
+        log_initials=log(draws_last(first, 2, draws)),
         log_move=_varying_move(matrix, draws) if varying else _constant_move(matrix, draws),
         series=series,
     )
+
+
+def _check_initial(initial: ArrayLike, log_omega: Array, series: list[tuple[int, int]]) -> Array:
+    """First-state probabilities, (..., 1, K), or (..., S, K) where series differ."""
+    if np.ndim(initial) < log_omega.ndim:
+        return check_vector(initial, log_omega.shape[-1], "initial")[..., None, :]
+    return check_vectors(initial, (len(series), log_omega.shape[-1]), "initial")
 
 
 def _constant_move(matrix: Array, draws: tuple[int, ...]) -> Callable[[int], Array]:

@@ -38,3 +38,11 @@ def check_vector(probabilities: ArrayLike, n_states: int, name: str) -> Array:
             f"columns, not {array.shape}"
         )
     return array
+
+
+def check_vectors(values: ArrayLike, own: tuple[int, int], name: str) -> Array:
+    """Probability vectors, one a row or series, with `own` as their last axes."""
+    shape = np.shape(values)
+    if shape[-2:] != own:
+        raise ValueError(f"`{name}` must have shape (..., {own[0]}, {own[1]}), not {shape}")
+    return check_probabilities(values, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stanmix.latent.checks import check_log_omega, check_vector
+from stanmix.latent.checks import check_log_omega, check_vector, check_vectors
 from stanmix.latent.logs import log, log_sum_exp, normalised, quiet
 
 Array = NDArray[np.float64]
@@ -18,8 +18,8 @@ def responsibility(log_omega: ArrayLike, weights: ArrayLike) -> Array:
     ----------
     log_omega : array_like, shape (..., N, K)
         Log density of row n in component k.
-    weights : array_like, shape (..., K)
-        Mixture proportions.
+    weights : array_like, shape (..., K) or (..., N, K)
+        Mixture proportions, of all rows or of each.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def mixture_log_density(log_omega: ArrayLike, weights: ArrayLike) -> Array:
     ----------
     log_omega : array_like, shape (..., N, K)
         Log density of row n in component k.
-    weights : array_like, shape (..., K)
-        Mixture proportions.
+    weights : array_like, shape (..., K) or (..., N, K)
+        Mixture proportions, of all rows or of each.
 
     Returns
     -------
@@ -81,5 +81,7 @@ def mixture_log_density(log_omega: ArrayLike, weights: ArrayLike) -> Array:
 def _log_joint(log_omega: ArrayLike, weights: ArrayLike) -> Array:
     """Log of weights_k omega_nk, (..., N, K)."""
     densities = check_log_omega(log_omega)
-    proportions = check_vector(weights, densities.shape[-1], "weights")
-    return densities + log(proportions)[..., None, :]
+    n_rows, n_states = densities.shape[-2:]
+    if np.ndim(weights) < densities.ndim:
+        return densities + log(check_vector(weights, n_states, "weights"))[..., None, :]
+    return densities + log(check_vectors(weights, (n_rows, n_states), "weights"))

@@ -53,17 +53,17 @@ def viterbi(
     chain = chain_of(log_omega, initial, transition, starts)
     path = np.empty(chain.row_max.shape, dtype=np.int64)
     with quiet():
-        for start, stop in chain.series:
-            path[start:stop] = _best_path(chain, start, stop)
+        for index, (start, stop) in enumerate(chain.series):
+            path[start:stop] = _best_path(chain, chain.log_initial(index), start, stop)
     return draws_first(path, 1)
 
 
-def _best_path(chain: Chain, start: int, stop: int) -> Integers:
+def _best_path(chain: Chain, log_initial: Array, start: int, stop: int) -> Integers:
     """Most likely path of one series, (stop - start, draws)."""
-    n_states, *draws = chain.log_initial.shape
+    n_states, *draws = log_initial.shape
     # Where the best path into each state came from: the one large array, hence small integers.
     origin = np.empty((stop - start, n_states, *draws), dtype=np.min_scalar_type(n_states - 1))
-    score = chain.log_initial + chain.log_relative(start)
+    score = log_initial + chain.log_relative(start)
     for t in range(start + 1, stop):
         score = score - finite_max(score, axis=0)
         moves = score[:, None] + chain.log_move(t)

@@ -59,8 +59,8 @@ def forward(
     ----------
     log_omega : array_like, shape (..., N, K)
         Log density of row n in state k.
-    initial : array_like, shape (..., K)
-        State probabilities at the first row of every series.
+    initial : array_like, shape (..., K) or (..., S, K)
+        State probabilities at the first row of every series, or of each.
     transition : array_like, shape (..., K, K) or (..., N, K, K)
         Transition probabilities, from rows to columns; see the module's text.
     starts : array_like of int, shape (S,)
@@ -100,8 +100,8 @@ def forward(
     log_filtering = np.empty(chain.shape)
     log_increment = np.empty(chain.row_max.shape)
     with quiet():
-        for start, stop in chain.series:
-            log_state = chain.log_initial
+        for index, (start, stop) in enumerate(chain.series):
+            log_state = chain.log_initial(index)
             for t in range(start, stop):
                 if t > start:
                     log_state = log_sum_exp(log_state[:, None] + chain.log_move(t), axis=0)

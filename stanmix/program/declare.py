@@ -8,26 +8,41 @@ from dataclasses import dataclass
 from stanmix.errors import DataError
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
-from stanmix.program.predictors import coefficients
-from stanmix.spec import Axis, ModelSpec, Parameter, Regression, Response
+from stanmix.program.predictors import coefficients, effect_scale, group_effects, predictor
+from stanmix.spec import Axis, GroupEffect, ModelSpec, Parameter, Regression, Response, Use
 
-_SIZES = {"state": "K", "state_to": "K", "column": "D", "column_to": "D", "accumulator": "A"}
+_SIZES = {
+    "state": "K",
+    "state_to": "K",
+    "column": "D",
+    "column_to": "D",
+    "accumulator": "A",
+    "contrast": "K - 1",
+    "move": "M",
+}
+_PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_"}
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A variable of a program: `type name; // comment`, or `type name = value;`."""
+    """A variable of a program: `type name; // comment`, or `type name = value;`.
+
+    With `each`, a range such as `1:K`, each of its elements k has the value.
+    """
 
     type: str
     name: str
     comment: str = ""
     value: str = ""
-    by_component: bool = False
+    each: str = ""
 
 
 def size_name(axis: Axis) -> str:
     """The name in a program of an axis's length."""
-    return _SIZES.get(axis) or f"P_{axis.removeprefix('slope_')}"
+    if axis in _SIZES:
+        return _SIZES[axis]
+    prefix = next(p for p in _PREFIXES if axis.startswith(p))
+    return _PREFIXES[prefix] + axis.removeprefix(prefix).removesuffix("_to")
 
 
 def is_slope(parameter: Parameter) -> bool:
@@ -95,22 +110,61 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
     yield Declaration(whole, "K", "components" if spec.kind == "mix" else "states")
     for response in spec.responses:
         yield from _response(response)
-    for regression in spec.regressions:
-        yield from _regression(regression)
-    for constant in spec.constants:
-        kind = f"vector[{size_name(constant.axis)}]" if constant.axis else "real"
-        yield Declaration(kind, constant.name, constant.comment)
+    yield from _constants(spec, of_terms=False)
     if spec.order_column is not None:
         comment = "the column whose locations increase"
         yield Declaration("int<lower=1, upper=D>", "order_column", comment)
     if spec.unit is not None:
         yield Declaration(whole, "U", "units, whose rows share a state")
-        yield Declaration("array[U] int<lower=1>", "unit_size", "rows of each unit")
+        yield Declaration(f"array[U] {whole}", "unit_size", "rows of each unit")
     if spec.kind == "hmm":
-        length = "U" if spec.unit is not None else "N"
-        kind = f"array[{length}] int<lower=0, upper=1>"
+        kind = f"array[{units(spec)}] int<lower=0, upper=1>"
         yield Declaration(kind, "first", "1 where a series begins")
+    if by_move(spec):
+        yield from _moves(spec)
+    if spec.varies("initial"):
+        yield Declaration(whole, "S", "series")
+    for name in dict.fromkeys(effect.group_name for effect in spec.group_effects):
+        yield Declaration(whole, f"G_{name}", f"groups of {name}")
+    for regression in spec.regressions:
+        yield from _regression(regression, spec)
+    yield from _constants(spec, of_terms=True)
     yield Declaration("int<lower=0, upper=1>", "emit", "1 to return log_omega")
+
+
+def _constants(spec: ModelSpec, *, of_terms: bool) -> Iterator[Declaration]:
+    for constant in spec.constants:
+        if of_terms == (constant.axis not in (None, "column")):
+            kind = f"vector[{size_name(constant.axis)}]" if constant.axis else "real"
+            yield Declaration(kind, constant.name, constant.comment)
+
+
+def units(spec: ModelSpec) -> str:
+    """The number of what has a state."""
+    return "U" if spec.unit is not None else "N"
+
+
+def places(spec: ModelSpec, regression: Regression) -> str:
+    """The number of what has a value of a parameter that varies."""
+    return {"row": "N", "unit": units(spec), "series": "S"}[regression.place]
+
+
+def by_move(spec: ModelSpec) -> bool:
+    """Whether moves differ, in time or in which there are, so that each is looked at."""
+    return spec.allowed is not None or spec.varies("transition") or spec.varies("initial")
+
+
+def _moves(spec: ModelSpec) -> Iterator[Declaration]:
+    yield Declaration("array[K, K] int<lower=0, upper=1>", "allowed", "moves, from rows to columns")
+    if spec.varies("transition"):
+        yield Declaration("int<lower=0>", "M", "moves that have coefficients")
+        kind = "array[K, K] int<lower=0, upper=M>"
+        yield Declaration(kind, "move_slope", "which of them a move is, 0 for none")
+    else:
+        yield Declaration("int<lower=1>", "G", "different numbers of steps")
+        yield Declaration("array[G] int<lower=1>", "steps")
+        kind = f"array[{units(spec)}] int<lower=1, upper=G>"
+        yield Declaration(kind, "move", "which number of steps leads there")
 
 
 def _response(response: Response) -> Iterator[Declaration]:
@@ -129,20 +183,27 @@ def _response(response: Response) -> Iterator[Declaration]:
         yield Declaration(f"array[N] int<lower=0{upper}>", response.name, comment)
 
 
-def _regression(regression: Regression) -> Iterator[Declaration]:
-    name = regression.name
+def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration]:
+    name, count = regression.name, places(spec, regression)
     if regression.columns:
         comment = f"terms of {name}: {', '.join(regression.columns)}"
         yield Declaration("int<lower=1>", f"P_{name}", comment)
         centered = "less their means" if regression.parameter else ""
-        yield Declaration(f"matrix[N, P_{name}]", f"X_{name}", centered)
+        yield Declaration(f"matrix[{count}, P_{name}]", f"X_{name}", centered)
         if regression.parameter:
             yield Declaration(f"vector[P_{name}]", f"X_{name}_mean")
     if regression.offset:
         centered = "less its mean" if regression.parameter else ""
-        yield Declaration("vector[N]", f"offset_{name}", centered)
-        if regression.parameter:
+        yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
+        if regression.parameter and regression.columns:
             yield Declaration("real", f"offset_{name}_mean")
+    for effect in regression.groups:
+        own, group = effect.name, f"G_{effect.group_name}"
+        comment = f"terms of {name} by {effect.group.column}: {', '.join(effect.columns)}"
+        yield Declaration("int<lower=1>", f"Q_{own}", comment)
+        yield Declaration(f"matrix[{count}, Q_{own}]", f"Z_{own}")
+        kind = f"array[{count}] int<lower=1, upper={group}>"
+        yield Declaration(kind, f"group_{own}")
 
 
 def parameters(spec: ModelSpec) -> Iterator[Declaration]:
@@ -156,6 +217,10 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
             rest = f"array[K] vector{_bounds(parameter)}[D - 1]"
             yield Declaration(rest, f"{parameter.name}_rest")
             continue
+        if is_restricted(parameter, spec):
+            for k in range(1, spec.K + 1):
+                yield Declaration(f"simplex[sum(allowed[{k}])]", f"{parameter.name}_from_{k}")
+            continue
         if parameter.constraint == "correlation":
             kind, sizes = "cholesky_factor_corr", sizes[:-1]
         elif parameter.constraint == "simplex":
@@ -166,6 +231,47 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
         else:
             kind = ("vector" if sizes else "real") + _bounds(parameter)
         yield Declaration(_sized(kind, sizes), sampled_name(parameter))
+    for regression in spec.regressions:
+        for effect in regression.groups:
+            array = effect_array(spec, regression)
+            kind = f"{array}matrix[Q_{effect.name}, G_{effect.group_name}]"
+            yield Declaration(kind, f"z_{effect.name}", "effects of groups, standard normal")
+
+
+def is_restricted(parameter: Parameter, spec: ModelSpec) -> bool:
+    """Whether it holds transitions of which some are not allowed."""
+    return parameter.name == "transition" and spec.allowed is not None
+
+
+def effect_range(spec: ModelSpec, regression: Regression) -> str:
+    """The range of what has group effects of its own: components, contrasts, moves; empty for one.
+
+    A regression of one component, or of a parameter that all share, has none.
+    """
+    if regression.link == "softmax":
+        return "1:M" if regression.name == "transition" else "1:(K - 1)"
+    common = regression.component is not None or not _by_state(spec, regression)
+    return "" if common else "1:K"
+
+
+def effect_array(spec: ModelSpec, regression: Regression) -> str:
+    """The same as the array of a type."""
+    count = effect_range(spec, regression).removeprefix("1:").strip("()")
+    return f"array[{count}] " if count else ""
+
+
+def effect_axes(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[Axis, ...]:
+    """The axes of the effects of groups in the posterior."""
+    latent = {"weights": ("state",), "initial": ("state",), "transition": ("state", "state_to")}
+    own = ("state",) if effect_range(spec, regression) else ()
+    first = latent[regression.name] if regression.link == "softmax" else own
+    return (*first, f"group_{effect.group_name}", f"effect_{effect.name}")
+
+
+def _by_state(spec: ModelSpec, regression: Regression) -> bool:
+    """Whether every component has a regression of its own of this name."""
+    uses = [a for c in spec.emissions for term in c for a in term.arguments]
+    return any(isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses)
 
 
 def transformed(spec: ModelSpec) -> Iterator[Declaration]:
@@ -182,6 +288,13 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
         elif is_shifted(parameter):
             value = f"{lower_bound(parameter)} + {name}_above"
             yield Declaration("vector[K]", name, value=value)
+        elif is_restricted(parameter, spec):
+            rows = [f"spread_out({name}_from_{k}, allowed[{k}])" for k in range(1, spec.K + 1)]
+            value = "{" + ", ".join(rows) + "}"
+            yield Declaration("array[K] vector[K]", name, value=value)
+    for regression in spec.regressions:
+        if regression.link != "softmax":
+            yield from (_effects(effect, regression, spec) for effect in regression.groups)
     if spec.initial == "stationary":
         yield Declaration("vector[K]", "initial", value="stationary(transition)")
 
@@ -190,20 +303,81 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
     """What the posterior names besides: correlation matrices, coefficients on the user's scale."""
     for parameter in spec.parameters:
         name, sampled = parameter.name, sampled_name(parameter)
-        by_component = parameter.axes[:1] == ("state",)
-        array, at = ("array[K] ", "[k]") if by_component else ("", "")
+        each = "1:K" if parameter.axes[:1] == ("state",) else ""
+        array, at = ("array[K] ", "[k]") if each else ("", "")
         if parameter.constraint == "correlation":
+            size = size_name(parameter.axes[-1])
             value = f"multiply_lower_tri_self_transpose({sampled}{at})"
-            yield Declaration(f"{array}matrix[D, D]", name, value=value, by_component=by_component)
+            yield Declaration(f"{array}matrix[{size}, {size}]", name, value=value, each=each)
         if is_slope(parameter):
-            regression = spec.regression(name.removeprefix("beta_"))
-            terms = f"P_{regression.name} + 1" if regression.parameter else f"P_{regression.name}"
+            yield _coefficients(spec.regression(name.removeprefix("beta_")), array, each)
+    for regression in spec.regressions:
+        if regression.link == "softmax":
+            yield from (_effects(effect, regression, spec) for effect in regression.groups)
+
+
+def _coefficients(regression: Regression, array: str, each: str) -> Declaration:
+    """The coefficients of a regression, with the intercept."""
+    name = regression.name
+    terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
+    if regression.link != "softmax":
+        value = coefficients(regression, bool(each))
+        return Declaration(f"{array}vector[{terms}]", f"beta_{name}", value=value, each=each)
+    if name == "transition":
+        value = f"move_coefficients(transition[k], allowed[k], move_slope[k], X_{name}_mean, "
+        value += f"slope_{name})"
+        return Declaration(f"array[K, K] vector[{terms}]", f"beta_{name}", value=value, each="1:K")
+    value = f"softmax_coefficients({name}, X_{name}_mean, slope_{name})"
+    return Declaration(f"array[K] vector[{terms}]", f"beta_{name}", value=value)
+
+
+def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> Declaration:
+    """The effects of groups, a row each."""
+    own, each = effect.name, effect_range(spec, regression)
+    kind = f"matrix[G_{effect.group_name}, Q_{own}]"
+    if regression.link != "softmax":
+        array = effect_array(spec, regression)
+        at = "[k]" if each else ""
+        value = group_effects(effect, at, at)
+        return Declaration(f"{array}{kind}", f"r_{own}", value=value, each=each)
+    scaled = f"{effect_scale(effect)}, z_{own}"
+    if regression.name == "transition":
+        value = f"move_effects({scaled}, move_slope[k], G_{effect.group_name})"
+        return Declaration(f"array[K, K] {kind}", f"r_{own}", value=value, each="1:K")
+    return Declaration(
+        f"array[K] {kind}", f"r_{own}", value=f"softmax_effects({scaled}, G_{effect.group_name})"
+    )
+
+
+def predictors(spec: ModelSpec) -> Iterator[Declaration]:
+    """The predictors of latent probabilities that vary: of each free contrast, or move."""
+    for regression in spec.regressions:
+        if regression.link == "softmax":
+            array = effect_array(spec, regression)
             yield Declaration(
-                f"{array}vector[{terms}]",
-                name,
-                value=coefficients(regression, by_component),
-                by_component=by_component,
+                f"{array}vector[{places(spec, regression)}]",
+                f"{regression.name}_predictor",
+                value=predictor(regression, "[k]", "[k]"),
+                each=effect_range(spec, regression),
             )
+
+
+def latent(spec: ModelSpec) -> Iterator[tuple[str, Declaration]]:
+    """Log probabilities of components or moves that vary, each with the size of its array.
+
+    Questions need them besides `log_omega`.
+    """
+    for regression in spec.regressions:
+        if regression.link != "softmax":
+            continue
+        name, count = regression.name, places(spec, regression)
+        if name == "transition":
+            value = "log_moves_by_place(transition, allowed, move_slope, transition_predictor, "
+            value += f"{count})"
+            yield count, Declaration("matrix[K, K]", "log_move", value=value)
+        else:
+            value = f"log_softmax_by_place({name}, {name}_predictor, {count})"
+            yield "K", Declaration(f"vector[{count}]", f"log_{name}", value=value)
 
 
 def _bounds(parameter: Parameter) -> str:

@@ -7,32 +7,68 @@ covariates. Their coefficients move its link from there.
 from __future__ import annotations
 
 from stanmix.priors import format_number
-from stanmix.spec import Regression
+from stanmix.spec import GroupEffect, Regression
 
 
-def by_row(regression: Regression, value: str, slopes: str) -> str:
+def predictor(regression: Regression, slopes_at: str, effects_at: str) -> str:
+    """What covariates, offset and groups add on the scale of the link.
+
+    Parameters
+    ----------
+    regression
+        The regression.
+    slopes_at, effects_at
+        The index of its slopes, and of the effects of groups, where they are arrays: `[k]`.
+    """
+    name = regression.name
+    parts = [f"X_{name} * slope_{name}{slopes_at}"] if regression.columns else []
+    parts += [f"offset_{name}"] if regression.offset else []
+    for effect in regression.groups:
+        effects = f"r_{effect.name}{effects_at}"
+        if regression.link == "softmax":
+            # Moves and contrasts have effects of their own, but a common spread.
+            effects = group_effects(effect, "", effects_at)
+        parts.append(f"by_group(Z_{effect.name}, group_{effect.name}, {effects})")
+    return " + ".join(parts)
+
+
+def group_effects(effect: GroupEffect, spread_at: str, effects_at: str) -> str:
+    """The effects of groups, a row each: standard normal ones, scaled and correlated."""
+    z = f"z_{effect.name}{effects_at}"
+    if effect.has_correlations:
+        return f"({effect_scale(effect, spread_at)} * {z})'"
+    return f"diag_pre_multiply(sd_{effect.name}{spread_at}, {z})'"
+
+
+def effect_scale(effect: GroupEffect, spread_at: str = "") -> str:
+    """The matrix that gives standard normal effects their spread and correlations."""
+    sd = f"sd_{effect.name}{spread_at}"
+    if effect.has_correlations:
+        return f"diag_pre_multiply({sd}, cor_{effect.name}_cholesky{spread_at})"
+    return f"diag_matrix({sd})"
+
+
+def by_row(regression: Regression, value: str, predicted: str) -> str:
     """The parameter in every row.
 
     Parameters
     ----------
     regression
         The regression.
-    value, slopes
-        The parameter at the covariates' means (empty without an intercept), and the slopes, of one
-        component.
+    value
+        The parameter at the covariates' means, of one component; empty without an intercept.
+    predicted
+        What `predictor` gives.
     """
-    parts = [f"X_{regression.name} * {slopes}"] if regression.columns else []
-    parts += [f"offset_{regression.name}"] if regression.offset else []
-    predictor = " + ".join(parts)
     low, high = _bounds(regression)
     if regression.link == "identity":
-        return f"{value} + {predictor}" if value else predictor
+        return f"{value} + {predicted}" if value else predicted
     if regression.link == "log":
-        times = f"exp({predictor})"
+        times = f"exp({predicted})"
         if value:
             times = f"{value} * {times}" if not low else f"({value} - {low}) * {times}"
         return times if not low else f"{low} + {times}"
-    scaled = f"logit({_to_unit(value, low, high)}) + {predictor}" if value else predictor
+    scaled = f"logit({_to_unit(value, low, high)}) + {predicted}" if value else predicted
     return _from_unit(f"inv_logit({scaled})", low, high)
 
 

@@ -15,7 +15,10 @@ import numpy as np
 
 from stanmix.priors import DISTRIBUTIONS, Prior, PriorArgument, format_number, literal
 from stanmix.program.declare import (
+    effect_range,
     is_between,
+    is_restricted,
+    is_slope,
     lower_bound,
     sampled_name,
     size_name,
@@ -36,7 +39,9 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
     """The statements of all priors, in the order of the parameters; `flat` numbers have none."""
     statements: list[Statement] = []
     for parameter in spec.parameters:
-        if parameter.constraint == "simplex":
+        if is_restricted(parameter, spec):
+            statements += _restricted(parameter, spec)
+        elif parameter.constraint == "simplex":
             statements += _simplex(parameter, spec)
         elif parameter.constraint == "correlation":
             statements += _correlation(parameter, spec)
@@ -46,6 +51,11 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
             logit = sampled_name(parameter)
             statements.append(Statement(f"ordered_between_log_derivative({logit}, {bounds})"))
+    for regression in spec.regressions:
+        each = effect_range(spec, regression)
+        for effect in regression.groups:
+            z = f"z_{effect.name}{'[k]' if each else ''}"
+            statements.append(Statement(f"std_normal_lpdf(to_vector({z}))", each))
     return statements
 
 
@@ -61,6 +71,11 @@ def _indexed(parameter: Parameter) -> dict[tuple[int, ...], Prior]:
 
 def _rest(named: set[int], size: int) -> list[int]:
     return [i for i in range(1, size + 1) if i not in named]
+
+
+def _bracketed(size: str) -> str:
+    """A size as the end of a range."""
+    return f"({size})" if " " in size else size
 
 
 def _braced(numbers: list[int]) -> str:
@@ -80,6 +95,23 @@ def _simplex(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
         yield from _row(f"{parameter.name}[k]", "k", whole, over)
     for (row,), prior in sorted(rows.items(), key=lambda item: item[0]):
         yield from _row(f"{parameter.name}[{row}]", str(row), prior)
+
+
+def _restricted(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
+    """Transitions of which some are not allowed: a simplex of those that are for each row."""
+    rows, whole = _indexed(parameter), _whole(parameter)
+    for k in range(1, spec.K + 1):
+        prior = rows.get((k,), whole)
+        texts = [argument.text for argument in prior.arguments] if prior else []
+        if prior is None or prior.distribution == "flat":
+            continue
+        if prior.distribution == "sticky":
+            alpha = f"sticky({k}, K, {', '.join(texts)})[which(allowed[{k}])]"
+        elif len(texts) == 1:
+            alpha = f"rep_vector({texts[0]}, sum(allowed[{k}]))"
+        else:
+            alpha = f"[{', '.join(texts)}]'"
+        yield Statement(f"dirichlet_lpdf({parameter.name}_from_{k} | {alpha})")
 
 
 def _row(name: str, row: str, prior: Prior, over: str = "") -> Iterator[Statement]:
@@ -124,8 +156,7 @@ class _Numbers:
     def __init__(self, parameter: Parameter, spec: ModelSpec) -> None:
         self.parameter = parameter
         self.spec = spec
-        slopes = parameter.axes[-1:] and parameter.axes[-1].startswith("slope_")
-        self.name = sampled_name(parameter) if slopes else parameter.name
+        self.name = sampled_name(parameter) if is_slope(parameter) else parameter.name
         self.indexed = _indexed(parameter)
         self.whole = _whole(parameter)
         increments = [e.prior for e in parameter.priors if e.increments]
@@ -146,9 +177,10 @@ class _Numbers:
         """A vector for each component: loop over those that no index names."""
         every = {i[1]: p for i, p in self.indexed.items() if i[0] == 0}
         named = sorted({index[0] for index in self.indexed} - {0})
-        rest = _rest(set(named), self.spec.K)
-        if rest:
-            over = "1:K" if not named else _braced(rest)
+        first = self.parameter.axes[0]
+        rest = _rest(set(named), self.spec.sizes[first])
+        if rest or not named:
+            over = f"1:{_bracketed(size_name(first))}" if not named else _braced(rest)
             yield from self.along(f"{self.name}[k]", every, over)
         for k in named:
             own = {i[1]: p for i, p in self.indexed.items() if i[0] == k and len(i) == 2}

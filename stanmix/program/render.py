@@ -14,7 +14,7 @@ import jinja2
 
 from stanmix.priors import format_number
 from stanmix.program import declare
-from stanmix.program.predictors import by_row
+from stanmix.program.predictors import by_row, predictor
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
 from stanmix.program.resources import folder, needed_functions
@@ -33,7 +33,7 @@ def render(spec: ModelSpec) -> StanProgram:
     >>> print(model("y ~ mix(poisson, K=2)", {"y": [0, 1, 7, 9]}).code.splitlines()[0])
     // y ~ mix(poisson, K=2)
     """
-    template = _templates().get_template(f"{_TEMPLATES[spec.kind]}.stan.j2")
+    template = _templates().get_template("program.stan.j2")
     variables = {
         "formula": spec.formula.splitlines(),
         "data": list(declare.data(spec)),
@@ -44,8 +44,9 @@ def render(spec: ModelSpec) -> StanProgram:
         "emissions": [_emission(spec, k) for k in range(len(spec.emissions))],
         "common": list(_common(spec)),
         "homogeneous": spec.homogeneous,
-        "units": spec.unit is not None,
-        "initial": "rep_vector(1.0 / K, K)" if spec.initial == "uniform" else "initial",
+        "predictors": list(declare.predictors(spec)),
+        "latent": list(declare.latent(spec)),
+        "likelihood": _likelihood(spec),
     }
     # Which functions a program needs is read off the program without them.
     wanted = [
@@ -56,9 +57,6 @@ def render(spec: ModelSpec) -> StanProgram:
     needed = needed_functions(wanted, template.render(functions=[], **variables))
     code = template.render(functions=[f.text for f in needed], **variables)
     return StanProgram(code, tuple(d.name for d in declare.parameters(spec)))
-
-
-_TEMPLATES = {"mix": "mixture", "hmm": "hmm"}
 
 
 @cache
@@ -114,18 +112,34 @@ def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
             yield _by_row(use, spec, "")
 
 
+def _likelihood(spec: ModelSpec) -> str:
+    """The call that sums out the latent states."""
+    log_omega = "log_omega" if spec.unit is None else "sum_units(log_omega, unit_size)"
+    if spec.kind == "mix":
+        if spec.varies("weights"):
+            return f"mixture_of_experts_log_density({log_omega}, log_weights)"
+        return f"mixture_log_density({log_omega}, weights)"
+    initial = {
+        "uniform": "rep_vector(1.0 / K, K)",
+        "first": "append_row(1, zeros_vector(K - 1))",
+    }.get(str(spec.initial), "initial")
+    if not declare.by_move(spec):
+        return f"hmm_log_density({log_omega}, {initial}, transition, first)"
+    initial = "log_initial" if spec.varies("initial") else f"log_start({initial})"
+    moves = "log_moves(transition, allowed, steps), move"
+    if spec.varies("transition"):
+        moves = f"log_move, linspaced_int_array({declare.units(spec)}, 1, {declare.units(spec)})"
+    return f"hmm_log_density_by_move({log_omega}, {initial}, {moves}, first)"
+
+
 def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:
     """A parameter that varies by row, as a variable of its own."""
     regression = spec.regression(use.regression)
     value = _argument(use, spec, state) if use.parameter else ""
-    slopes = ""
-    if regression.columns:
-        coefficients = spec.parameter(regression.coefficients)
-        at = f"[{state}]" if "state" in coefficients.axes else ""
-        slopes = f"{declare.sampled_name(coefficients)}{at}"
+    at = f"[{state}]" if declare.effect_range(spec, regression) else ""
     suffix = f"_{state}" if use.by_state and not spec.homogeneous else ""
     name = use.parameter or regression.name
-    value = by_row(regression, value, slopes)
+    value = by_row(regression, value, predictor(regression, at, at))
     return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
 
 

@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
-from stanmix.design import Encoding, encode
+from stanmix.design import Encoding, codes_of, encode
 from stanmix.errors import DataError, Problem, plural
 from stanmix.families import Column
-from stanmix.spec import Design, ModelSpec, Regression, Response
+from stanmix.program.declare import by_move
+from stanmix.spec import Design, ModelSpec, Regression, Response, move_slopes
 
 Integers = NDArray[np.int64]
 
@@ -189,8 +190,6 @@ def standata(
         if response.kind == "choice":
             data["A"] = len(response.labels)
         data[response.name] = observed(response, table)[..., rows.order]
-    for regression in spec.regressions:
-        data |= _regression(regression, table, rows, encoded)
     for constant in spec.constants:
         data[constant.name] = np.asarray(constant.value)
     if spec.order_column is not None:
@@ -202,29 +201,93 @@ def standata(
         first = np.zeros(len(rows.unit_size), np.int64)
         first[rows.starts] = 1
         data["first"] = first
+    if by_move(spec):
+        data |= _moves(spec, rows)
+    if spec.varies("initial"):
+        data["S"] = len(rows.starts)
+    for effect in spec.group_effects:
+        data[f"G_{effect.group_name}"] = len(effect.group.levels)
+    for regression in spec.regressions:
+        data |= _regression(regression, spec, table, rows, encoded)
     data["emit"] = int(emit)
     _require_enough_trials(spec, table, data, rows)
     return data
 
 
+def _moves(spec: ModelSpec, rows: Rows) -> dict[str, Any]:
+    """Which moves are allowed, and by which of them each place is reached."""
+    data: dict[str, Any] = {"allowed": np.array(spec.moves, dtype=np.int64)}
+    if spec.varies("transition"):
+        return data | {"M": spec.sizes["move"], "move_slope": np.array(move_slopes(spec.moves))}
+    move = np.ones(len(rows.unit_size), np.int64)
+    return data | {"G": 1, "steps": np.ones(1, np.int64), "move": move}
+
+
 def _regression(
-    regression: Regression, table: Table, rows: Rows, encoded: Encodings
+    regression: Regression, spec: ModelSpec, table: Table, rows: Rows, encoded: Encodings
 ) -> dict[str, Any]:
     """The covariates of a regression, less their means in the data of the model."""
     name, data = regression.name, dict[str, Any]()
     centered = regression.parameter is not None
+
+    def placed(values: NDArray[Any], what: str) -> NDArray[Any]:
+        return _at_places(values, what, regression, spec, table, rows)
+
     if regression.columns:
-        matrix = encoded[regression.design].matrix(table)[rows.order]
+        matrix = placed(encoded[regression.design].matrix(table), ", ".join(regression.columns))
         data[f"P_{name}"] = len(regression.columns)
         data[f"X_{name}"] = matrix - np.asarray(regression.center)
         if centered:
             data[f"X_{name}_mean"] = np.asarray(regression.center)
     if regression.offset is not None:
-        added = encoded[regression.offset].matrix(table)[rows.order, 0]
+        added = placed(encoded[regression.offset].matrix(table), "offset")[:, 0]
         data[f"offset_{name}"] = added - regression.offset_center
-        if centered:
+        if centered and regression.columns:
             data[f"offset_{name}_mean"] = regression.offset_center
+    for effect in regression.groups:
+        encoding = encoded[effect.design]
+        matrix = encoding.matrix(table)
+        if encoding.intercept:
+            matrix = np.column_stack([np.ones(len(matrix)), matrix])
+        codes = codes_of(table, effect.group.column, effect.group.levels)
+        data[f"Q_{effect.name}"] = len(effect.columns)
+        data[f"Z_{effect.name}"] = placed(matrix, ", ".join(effect.columns))
+        data[f"group_{effect.name}"] = placed(codes + 1, effect.group.column)
     return data
+
+
+def _at_places(
+    values: NDArray[Any],
+    what: str,
+    regression: Regression,
+    spec: ModelSpec,
+    table: Table,
+    rows: Rows,
+) -> NDArray[Any]:
+    """Values of rows at what has a value of the parameter: rows, units or series.
+
+    Raises
+    ------
+    DataError
+        They differ within a unit or a series.
+    """
+    arranged = values[rows.order]
+    if regression.place == "row":
+        return arranged
+    heads = np.cumsum(rows.unit_size) - rows.unit_size
+    column = spec.unit
+    if regression.place == "series":
+        heads, column = heads[rows.starts], spec.series
+    sizes = np.diff(np.append(heads, len(arranged)))
+    differs = arranged != np.repeat(arranged[heads], sizes, axis=0)
+    if differs.any():
+        place = int(np.argmax(differs.reshape(len(arranged), -1).any(axis=1)))
+        which = "one series" if column is None else f"one `{column}`"
+        raise DataError(
+            f"Covariates of `{regression.name}` must be the same within {which}; `{what}` differs "
+            f"(first: {table.row(int(rows.order[place]))})."
+        )
+    return np.asarray(arranged[heads])
 
 
 def observed(response: Response, table: Table) -> NDArray[Any]:

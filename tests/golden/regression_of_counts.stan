@@ -110,6 +110,10 @@ data {
   array[N] int<lower=0> y_count; // count
   array[N] int<lower=0> y_successes; // successes
   array[N] int<lower=0> trials;
+  real y_count_mean; // mean of count
+  int<lower=1> U; // units, whose rows share a state
+  array[U] int<lower=1> unit_size; // rows of each unit
+  array[U] int<lower=0, upper=1> first; // 1 where a series begins
   int<lower=1> P_rate_count; // terms of rate_count: x
   matrix[N, P_rate_count] X_rate_count; // less their means
   vector[P_rate_count] X_rate_count_mean;
@@ -118,12 +122,8 @@ data {
   int<lower=1> P_prob_successes; // terms of prob_successes: C(choice)[1]:x, C(choice)[2]:x
   matrix[N, P_prob_successes] X_prob_successes; // less their means
   vector[P_prob_successes] X_prob_successes_mean;
-  real y_count_mean; // mean of count
   vector[P_rate_count] beta_rate_count_scale; // 2.5 on the log scale over the sd of each term
   vector[P_prob_successes] beta_prob_successes_scale; // 2.5 on the logit scale over the sd of each term
-  int<lower=1> U; // units, whose rows share a state
-  array[U] int<lower=1> unit_size; // rows of each unit
-  array[U] int<lower=0, upper=1> first; // 1 where a series begins
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
 parameters {

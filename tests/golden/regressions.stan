@@ -32,15 +32,15 @@ data {
   int<lower=1> N; // observations
   int<lower=1> K; // components
   vector[N] y;
+  real y_center; // median of y
+  real y_scale; // standard deviation of y
   int<lower=1> P_mu; // terms of mu: poly(x, 2)[1], poly(x, 2)[2], subject[T.b]
   matrix[N, P_mu] X_mu; // less their means
   vector[P_mu] X_mu_mean;
   int<lower=1> P_sigma; // terms of sigma: x
   matrix[N, P_sigma] X_sigma; // less their means
   vector[P_sigma] X_sigma_mean;
-  real y_center; // median of y
-  real y_scale; // standard deviation of y
-  vector[P_mu] beta_mu_scale; // prior sd of mu over the sd of each term
+  vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
   vector[P_sigma] beta_sigma_scale; // 2.5 on the log scale over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }

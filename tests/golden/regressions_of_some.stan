@@ -152,6 +152,9 @@ data {
   vector[N] rt;
   int<lower=1> A; // choices
   array[N] int<lower=1, upper=A> choice;
+  real rt_center; // median of rt
+  real rt_minimum; // smallest value of rt
+  array[N] int<lower=0, upper=1> first; // 1 where a series begins
   int<lower=1> P_threshold_2; // terms of threshold_2: x
   matrix[N, P_threshold_2] X_threshold_2; // less their means
   vector[P_threshold_2] X_threshold_2_mean;
@@ -161,12 +164,9 @@ data {
   int<lower=1> P_ndt; // terms of ndt: x
   matrix[N, P_ndt] X_ndt; // less their means
   vector[P_ndt] X_ndt_mean;
-  real rt_center; // median of rt
-  real rt_minimum; // smallest value of rt
   vector[P_threshold_2] beta_threshold_2_scale; // 2.5 on the log scale over the sd of each term
   vector[P_drift_1] beta_drift_1_scale; // 2.5 on the log scale over the sd of each term
   vector[P_ndt] beta_ndt_scale; // 2.5 on the logit scale over the sd of each term
-  array[N] int<lower=0, upper=1> first; // 1 where a series begins
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
 parameters {

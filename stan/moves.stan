@@ -1,0 +1,173 @@
+// The places of the ones.
+array[] int which(array[] int is) {
+  array[sum(is)] int places;
+  int found = 0;
+  for (i in 1:size(is)) {
+    if (is[i]) {
+      found += 1;
+      places[found] = i;
+    }
+  }
+  return places;
+}
+
+// Probabilities of all states, from those of the allowed ones; the others have 0.
+vector spread_out(vector probability, array[] int allowed) {
+  vector[size(allowed)] all_states = zeros_vector(size(allowed));
+  all_states[which(allowed)] = probability;
+  return all_states;
+}
+
+// 1 where `steps` allowed moves lead from one state to another.
+array[,] int reachable(array[,] int allowed, int steps) {
+  int K = size(allowed);
+  array[K, K] int reach = allowed;
+  for (step in 2:steps) {
+    array[K, K] int further = rep_array(0, K, K);
+    for (i in 1:K) {
+      for (j in 1:K) {
+        for (h in 1:K) {
+          further[i, j] = max({further[i, j], reach[i, h] * allowed[h, j]});
+        }
+      }
+    }
+    reach = further;
+  }
+  return reach;
+}
+
+// Log probabilities of moves in so many steps, from rows to columns, for each number of steps. What
+// cannot be reached has -1e300, since minus infinity has no gradient.
+array[] matrix log_moves(array[] vector transition, array[,] int allowed, array[] int steps) {
+  int K = size(transition);
+  matrix[K, K] once;
+  for (i in 1:K) {
+    once[i] = transition[i]';
+  }
+  array[size(steps)] matrix[K, K] log_move;
+  for (g in 1:size(steps)) {
+    array[K, K] int reach = reachable(allowed, steps[g]);
+    matrix[K, K] moved = once;
+    for (step in 2:steps[g]) {
+      moved = moved * once;
+    }
+    log_move[g] = rep_matrix(-1e300, K, K);
+    for (i in 1:K) {
+      for (j in which(reach[i])) {
+        log_move[g, i, j] = log(moved[i, j]);
+      }
+    }
+  }
+  return log_move;
+}
+
+// Log probabilities of the move into each of T places, from rows to columns: `transition` where all
+// covariates are at their means, from where predictors move it on the scale of logarithms.
+// move_slope says which predictor a move has, 0 for none.
+array[] matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
+                                  array[,] int move_slope, array[] vector predictor, int T) {
+  int K = size(transition);
+  array[K, K] vector[T] log_odds;
+  array[T] matrix[K, K] log_move;
+  for (i in 1:K) {
+    vector[T] total = rep_vector(-1e300, T);
+    for (j in which(allowed[i])) {
+      log_odds[i, j] = log(transition[i, j]) + zeros_vector(T);
+      if (move_slope[i, j] > 0) {
+        log_odds[i, j] += predictor[move_slope[i, j]];
+      }
+      total = log_sum_exp(total, log_odds[i, j]);
+    }
+    for (j in which(allowed[i])) {
+      log_odds[i, j] -= total;
+    }
+  }
+  for (t in 1:T) {
+    log_move[t] = rep_matrix(-1e300, K, K);
+    for (i in 1:K) {
+      for (j in which(allowed[i])) {
+        log_move[t, i, j] = log_odds[i, j][t];
+      }
+    }
+  }
+  return log_move;
+}
+
+// Coefficients of the moves from a state on the scale of the covariates, each with the intercept
+// first. The one allowed move without a slope is what the others are compared with; it has 0, as has
+// what is not allowed.
+array[] vector move_coefficients(vector transition, array[] int allowed, array[] int move_slope,
+                                 vector means, array[] vector slopes) {
+  int K = size(allowed);
+  array[K] vector[num_elements(means) + 1] coefficients;
+  int reference = 1;
+  for (j in which(allowed)) {
+    reference = move_slope[j] == 0 ? j : reference;
+  }
+  for (j in 1:K) {
+    coefficients[j] = zeros_vector(num_elements(means) + 1);
+    if (move_slope[j] > 0) {
+      coefficients[j] = from_means(log(transition[j]) - log(transition[reference]), means,
+                                   slopes[move_slope[j]]);
+    }
+  }
+  return coefficients;
+}
+
+// Effects of G groups on the moves from a state, a row each; 0 where a move has no coefficients.
+array[] matrix move_effects(matrix scale, array[] matrix z, array[] int move_slope, int G) {
+  int K = size(move_slope);
+  array[K] matrix[G, rows(scale)] effects;
+  for (j in 1:K) {
+    effects[j] = rep_matrix(0, G, rows(scale));
+    if (move_slope[j] > 0) {
+      effects[j] = (scale * z[move_slope[j]])';
+    }
+  }
+  return effects;
+}
+
+// Log probabilities of the first state, the same for all series, as K vectors of one element.
+array[] vector log_start(vector initial) {
+  array[num_elements(initial)] vector[1] log_initial;
+  for (k in 1:num_elements(initial)) {
+    log_initial[k] = [fmax(log(initial[k]), -1e300)]';
+  }
+  return log_initial;
+}
+
+// Log density of all series under a hidden Markov model whose moves vary or are restricted, the
+// states summed out by the forward algorithm. It works on logs throughout: where mass cannot come
+// back, a state of probability below 1e-308 may be the one that later rows admit.
+// log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
+// says which element of log_move leads into t; first[t] is 1 where a series begins.
+real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
+                             array[] matrix log_move, array[] int move, array[] int first) {
+  int K = size(log_omega);
+  int T = num_elements(log_omega[1]);
+  int S = num_elements(log_initial[1]);
+  vector[sum(first)] density;
+  vector[K] state;
+  int series = 0;
+  for (t in 1:T) {
+    vector[K] next_state;
+    if (first[t]) {
+      series += 1;
+      for (k in 1:K) {
+        next_state[k] = log_initial[k][min({series, S})];
+      }
+    } else {
+      for (k in 1:K) {
+        next_state[k] = log_sum_exp(state + log_move[move[t]][, k]);
+      }
+    }
+    for (k in 1:K) {
+      next_state[k] += log_omega[k][t];
+    }
+    state = fmax(next_state, -1e300);
+    if (t == T || first[min({t + 1, T})]) {
+      density[series] = log_sum_exp(state);
+    }
+  }
+  return sum(density) < -1e299 ? negative_infinity() : sum(density);
+}

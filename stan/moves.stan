@@ -36,58 +36,50 @@ array[,] int reachable(array[,] int allowed, int steps) {
   return reach;
 }
 
-// Log probabilities of moves in so many steps, from rows to columns, for each number of steps. What
-// cannot be reached has -1e300, since minus infinity has no gradient.
-array[] matrix log_moves(array[] vector transition, array[,] int allowed, array[] int steps) {
+// Log probabilities of moves in so many steps, a column for each number of steps: the K moves from
+// state 1, then those from state 2, and so on. What cannot be reached has -1e300, since minus infinity
+// has no gradient.
+matrix log_moves(array[] vector transition, array[,] int allowed, array[] int steps) {
   int K = size(transition);
   matrix[K, K] once;
   for (i in 1:K) {
     once[i] = transition[i]';
   }
-  array[size(steps)] matrix[K, K] log_move;
+  matrix[K * K, size(steps)] log_move = rep_matrix(-1e300, K * K, size(steps));
   for (g in 1:size(steps)) {
     array[K, K] int reach = reachable(allowed, steps[g]);
     matrix[K, K] moved = once;
     for (step in 2:steps[g]) {
       moved = moved * once;
     }
-    log_move[g] = rep_matrix(-1e300, K, K);
     for (i in 1:K) {
       for (j in which(reach[i])) {
-        log_move[g, i, j] = log(moved[i, j]);
+        log_move[(i - 1) * K + j, g] = log(moved[i, j]);
       }
     }
   }
   return log_move;
 }
 
-// Log probabilities of the move into each of T places, from rows to columns: `transition` where all
-// covariates are at their means, from where predictors move it on the scale of logarithms.
-// move_slope says which predictor a move has, 0 for none.
-array[] matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
-                                  array[,] int move_slope, array[] vector predictor, int T) {
+// Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+// `transition` where all covariates are at their means, from where predictors move it on the scale
+// of logarithms. move_slope says which predictor a move has, 0 for none.
+matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
+                          array[,] int move_slope, array[] vector predictor, int T) {
   int K = size(transition);
-  array[K, K] vector[T] log_odds;
-  array[T] matrix[K, K] log_move;
+  matrix[K * K, T] log_move = rep_matrix(-1e300, K * K, T);
   for (i in 1:K) {
+    array[K] vector[T] log_odds;
     vector[T] total = rep_vector(-1e300, T);
     for (j in which(allowed[i])) {
-      log_odds[i, j] = log(transition[i, j]) + zeros_vector(T);
+      log_odds[j] = log(transition[i, j]) + zeros_vector(T);
       if (move_slope[i, j] > 0) {
-        log_odds[i, j] += predictor[move_slope[i, j]];
+        log_odds[j] += predictor[move_slope[i, j]];
       }
-      total = log_sum_exp(total, log_odds[i, j]);
+      total = log_sum_exp(total, log_odds[j]);
     }
     for (j in which(allowed[i])) {
-      log_odds[i, j] -= total;
-    }
-  }
-  for (t in 1:T) {
-    log_move[t] = rep_matrix(-1e300, K, K);
-    for (i in 1:K) {
-      for (j in which(allowed[i])) {
-        log_move[t, i, j] = log_odds[i, j][t];
-      }
+      log_move[(i - 1) * K + j] = (log_odds[j] - total)';
     }
   }
   return log_move;
@@ -136,16 +128,59 @@ array[] vector log_start(vector initial) {
   return log_initial;
 }
 
-// Log density of all series under a hidden Markov model whose moves vary or are restricted, the
-// states summed out by the forward algorithm. It works on logs throughout: where mass cannot come
-// back, a state of probability below 1e-308 may be the one that later rows admit.
+// Log density of all series under a hidden Markov model whose moves vary, by the forward algorithm.
 // log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
-// says which element of log_move leads into t; first[t] is 1 where a series begins.
-real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
-                             array[] matrix log_move, array[] int move, array[] int first) {
+// says which column of log_move leads into t; first[t] is 1 where a series begins.
+real hmm_log_density_by_place(array[] vector log_omega, array[] vector log_initial,
+                              matrix log_move, array[] int move, array[] int first) {
   int K = size(log_omega);
   int T = num_elements(log_omega[1]);
   int S = num_elements(log_initial[1]);
+  vector[T] highest = log_omega[1];
+  for (k in 2:K) {
+    highest = fmax(highest, log_omega[k]);
+  }
+  matrix[K, T] omega;
+  matrix[K, S] initial;
+  for (k in 1:K) {
+    omega[k] = exp(log_omega[k] - highest)';
+    initial[k] = exp(log_initial[k])';
+  }
+  matrix[K * K, cols(log_move)] moves = exp(log_move);
+  vector[T] increment;
+  vector[K] state;
+  int series = 0;
+  for (t in 1:T) {
+    if (first[t]) {
+      series += 1;
+      state = initial[, S == 1 ? 1 : series] .* omega[, t];
+    } else {
+      state = (to_matrix(moves[, move[t]], K, K) * state) .* omega[, t];
+    }
+    increment[t] = sum(state);
+    state /= increment[t];
+  }
+  return sum(log(increment)) + sum(highest);
+}
+
+// Log density of all series under a hidden Markov model that does not allow all moves. It works on
+// logs throughout: where mass cannot come back, a state of probability below 1e-308 may be the only
+// one that later rows admit. The arguments are as above.
+real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
+                             matrix log_move, array[] int move, array[] int first) {
+  int K = size(log_omega);
+  int T = num_elements(log_omega[1]);
+  int S = num_elements(log_initial[1]);
+  matrix[K, T] omega;
+  for (k in 1:K) {
+    omega[k] = log_omega[k]';
+  }
+  array[cols(log_move), K] vector[K] arrive; // arrive[g, k]: from all states to state k
+  for (g in 1:cols(log_move)) {
+    for (k in 1:K) {
+      arrive[g, k] = to_matrix(log_move[, g], K, K)[k]';
+    }
+  }
   vector[sum(first)] density;
   vector[K] state;
   int series = 0;
@@ -154,17 +189,14 @@ real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initia
     if (first[t]) {
       series += 1;
       for (k in 1:K) {
-        next_state[k] = log_initial[k][min({series, S})];
+        next_state[k] = log_initial[k][S == 1 ? 1 : series];
       }
     } else {
       for (k in 1:K) {
-        next_state[k] = log_sum_exp(state + log_move[move[t]][, k]);
+        next_state[k] = log_sum_exp(state + arrive[move[t], k]);
       }
     }
-    for (k in 1:K) {
-      next_state[k] += log_omega[k][t];
-    }
-    state = fmax(next_state, -1e300);
+    state = fmax(next_state + omega[, t], -1e300);
     if (t == T || first[min({t + 1, T})]) {
       density[series] = log_sum_exp(state);
     }

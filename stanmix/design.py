@@ -112,13 +112,13 @@ def encode(design: Design, table: Table) -> Encoding:
     return Encoding(design, made.model_spec, columns, intercept)
 
 
-def levels_of(table: Table, name: str) -> tuple[str, ...]:
+def levels_of(table: Table, name: str, *, least: int = 2) -> tuple[str, ...]:
     """The levels of a column, as text: of a categorical one in its order, else sorted.
 
     Raises
     ------
     DataError
-        Values are missing, or there is only one level.
+        Values are missing, or there are fewer levels than `least`.
     """
     column = table.columns[name]
     texts = _texts(table, name)
@@ -130,7 +130,7 @@ def levels_of(table: Table, name: str) -> tuple[str, ...]:
         levels = [_text(v) for v in np.unique(column.to_numpy())]
     else:
         levels = sorted(set(texts))
-    if len(levels) < 2:
+    if len(levels) < least:
         raise DataError(f"Column `{name}` has the one level {levels[0]!r}, and explains nothing.")
     return tuple(levels)
 

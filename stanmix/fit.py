@@ -23,7 +23,7 @@ from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
 from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
 from stanmix.program import declare
-from stanmix.program.standata import Rows, arrange, standata
+from stanmix.program.standata import NewGroups, Rows, arrange, groups, standata
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -105,7 +105,9 @@ class Fit:
 
     # Latent states.
 
-    def responsibility(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+    def responsibility(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> xr.DataArray:
         """p(component | row) for every draw, of a mixture.
 
         Parameters
@@ -114,6 +116,9 @@ class Fit:
             Other rows with the columns of the model; the rows of the fit if not given.
         draws
             About how many draws to use, evenly thinned within chains; None for all.
+        new_groups
+            What becomes of groups, of group-level terms, that the fit has not seen: "error", or
+            "draw" to draw their effects from the distribution of groups.
 
         Returns
         -------
@@ -143,16 +148,18 @@ class Fit:
         array([[1., 0.]])
         """
         self._require("mix", "responsibility", "filtering() or smoothing()")
-        return self._ask(_responsibility, newdata, draws, states=True)
+        return self._ask(_responsibility, newdata, draws, new_groups, states=True)
 
-    def membership(self, newdata: Any = None, *, draws: int | None = THIN) -> pd.DataFrame:
+    def membership(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> pd.DataFrame:
         """Posterior probability of every component or state, averaged over draws.
 
         For a hidden Markov model given the whole series, as `smoothing` has it.
 
         Parameters
         ----------
-        newdata, draws
+        newdata, draws, new_groups
             As in `responsibility`.
 
         Returns
@@ -187,7 +194,7 @@ class Fit:
         table, rows = self._rows(newdata)
         # Summed chunk by chunk: the answers of all draws need not be in memory at once.
         total, count = 0.0, 0
-        for block in self._answers(answer, table, rows, self._thinned(draws)):
+        for block in self._answers(answer, table, rows, self._thinned(draws), new_groups):
             total = total + np.nansum(block, axis=0)
             count = count + np.isfinite(block).sum(axis=0)
         mean = np.asarray(total / count)
@@ -199,12 +206,14 @@ class Fit:
         states = pd.Index(self.model.spec.labels["state"], name="state")
         return pd.DataFrame(mean, index=index, columns=states)
 
-    def filtering(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+    def filtering(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> xr.DataArray:
         """p(state at t | rows up to t) for every draw, of a hidden Markov model.
 
         Parameters
         ----------
-        newdata, draws
+        newdata, draws, new_groups
             As in `responsibility`. New data are series of their own.
 
         Returns
@@ -229,14 +238,18 @@ class Fit:
         array([1, 1, 1, 2, 2, 2, 2, 1, 1, 1])
         """
         self._require("hmm", "filtering", "responsibility()")
-        return self._ask(self._chain_algebra(latent.filtering), newdata, draws, states=True)
+        return self._ask(
+            self._chain_algebra(latent.filtering), newdata, draws, new_groups, states=True
+        )
 
-    def smoothing(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+    def smoothing(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> xr.DataArray:
         """p(state at t | all rows of its series) for every draw, of a hidden Markov model.
 
         Parameters
         ----------
-        newdata, draws
+        newdata, draws, new_groups
             As in `filtering`.
 
         Returns
@@ -250,16 +263,20 @@ class Fit:
             As of `filtering`.
         """
         self._require("hmm", "smoothing", "responsibility()")
-        return self._ask(self._chain_algebra(latent.smoothing), newdata, draws, states=True)
+        return self._ask(
+            self._chain_algebra(latent.smoothing), newdata, draws, new_groups, states=True
+        )
 
-    def viterbi(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+    def viterbi(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> xr.DataArray:
         """The most likely path of states for every draw, of a hidden Markov model.
 
         This is a path for each draw; the path at posterior means is something else.
 
         Parameters
         ----------
-        newdata, draws
+        newdata, draws, new_groups
             As in `filtering`.
 
         Returns
@@ -274,15 +291,19 @@ class Fit:
             As of `filtering`.
         """
         self._require("hmm", "viterbi", "responsibility()")
-        paths = self._ask(self._chain_algebra(latent.viterbi), newdata, draws, states=False)
+        paths = self._ask(
+            self._chain_algebra(latent.viterbi), newdata, draws, new_groups, states=False
+        )
         return paths + 1
 
-    def log_omega(self, newdata: Any = None, *, draws: int | None = THIN) -> xr.DataArray:
+    def log_omega(
+        self, newdata: Any = None, *, draws: int | None = THIN, new_groups: NewGroups = "error"
+    ) -> xr.DataArray:
         """Log density of every row in every state, for every draw.
 
         Parameters
         ----------
-        newdata, draws
+        newdata, draws, new_groups
             As in `responsibility`.
 
         Returns
@@ -297,7 +318,7 @@ class Fit:
         """
         table, rows = self._rows(newdata)
         picked = self._thinned(draws)
-        blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked)]
+        blocks = [log_omega for log_omega, _ in self._emissions(table, rows, picked, new_groups)]
         values = np.concatenate(blocks)[:, np.argsort(rows.order), :]
         return self._labelled(values, picked, self._row_places(table), states=True)
 
@@ -406,7 +427,11 @@ class Fit:
         return posterior.isel(draw=slice(None, None, step))
 
     def _emissions(
-        self, table: Table, rows: Rows, picked: xr.Dataset
+        self,
+        table: Table,
+        rows: Rows,
+        picked: xr.Dataset,
+        new_groups: NewGroups = "error",
     ) -> Iterator[tuple[Array, dict[str, Array]]]:
         """Chunks of `log_omega` (draw, row as arranged, state), with the parameters there."""
         spec, program = self.model.spec, self.model.program
@@ -416,36 +441,57 @@ class Fit:
         }
         total = next(iter(flat.values())).shape[0]
         size = max(1, CHUNK // (table.n_rows * spec.K))
-        data = standata(spec, table, rows, self.model.encoded, emit=True)
+        encoded = self.model.encoded
+        data = standata(spec, table, rows, encoded, emit=True, new_groups=new_groups)
+        flat |= self._drawn_groups(flat, groups(spec, table, new_groups))
         runner = find_engine(self.asked)
-        varying = [variable.name for _, variable in declare.latent(spec)]
+        varying = [variable.name for variable in declare.latent(spec)]
         for start in range(0, total, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
             sampled = {name: at[name] for name in program.parameters}
             emitted = runner.generate(program, data, sampled, ["log_omega", *varying])
             yield np.swapaxes(emitted.pop("log_omega"), 1, 2), at | _probabilities(emitted)
 
+    def _drawn_groups(
+        self, flat: Mapping[str, Array], named: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, Array]:
+        """Standard normal effects of all groups: those of the fit, and drawn ones of others."""
+        rng = np.random.default_rng(self.draws["sample_stats"].attrs["seed"])
+        found = {}
+        for effect in self.model.spec.group_effects:
+            z = flat[f"z_{effect.name}"]
+            more = len(named[effect.group_name]) - z.shape[-1]
+            found[f"z_{effect.name}"] = np.append(z, rng.normal(size=(*z.shape[:-1], more)), -1)
+        return found
+
     def _ask(
         self,
         answer: Answer,
         newdata: Any,
         draws: int | None,
+        new_groups: NewGroups,
         *,
         states: bool,
     ) -> xr.DataArray:
         """`answer` for every draw, in the user's order of rows, or by unit."""
         table, rows = self._rows(newdata)
         picked = self._thinned(draws)
-        values = np.concatenate(list(self._answers(answer, table, rows, picked)))
+        blocks = self._answers(answer, table, rows, picked, new_groups)
+        values = np.concatenate(list(blocks))
         return self._labelled(values, picked, self._places(table, rows), states)
 
     def _answers(
-        self, answer: Answer, table: Table, rows: Rows, picked: xr.Dataset
+        self,
+        answer: Answer,
+        table: Table,
+        rows: Rows,
+        picked: xr.Dataset,
+        new_groups: NewGroups,
     ) -> Iterator[Array]:
         """`answer` for chunks of draws, (draw, place, ...) each, in the user's order."""
         back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
         impossible, asked = np.zeros(len(rows.unit_size), np.int64), 0
-        for log_omega, at in self._emissions(table, rows, picked):
+        for log_omega, at in self._emissions(table, rows, picked, new_groups):
             by_unit = _by_unit(log_omega, rows)
             impossible += (by_unit == -np.inf).all(axis=-1).sum(axis=0)
             asked += len(by_unit)
@@ -557,7 +603,9 @@ def _probabilities(emitted: Mapping[str, Array]) -> dict[str, Array]:
     found = {}
     for name, values in emitted.items():
         if name == "log_move":
-            found["transition"] = np.exp(values)
+            K = round(np.sqrt(values.shape[1]))
+            moves = np.moveaxis(np.exp(values), 1, -1)
+            found["transition"] = moves.reshape(*moves.shape[:-1], K, K)
         else:
             found[name.removeprefix("log_")] = np.exp(np.swapaxes(values, 1, 2))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -362,8 +363,8 @@ def predictors(spec: ModelSpec) -> Iterator[Declaration]:
             )
 
 
-def latent(spec: ModelSpec) -> Iterator[tuple[str, Declaration]]:
-    """Log probabilities of components or moves that vary, each with the size of its array.
+def latent(spec: ModelSpec) -> Iterator[Declaration]:
+    """Log probabilities of components or moves that vary.
 
     Questions need them besides `log_omega`.
     """
@@ -373,11 +374,19 @@ def latent(spec: ModelSpec) -> Iterator[tuple[str, Declaration]]:
         name, count = regression.name, places(spec, regression)
         if name == "transition":
             value = "log_moves_by_place(transition, allowed, move_slope, transition_predictor, "
-            value += f"{count})"
-            yield count, Declaration("matrix[K, K]", "log_move", value=value)
+            yield Declaration(f"matrix[K * K, {count}]", "log_move", value=f"{value}{count})")
         else:
             value = f"log_softmax_by_place({name}, {name}_predictor, {count})"
-            yield "K", Declaration(f"vector[{count}]", f"log_{name}", value=value)
+            yield Declaration(f"array[K] vector[{count}]", f"log_{name}", value=value)
+
+
+def only_if_emitted(variable: Declaration) -> Declaration:
+    """The declaration of a variable that has elements where `emit` is 1, and none where it is 0."""
+    sizes = re.compile(r"(?<=\[)[^\]]*(?=\])")
+    kind = sizes.sub(
+        lambda m: ", ".join(f"emit ? {size} : 0" for size in m[0].split(", ")), variable.type
+    )
+    return Declaration(kind, variable.name)
 
 
 def _bounds(parameter: Parameter) -> str:

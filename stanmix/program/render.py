@@ -46,6 +46,7 @@ def render(spec: ModelSpec) -> StanProgram:
         "homogeneous": spec.homogeneous,
         "predictors": list(declare.predictors(spec)),
         "latent": list(declare.latent(spec)),
+        "emitted": [declare.only_if_emitted(v) for v in declare.latent(spec)],
         "likelihood": _likelihood(spec),
     }
     # Which functions a program needs is read off the program without them.
@@ -126,10 +127,12 @@ def _likelihood(spec: ModelSpec) -> str:
     if not declare.by_move(spec):
         return f"hmm_log_density({log_omega}, {initial}, transition, first)"
     initial = "log_initial" if spec.varies("initial") else f"log_start({initial})"
-    moves = "log_moves(transition, allowed, steps), move"
-    if spec.varies("transition"):
-        moves = f"log_move, linspaced_int_array({declare.units(spec)}, 1, {declare.units(spec)})"
-    return f"hmm_log_density_by_move({log_omega}, {initial}, {moves}, first)"
+    varies = spec.varies("transition")
+    moves = "log_move" if varies else "log_moves(transition, allowed, steps)"
+    count = declare.units(spec)
+    move = f"linspaced_int_array({count}, 1, {count})" if varies else "move"
+    function = "hmm_log_density_by_" + ("place" if spec.allowed is None else "move")
+    return f"{function}({log_omega}, {initial}, {moves}, {move}, first)"
 
 
 def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:

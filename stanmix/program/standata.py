@@ -7,15 +7,15 @@ A program wants the rows of a unit together, and units in the order of time with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
-from stanmix.design import Encoding, codes_of, encode
+from stanmix.design import Encoding, codes_of, encode, levels_of
 from stanmix.errors import DataError, Problem, plural
 from stanmix.families import Column
 from stanmix.program.declare import by_move
@@ -162,8 +162,42 @@ def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
     return {design: encode(design, table) for design in dict.fromkeys(designs)}
 
 
+NewGroups = Literal["error", "draw"]
+"""What becomes of groups that the fit has not seen: refused, or drawn from their distribution."""
+
+
+def groups(spec: ModelSpec, table: Table, new: NewGroups) -> dict[str, tuple[str, ...]]:
+    """The groups of every group-level term: those of the fit, then others in `table`.
+
+    Raises
+    ------
+    DataError
+        There are others, and `new` is "error".
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for effect in spec.group_effects:
+        column, known = effect.group.column, effect.group.levels
+        if absent := table.missing(column):
+            raise DataError(absent)
+        unseen = codes_of(table, column, known) < 0
+        others = levels_of(table, column, least=1) if unseen.any() else ()
+        if unseen.any() and new == "error":
+            shown = repr(str(table.columns[column][int(np.argmax(unseen))]))
+            error = bad_rows(table, column, "must hold groups of the fit", unseen, shown)
+            hint = 'new_groups="draw" draws others from the distribution of groups'
+            raise DataError(*(replace(p, hint=hint) for p in error.problems))
+        found[effect.group_name] = (*known, *(o for o in others if o not in known))
+    return found
+
+
 def standata(
-    spec: ModelSpec, table: Table, rows: Rows, encoded: Encodings, *, emit: bool = False
+    spec: ModelSpec,
+    table: Table,
+    rows: Rows,
+    encoded: Encodings,
+    *,
+    emit: bool = False,
+    new_groups: NewGroups = "error",
 ) -> dict[str, Any]:
     """The data block for these rows.
 
@@ -177,6 +211,8 @@ def standata(
         How the model encodes covariates.
     emit
         Whether generated quantities return `log_omega`.
+    new_groups
+        What becomes of groups that the model has not seen.
 
     Raises
     ------
@@ -205,10 +241,11 @@ def standata(
         data |= _moves(spec, rows)
     if spec.varies("initial"):
         data["S"] = len(rows.starts)
-    for effect in spec.group_effects:
-        data[f"G_{effect.group_name}"] = len(effect.group.levels)
+    named = groups(spec, table, new_groups)
+    for name, levels in named.items():
+        data[f"G_{name}"] = len(levels)
     for regression in spec.regressions:
-        data |= _regression(regression, spec, table, rows, encoded)
+        data |= _regression(regression, spec, table, rows, encoded, named)
     data["emit"] = int(emit)
     _require_enough_trials(spec, table, data, rows)
     return data
@@ -224,7 +261,12 @@ def _moves(spec: ModelSpec, rows: Rows) -> dict[str, Any]:
 
 
 def _regression(
-    regression: Regression, spec: ModelSpec, table: Table, rows: Rows, encoded: Encodings
+    regression: Regression,
+    spec: ModelSpec,
+    table: Table,
+    rows: Rows,
+    encoded: Encodings,
+    named: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
     """The covariates of a regression, less their means in the data of the model."""
     name, data = regression.name, dict[str, Any]()
@@ -249,7 +291,7 @@ def _regression(
         matrix = encoding.matrix(table)
         if encoding.intercept:
             matrix = np.column_stack([np.ones(len(matrix)), matrix])
-        codes = codes_of(table, effect.group.column, effect.group.levels)
+        codes = codes_of(table, effect.group.column, named[effect.group_name])
         data[f"Q_{effect.name}"] = len(effect.columns)
         data[f"Z_{effect.name}"] = placed(matrix, ", ".join(effect.columns))
         data[f"group_{effect.name}"] = placed(codes + 1, effect.group.column)

@@ -6,16 +6,13 @@ functions {
     return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
   }
 
-  // Vectors, one a component, that sum to zero over K components, from K - 1 free ones: an orthonormal
-  // basis, so that independent normal priors of the free ones treat all components alike.
-  array[] vector sum_to_zero(array[] vector free) {
+  // Vectors of N elements, one a component, that sum to zero over K components, from K - 1 free ones: by
+  // an orthonormal basis, so that independent normal priors of these treat all components alike.
+  array[] vector sum_to_zero(array[] vector free, int N) {
     int K = size(free) + 1;
-    array[K] vector[K > 1 ? num_elements(free[1]) : 0] sums;
-    for (k in 1:K) {
-      sums[k] = zeros_vector(num_elements(sums[k]));
-    }
+    array[K] vector[N] sums = rep_array(zeros_vector(N), K);
     for (j in 1:(K - 1)) {
-      vector[num_elements(free[j])] step = free[j] / sqrt(j * (j + 1.0));
+      vector[N] step = free[j] / sqrt(j * (j + 1.0));
       for (k in 1:j) {
         sums[k] += step;
       }
@@ -28,19 +25,16 @@ functions {
   // means, from where K - 1 free predictors, made to sum to zero, move them.
   array[] vector log_softmax_by_place(vector probability, array[] vector free, int N) {
     int K = num_elements(probability);
-    array[K] vector[N] log_probability;
+    array[K] vector[N] log_probability = sum_to_zero(free, N);
     for (k in 1:K) {
-      log_probability[k] = log(probability[k]) + zeros_vector(N);
+      log_probability[k] += log(probability[k]);
     }
-    if (K > 1) {
-      array[K] vector[N] predictor = sum_to_zero(free);
-      vector[N] total = log_probability[1] + predictor[1];
-      for (k in 2:K) {
-        total = log_sum_exp(total, log_probability[k] + predictor[k]);
-      }
-      for (k in 1:K) {
-        log_probability[k] += predictor[k] - total;
-      }
+    vector[N] total = log_probability[1];
+    for (k in 2:K) {
+      total = log_sum_exp(total, log_probability[k]);
+    }
+    for (k in 1:K) {
+      log_probability[k] -= total;
     }
     return log_probability;
   }
@@ -81,16 +75,12 @@ functions {
   // sum to zero.
   array[] vector softmax_coefficients(vector probability, vector means, array[] vector free) {
     int K = num_elements(probability);
-    array[K] vector[num_elements(means) + 1] coefficients;
+    int P = num_elements(means);
+    array[K] vector[P] slopes = sum_to_zero(free, P);
+    array[K] vector[P + 1] coefficients;
+    vector[K] at_means = log(probability) - mean(log(probability));
     for (k in 1:K) {
-      coefficients[k] = zeros_vector(num_elements(means) + 1);
-    }
-    if (K > 1) {
-      vector[K] at_means = log(probability) - mean(log(probability));
-      array[K] vector[num_elements(means)] slopes = sum_to_zero(free);
-      for (k in 1:K) {
-        coefficients[k] = from_means(at_means[k], means, slopes[k]);
-      }
+      coefficients[k] = from_means(at_means[k], means, slopes[k]);
     }
     return coefficients;
   }
@@ -138,7 +128,7 @@ model {
 generated quantities {
   array[K] vector[P_weights + 1] beta_weights = softmax_coefficients(weights, X_weights_mean, slope_weights);
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
-  array[emit ? K : 0] vector[U] log_weights;
+  array[emit ? K : 0] vector[emit ? U : 0] log_weights;
   if (emit) {
     for (k in 1:K) {
       log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);

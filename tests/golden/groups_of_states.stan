@@ -51,81 +51,63 @@ functions {
     return places;
   }
 
-  // The state with which others are compared in a row of a transition matrix: staying, where that is
-  // allowed, else the first that is.
-  int reference_state(int from, array[] int allowed) {
-    return allowed[from] ? from : which(allowed)[1];
-  }
-
-  // Log probabilities of the move into each of T places, from rows to columns: `transition` where all
-  // covariates are at their means, from where predictors move its allowed elements, row after row, on
-  // the scale of their logarithms; the reference of a row has none.
-  array[] matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
-                                    array[] vector predictor, int T) {
+  // Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+  // `transition` where all covariates are at their means, from where predictors move it on the scale
+  // of logarithms. move_slope says which predictor a move has, 0 for none.
+  matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
+                            array[,] int move_slope, array[] vector predictor, int T) {
     int K = size(transition);
-    array[K, K] vector[T] log_odds;
-    array[T] matrix[K, K] log_move;
-    int m = 0;
+    matrix[K * K, T] log_move = rep_matrix(-1e300, K * K, T);
     for (i in 1:K) {
-      array[sum(allowed[i])] int to = which(allowed[i]);
-      vector[T] total;
-      for (h in 1:size(to)) {
-        log_odds[i, to[h]] = log(transition[i, to[h]]) + zeros_vector(T);
-        if (to[h] != reference_state(i, allowed[i])) {
-          m += 1;
-          log_odds[i, to[h]] += predictor[m];
+      array[K] vector[T] log_odds;
+      vector[T] total = rep_vector(-1e300, T);
+      for (j in which(allowed[i])) {
+        log_odds[j] = log(transition[i, j]) + zeros_vector(T);
+        if (move_slope[i, j] > 0) {
+          log_odds[j] += predictor[move_slope[i, j]];
         }
-        total = h == 1 ? log_odds[i, to[1]] : log_sum_exp(total, log_odds[i, to[h]]);
+        total = log_sum_exp(total, log_odds[j]);
       }
-      for (j in to) {
-        log_odds[i, j] -= total;
-      }
-    }
-    for (t in 1:T) {
-      log_move[t] = rep_matrix(-1e300, K, K);
-      for (i in 1:K) {
-        for (j in which(allowed[i])) {
-          log_move[t, i, j] = log_odds[i, j][t];
-        }
+      for (j in which(allowed[i])) {
+        log_move[(i - 1) * K + j] = (log_odds[j] - total)';
       }
     }
     return log_move;
   }
 
-  // Log density of all series under a hidden Markov model whose moves vary or are restricted, the
-  // states summed out by the forward algorithm. It works on logs throughout: where mass cannot come
-  // back, a state of probability below 1e-308 may be the one that later rows admit.
+  // Log density of all series under a hidden Markov model whose moves vary, by the forward algorithm.
   // log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
-  // says which element of log_move leads into t; first[t] is 1 where a series begins.
-  real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
-                               array[] matrix log_move, array[] int move, array[] int first) {
+  // says which column of log_move leads into t; first[t] is 1 where a series begins.
+  real hmm_log_density_by_place(array[] vector log_omega, array[] vector log_initial,
+                                matrix log_move, array[] int move, array[] int first) {
     int K = size(log_omega);
     int T = num_elements(log_omega[1]);
     int S = num_elements(log_initial[1]);
-    vector[sum(first)] density;
+    vector[T] highest = log_omega[1];
+    for (k in 2:K) {
+      highest = fmax(highest, log_omega[k]);
+    }
+    matrix[K, T] omega;
+    matrix[K, S] initial;
+    for (k in 1:K) {
+      omega[k] = exp(log_omega[k] - highest)';
+      initial[k] = exp(log_initial[k])';
+    }
+    matrix[K * K, cols(log_move)] moves = exp(log_move);
+    vector[T] increment;
     vector[K] state;
     int series = 0;
     for (t in 1:T) {
-      vector[K] next_state;
       if (first[t]) {
         series += 1;
-        for (k in 1:K) {
-          next_state[k] = log_initial[k][min({series, S})];
-        }
+        state = initial[, S == 1 ? 1 : series] .* omega[, t];
       } else {
-        for (k in 1:K) {
-          next_state[k] = log_sum_exp(state + log_move[move[t]][, k]);
-        }
+        state = (to_matrix(moves[, move[t]], K, K) * state) .* omega[, t];
       }
-      for (k in 1:K) {
-        next_state[k] += log_omega[k][t];
-      }
-      state = fmax(next_state, -1e300);
-      if (t == T || first[min({t + 1, T})]) {
-        density[series] = log_sum_exp(state);
-      }
+      increment[t] = sum(state);
+      state /= increment[t];
     }
-    return sum(density) < -1e299 ? negative_infinity() : sum(density);
+    return sum(log(increment)) + sum(highest);
   }
 
   // Log probabilities of the first state, the same for all series, as K vectors of one element.
@@ -137,18 +119,14 @@ functions {
     return log_initial;
   }
 
-  // Effects of groups on moves, a row each; 0 where a move has no coefficients.
-  array[,] matrix move_effects(matrix scale, array[] matrix z, array[,] int allowed) {
-    int K = size(allowed);
-    array[K, K] matrix[size(z) > 0 ? cols(z[1]) : 0, rows(scale)] effects;
-    int m = 0;
-    for (i in 1:K) {
-      for (j in 1:K) {
-        effects[i, j] = rep_matrix(0, rows(effects[i, j]), cols(effects[i, j]));
-        if (allowed[i, j] && j != reference_state(i, allowed[i])) {
-          m += 1;
-          effects[i, j] = (scale * z[m])';
-        }
+  // Effects of G groups on the moves from a state, a row each; 0 where a move has no coefficients.
+  array[] matrix move_effects(matrix scale, array[] matrix z, array[] int move_slope, int G) {
+    int K = size(move_slope);
+    array[K] matrix[G, rows(scale)] effects;
+    for (j in 1:K) {
+      effects[j] = rep_matrix(0, G, rows(scale));
+      if (move_slope[j] > 0) {
+        effects[j] = (scale * z[move_slope[j]])';
       }
     }
     return effects;
@@ -162,6 +140,7 @@ data {
   array[N] int<lower=0, upper=1> first; // 1 where a series begins
   array[K, K] int<lower=0, upper=1> allowed; // moves, from rows to columns
   int<lower=0> M; // moves that have coefficients
+  array[K, K] int<lower=0, upper=M> move_slope; // which of them a move is, 0 for none
   int<lower=1> G_choice; // groups of choice
   int<lower=1> G_subject; // groups of subject
   int<lower=1> Q_choice_rate; // terms of rate by choice: Intercept, x
@@ -216,13 +195,16 @@ model {
   for (k in 1:M) {
     transition_predictor[k] = by_group(Z_subject_transition, group_subject_transition, diag_pre_multiply(sd_subject_transition, z_subject_transition[k])');
   }
-  array[N] matrix[K, K] log_move = log_moves_by_place(transition, allowed, transition_predictor, N);
-  target += hmm_log_density_by_move(log_omega, log_start(initial), log_move, linspaced_int_array(N, 1, N), first);
+  matrix[K * K, N] log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, N);
+  target += hmm_log_density_by_place(log_omega, log_start(initial), log_move, linspaced_int_array(N, 1, N), first);
 }
 generated quantities {
-  array[K, K] matrix[G_subject, Q_subject_transition] r_subject_transition = move_effects(diag_matrix(sd_subject_transition), z_subject_transition, allowed);
+  array[K, K] matrix[G_subject, Q_subject_transition] r_subject_transition;
+  for (k in 1:K) {
+    r_subject_transition[k] = move_effects(diag_matrix(sd_subject_transition), z_subject_transition, move_slope[k], G_subject);
+  }
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
-  array[emit ? N : 0] matrix[K, K] log_move;
+  matrix[emit ? K * K : 0, emit ? N : 0] log_move;
   if (emit) {
     for (k in 1:K) {
       vector[N] rate_by_row = rate[k] * exp(by_group(Z_choice_rate, group_choice_rate, r_choice_rate[k]));
@@ -232,6 +214,6 @@ generated quantities {
     for (k in 1:M) {
       transition_predictor[k] = by_group(Z_subject_transition, group_subject_transition, diag_pre_multiply(sd_subject_transition, z_subject_transition[k])');
     }
-    log_move = log_moves_by_place(transition, allowed, transition_predictor, N);
+    log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, N);
   }
 }

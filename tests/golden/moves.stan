@@ -42,57 +42,37 @@ functions {
     return places;
   }
 
-  // The state with which others are compared in a row of a transition matrix: staying, where that is
-  // allowed, else the first that is.
-  int reference_state(int from, array[] int allowed) {
-    return allowed[from] ? from : which(allowed)[1];
-  }
-
-  // Log probabilities of the move into each of T places, from rows to columns: `transition` where all
-  // covariates are at their means, from where predictors move its allowed elements, row after row, on
-  // the scale of their logarithms; the reference of a row has none.
-  array[] matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
-                                    array[] vector predictor, int T) {
+  // Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+  // `transition` where all covariates are at their means, from where predictors move it on the scale
+  // of logarithms. move_slope says which predictor a move has, 0 for none.
+  matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
+                            array[,] int move_slope, array[] vector predictor, int T) {
     int K = size(transition);
-    array[K, K] vector[T] log_odds;
-    array[T] matrix[K, K] log_move;
-    int m = 0;
+    matrix[K * K, T] log_move = rep_matrix(-1e300, K * K, T);
     for (i in 1:K) {
-      array[sum(allowed[i])] int to = which(allowed[i]);
-      vector[T] total;
-      for (h in 1:size(to)) {
-        log_odds[i, to[h]] = log(transition[i, to[h]]) + zeros_vector(T);
-        if (to[h] != reference_state(i, allowed[i])) {
-          m += 1;
-          log_odds[i, to[h]] += predictor[m];
+      array[K] vector[T] log_odds;
+      vector[T] total = rep_vector(-1e300, T);
+      for (j in which(allowed[i])) {
+        log_odds[j] = log(transition[i, j]) + zeros_vector(T);
+        if (move_slope[i, j] > 0) {
+          log_odds[j] += predictor[move_slope[i, j]];
         }
-        total = h == 1 ? log_odds[i, to[1]] : log_sum_exp(total, log_odds[i, to[h]]);
+        total = log_sum_exp(total, log_odds[j]);
       }
-      for (j in to) {
-        log_odds[i, j] -= total;
-      }
-    }
-    for (t in 1:T) {
-      log_move[t] = rep_matrix(-1e300, K, K);
-      for (i in 1:K) {
-        for (j in which(allowed[i])) {
-          log_move[t, i, j] = log_odds[i, j][t];
-        }
+      for (j in which(allowed[i])) {
+        log_move[(i - 1) * K + j] = (log_odds[j] - total)';
       }
     }
     return log_move;
   }
 
-  // Vectors, one a component, that sum to zero over K components, from K - 1 free ones: an orthonormal
-  // basis, so that independent normal priors of the free ones treat all components alike.
-  array[] vector sum_to_zero(array[] vector free) {
+  // Vectors of N elements, one a component, that sum to zero over K components, from K - 1 free ones: by
+  // an orthonormal basis, so that independent normal priors of these treat all components alike.
+  array[] vector sum_to_zero(array[] vector free, int N) {
     int K = size(free) + 1;
-    array[K] vector[K > 1 ? num_elements(free[1]) : 0] sums;
-    for (k in 1:K) {
-      sums[k] = zeros_vector(num_elements(sums[k]));
-    }
+    array[K] vector[N] sums = rep_array(zeros_vector(N), K);
     for (j in 1:(K - 1)) {
-      vector[num_elements(free[j])] step = free[j] / sqrt(j * (j + 1.0));
+      vector[N] step = free[j] / sqrt(j * (j + 1.0));
       for (k in 1:j) {
         sums[k] += step;
       }
@@ -105,57 +85,53 @@ functions {
   // means, from where K - 1 free predictors, made to sum to zero, move them.
   array[] vector log_softmax_by_place(vector probability, array[] vector free, int N) {
     int K = num_elements(probability);
-    array[K] vector[N] log_probability;
+    array[K] vector[N] log_probability = sum_to_zero(free, N);
     for (k in 1:K) {
-      log_probability[k] = log(probability[k]) + zeros_vector(N);
+      log_probability[k] += log(probability[k]);
     }
-    if (K > 1) {
-      array[K] vector[N] predictor = sum_to_zero(free);
-      vector[N] total = log_probability[1] + predictor[1];
-      for (k in 2:K) {
-        total = log_sum_exp(total, log_probability[k] + predictor[k]);
-      }
-      for (k in 1:K) {
-        log_probability[k] += predictor[k] - total;
-      }
+    vector[N] total = log_probability[1];
+    for (k in 2:K) {
+      total = log_sum_exp(total, log_probability[k]);
+    }
+    for (k in 1:K) {
+      log_probability[k] -= total;
     }
     return log_probability;
   }
 
-  // Log density of all series under a hidden Markov model whose moves vary or are restricted, the
-  // states summed out by the forward algorithm. It works on logs throughout: where mass cannot come
-  // back, a state of probability below 1e-308 may be the one that later rows admit.
+  // Log density of all series under a hidden Markov model whose moves vary, by the forward algorithm.
   // log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
-  // says which element of log_move leads into t; first[t] is 1 where a series begins.
-  real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
-                               array[] matrix log_move, array[] int move, array[] int first) {
+  // says which column of log_move leads into t; first[t] is 1 where a series begins.
+  real hmm_log_density_by_place(array[] vector log_omega, array[] vector log_initial,
+                                matrix log_move, array[] int move, array[] int first) {
     int K = size(log_omega);
     int T = num_elements(log_omega[1]);
     int S = num_elements(log_initial[1]);
-    vector[sum(first)] density;
+    vector[T] highest = log_omega[1];
+    for (k in 2:K) {
+      highest = fmax(highest, log_omega[k]);
+    }
+    matrix[K, T] omega;
+    matrix[K, S] initial;
+    for (k in 1:K) {
+      omega[k] = exp(log_omega[k] - highest)';
+      initial[k] = exp(log_initial[k])';
+    }
+    matrix[K * K, cols(log_move)] moves = exp(log_move);
+    vector[T] increment;
     vector[K] state;
     int series = 0;
     for (t in 1:T) {
-      vector[K] next_state;
       if (first[t]) {
         series += 1;
-        for (k in 1:K) {
-          next_state[k] = log_initial[k][min({series, S})];
-        }
+        state = initial[, S == 1 ? 1 : series] .* omega[, t];
       } else {
-        for (k in 1:K) {
-          next_state[k] = log_sum_exp(state + log_move[move[t]][, k]);
-        }
+        state = (to_matrix(moves[, move[t]], K, K) * state) .* omega[, t];
       }
-      for (k in 1:K) {
-        next_state[k] += log_omega[k][t];
-      }
-      state = fmax(next_state, -1e300);
-      if (t == T || first[min({t + 1, T})]) {
-        density[series] = log_sum_exp(state);
-      }
+      increment[t] = sum(state);
+      state /= increment[t];
     }
-    return sum(density) < -1e299 ? negative_infinity() : sum(density);
+    return sum(log(increment)) + sum(highest);
   }
 
   // Coefficients on the scale of the covariates, the intercept first: from the linear predictor where
@@ -168,36 +144,32 @@ functions {
   // sum to zero.
   array[] vector softmax_coefficients(vector probability, vector means, array[] vector free) {
     int K = num_elements(probability);
-    array[K] vector[num_elements(means) + 1] coefficients;
+    int P = num_elements(means);
+    array[K] vector[P] slopes = sum_to_zero(free, P);
+    array[K] vector[P + 1] coefficients;
+    vector[K] at_means = log(probability) - mean(log(probability));
     for (k in 1:K) {
-      coefficients[k] = zeros_vector(num_elements(means) + 1);
-    }
-    if (K > 1) {
-      vector[K] at_means = log(probability) - mean(log(probability));
-      array[K] vector[num_elements(means)] slopes = sum_to_zero(free);
-      for (k in 1:K) {
-        coefficients[k] = from_means(at_means[k], means, slopes[k]);
-      }
+      coefficients[k] = from_means(at_means[k], means, slopes[k]);
     }
     return coefficients;
   }
 
-  // Coefficients of moves on the scale of the covariates, each with the intercept first; 0 for the
-  // reference of a row, and for what is not allowed.
-  array[,] vector move_coefficients(array[] vector transition, array[,] int allowed, vector means,
-                                    array[] vector slopes) {
-    int K = size(transition);
-    array[K, K] vector[num_elements(means) + 1] coefficients;
-    int m = 0;
-    for (i in 1:K) {
-      int reference = reference_state(i, allowed[i]);
-      for (j in 1:K) {
-        coefficients[i, j] = zeros_vector(num_elements(means) + 1);
-        if (allowed[i, j] && j != reference) {
-          m += 1;
-          coefficients[i, j] = from_means(log(transition[i, j]) - log(transition[i, reference]),
-                                          means, slopes[m]);
-        }
+  // Coefficients of the moves from a state on the scale of the covariates, each with the intercept
+  // first. The one allowed move without a slope is what the others are compared with; it has 0, as has
+  // what is not allowed.
+  array[] vector move_coefficients(vector transition, array[] int allowed, array[] int move_slope,
+                                   vector means, array[] vector slopes) {
+    int K = size(allowed);
+    array[K] vector[num_elements(means) + 1] coefficients;
+    int reference = 1;
+    for (j in which(allowed)) {
+      reference = move_slope[j] == 0 ? j : reference;
+    }
+    for (j in 1:K) {
+      coefficients[j] = zeros_vector(num_elements(means) + 1);
+      if (move_slope[j] > 0) {
+        coefficients[j] = from_means(log(transition[j]) - log(transition[reference]), means,
+                                     slopes[move_slope[j]]);
       }
     }
     return coefficients;
@@ -211,6 +183,7 @@ data {
   array[N] int<lower=0, upper=1> first; // 1 where a series begins
   array[K, K] int<lower=0, upper=1> allowed; // moves, from rows to columns
   int<lower=0> M; // moves that have coefficients
+  array[K, K] int<lower=0, upper=M> move_slope; // which of them a move is, 0 for none
   int<lower=1> S; // series
   int<lower=1> P_transition; // terms of transition: x
   matrix[N, P_transition] X_transition; // less their means
@@ -255,16 +228,19 @@ model {
   for (k in 1:(K - 1)) {
     initial_predictor[k] = X_initial * slope_initial[k];
   }
-  array[N] matrix[K, K] log_move = log_moves_by_place(transition, allowed, transition_predictor, N);
+  matrix[K * K, N] log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, N);
   array[K] vector[S] log_initial = log_softmax_by_place(initial, initial_predictor, S);
-  target += hmm_log_density_by_move(log_omega, log_initial, log_move, linspaced_int_array(N, 1, N), first);
+  target += hmm_log_density_by_place(log_omega, log_initial, log_move, linspaced_int_array(N, 1, N), first);
 }
 generated quantities {
   array[K] vector[P_initial + 1] beta_initial = softmax_coefficients(initial, X_initial_mean, slope_initial);
-  array[K, K] vector[P_transition + 1] beta_transition = move_coefficients(transition, allowed, X_transition_mean, slope_transition);
+  array[K, K] vector[P_transition + 1] beta_transition;
+  for (k in 1:K) {
+    beta_transition[k] = move_coefficients(transition[k], allowed[k], move_slope[k], X_transition_mean, slope_transition);
+  }
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
-  array[emit ? N : 0] matrix[K, K] log_move;
-  array[emit ? K : 0] vector[S] log_initial;
+  matrix[emit ? K * K : 0, emit ? N : 0] log_move;
+  array[emit ? K : 0] vector[emit ? S : 0] log_initial;
   if (emit) {
     for (k in 1:K) {
       log_omega[k] = poisson_log_omega(y, rate[k]);
@@ -277,7 +253,7 @@ generated quantities {
     for (k in 1:(K - 1)) {
       initial_predictor[k] = X_initial * slope_initial[k];
     }
-    log_move = log_moves_by_place(transition, allowed, transition_predictor, N);
+    log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, N);
     log_initial = log_softmax_by_place(initial, initial_predictor, S);
   }
 }

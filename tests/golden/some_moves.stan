@@ -33,57 +33,48 @@ functions {
     return alpha;
   }
 
-  // The state with which others are compared in a row of a transition matrix: staying, where that is
-  // allowed, else the first that is.
-  int reference_state(int from, array[] int allowed) {
-    return allowed[from] ? from : which(allowed)[1];
-  }
-
-  // Log probabilities of the move into each of T places, from rows to columns: `transition` where all
-  // covariates are at their means, from where predictors move its allowed elements, row after row, on
-  // the scale of their logarithms; the reference of a row has none.
-  array[] matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
-                                    array[] vector predictor, int T) {
+  // Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+  // `transition` where all covariates are at their means, from where predictors move it on the scale
+  // of logarithms. move_slope says which predictor a move has, 0 for none.
+  matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
+                            array[,] int move_slope, array[] vector predictor, int T) {
     int K = size(transition);
-    array[K, K] vector[T] log_odds;
-    array[T] matrix[K, K] log_move;
-    int m = 0;
+    matrix[K * K, T] log_move = rep_matrix(-1e300, K * K, T);
     for (i in 1:K) {
-      array[sum(allowed[i])] int to = which(allowed[i]);
-      vector[T] total;
-      for (h in 1:size(to)) {
-        log_odds[i, to[h]] = log(transition[i, to[h]]) + zeros_vector(T);
-        if (to[h] != reference_state(i, allowed[i])) {
-          m += 1;
-          log_odds[i, to[h]] += predictor[m];
+      array[K] vector[T] log_odds;
+      vector[T] total = rep_vector(-1e300, T);
+      for (j in which(allowed[i])) {
+        log_odds[j] = log(transition[i, j]) + zeros_vector(T);
+        if (move_slope[i, j] > 0) {
+          log_odds[j] += predictor[move_slope[i, j]];
         }
-        total = h == 1 ? log_odds[i, to[1]] : log_sum_exp(total, log_odds[i, to[h]]);
+        total = log_sum_exp(total, log_odds[j]);
       }
-      for (j in to) {
-        log_odds[i, j] -= total;
-      }
-    }
-    for (t in 1:T) {
-      log_move[t] = rep_matrix(-1e300, K, K);
-      for (i in 1:K) {
-        for (j in which(allowed[i])) {
-          log_move[t, i, j] = log_odds[i, j][t];
-        }
+      for (j in which(allowed[i])) {
+        log_move[(i - 1) * K + j] = (log_odds[j] - total)';
       }
     }
     return log_move;
   }
 
-  // Log density of all series under a hidden Markov model whose moves vary or are restricted, the
-  // states summed out by the forward algorithm. It works on logs throughout: where mass cannot come
-  // back, a state of probability below 1e-308 may be the one that later rows admit.
-  // log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
-  // says which element of log_move leads into t; first[t] is 1 where a series begins.
+  // Log density of all series under a hidden Markov model that does not allow all moves. It works on
+  // logs throughout: where mass cannot come back, a state of probability below 1e-308 may be the only
+  // one that later rows admit. The arguments are as above.
   real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
-                               array[] matrix log_move, array[] int move, array[] int first) {
+                               matrix log_move, array[] int move, array[] int first) {
     int K = size(log_omega);
     int T = num_elements(log_omega[1]);
     int S = num_elements(log_initial[1]);
+    matrix[K, T] omega;
+    for (k in 1:K) {
+      omega[k] = log_omega[k]';
+    }
+    array[cols(log_move), K] vector[K] arrive; // arrive[g, k]: from all states to state k
+    for (g in 1:cols(log_move)) {
+      for (k in 1:K) {
+        arrive[g, k] = to_matrix(log_move[, g], K, K)[k]';
+      }
+    }
     vector[sum(first)] density;
     vector[K] state;
     int series = 0;
@@ -92,17 +83,14 @@ functions {
       if (first[t]) {
         series += 1;
         for (k in 1:K) {
-          next_state[k] = log_initial[k][min({series, S})];
+          next_state[k] = log_initial[k][S == 1 ? 1 : series];
         }
       } else {
         for (k in 1:K) {
-          next_state[k] = log_sum_exp(state + log_move[move[t]][, k]);
+          next_state[k] = log_sum_exp(state + arrive[move[t], k]);
         }
       }
-      for (k in 1:K) {
-        next_state[k] += log_omega[k][t];
-      }
-      state = fmax(next_state, -1e300);
+      state = fmax(next_state + omega[, t], -1e300);
       if (t == T || first[min({t + 1, T})]) {
         density[series] = log_sum_exp(state);
       }
@@ -138,22 +126,22 @@ functions {
     return append_row(at_means - dot_product(means, slopes), slopes);
   }
 
-  // Coefficients of moves on the scale of the covariates, each with the intercept first; 0 for the
-  // reference of a row, and for what is not allowed.
-  array[,] vector move_coefficients(array[] vector transition, array[,] int allowed, vector means,
-                                    array[] vector slopes) {
-    int K = size(transition);
-    array[K, K] vector[num_elements(means) + 1] coefficients;
-    int m = 0;
-    for (i in 1:K) {
-      int reference = reference_state(i, allowed[i]);
-      for (j in 1:K) {
-        coefficients[i, j] = zeros_vector(num_elements(means) + 1);
-        if (allowed[i, j] && j != reference) {
-          m += 1;
-          coefficients[i, j] = from_means(log(transition[i, j]) - log(transition[i, reference]),
-                                          means, slopes[m]);
-        }
+  // Coefficients of the moves from a state on the scale of the covariates, each with the intercept
+  // first. The one allowed move without a slope is what the others are compared with; it has 0, as has
+  // what is not allowed.
+  array[] vector move_coefficients(vector transition, array[] int allowed, array[] int move_slope,
+                                   vector means, array[] vector slopes) {
+    int K = size(allowed);
+    array[K] vector[num_elements(means) + 1] coefficients;
+    int reference = 1;
+    for (j in which(allowed)) {
+      reference = move_slope[j] == 0 ? j : reference;
+    }
+    for (j in 1:K) {
+      coefficients[j] = zeros_vector(num_elements(means) + 1);
+      if (move_slope[j] > 0) {
+        coefficients[j] = from_means(log(transition[j]) - log(transition[reference]), means,
+                                     slopes[move_slope[j]]);
       }
     }
     return coefficients;
@@ -170,6 +158,7 @@ data {
   array[U] int<lower=0, upper=1> first; // 1 where a series begins
   array[K, K] int<lower=0, upper=1> allowed; // moves, from rows to columns
   int<lower=0> M; // moves that have coefficients
+  array[K, K] int<lower=0, upper=M> move_slope; // which of them a move is, 0 for none
   int<lower=1> P_transition; // terms of transition: a
   matrix[U, P_transition] X_transition; // less their means
   vector[P_transition] X_transition_mean;
@@ -209,13 +198,16 @@ model {
   for (k in 1:M) {
     transition_predictor[k] = X_transition * slope_transition[k];
   }
-  array[U] matrix[K, K] log_move = log_moves_by_place(transition, allowed, transition_predictor, U);
+  matrix[K * K, U] log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, U);
   target += hmm_log_density_by_move(sum_units(log_omega, unit_size), log_start(initial), log_move, linspaced_int_array(U, 1, U), first);
 }
 generated quantities {
-  array[K, K] vector[P_transition + 1] beta_transition = move_coefficients(transition, allowed, X_transition_mean, slope_transition);
+  array[K, K] vector[P_transition + 1] beta_transition;
+  for (k in 1:K) {
+    beta_transition[k] = move_coefficients(transition[k], allowed[k], move_slope[k], X_transition_mean, slope_transition);
+  }
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
-  array[emit ? U : 0] matrix[K, K] log_move;
+  matrix[emit ? K * K : 0, emit ? U : 0] log_move;
   if (emit) {
     for (k in 1:K) {
       log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
@@ -224,6 +216,6 @@ generated quantities {
     for (k in 1:M) {
       transition_predictor[k] = X_transition * slope_transition[k];
     }
-    log_move = log_moves_by_place(transition, allowed, transition_predictor, U);
+    log_move = log_moves_by_place(transition, allowed, move_slope, transition_predictor, U);
   }
 }

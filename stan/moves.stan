@@ -1,16 +1,3 @@
-// The places of the ones.
-array[] int which(array[] int is) {
-  array[sum(is)] int places;
-  int found = 0;
-  for (i in 1:size(is)) {
-    if (is[i]) {
-      found += 1;
-      places[found] = i;
-    }
-  }
-  return places;
-}
-
 // Probabilities of all states, from those of the allowed ones; the others have 0.
 vector spread_out(vector probability, array[] int allowed) {
   vector[size(allowed)] all_states = zeros_vector(size(allowed));
@@ -18,28 +5,10 @@ vector spread_out(vector probability, array[] int allowed) {
   return all_states;
 }
 
-// 1 where `steps` allowed moves lead from one state to another.
-array[,] int reachable(array[,] int allowed, int steps) {
-  int K = size(allowed);
-  array[K, K] int reach = allowed;
-  for (step in 2:steps) {
-    array[K, K] int further = rep_array(0, K, K);
-    for (i in 1:K) {
-      for (j in 1:K) {
-        for (h in 1:K) {
-          further[i, j] = max({further[i, j], reach[i, h] * allowed[h, j]});
-        }
-      }
-    }
-    reach = further;
-  }
-  return reach;
-}
-
 // Log probabilities of moves in so many steps, a column for each number of steps: the K moves from
-// state 1, then those from state 2, and so on. What cannot be reached has -1e300, since minus infinity
-// has no gradient.
-matrix log_moves(array[] vector transition, array[,] int allowed, array[] int steps) {
+// state 1, then those from state 2, and so on. reach[g] is 1 where steps[g] of them may lead; other
+// places have -1e300, since minus infinity has no gradient.
+matrix log_moves(array[] vector transition, array[,,] int reach, array[] int steps) {
   int K = size(transition);
   matrix[K, K] once;
   for (i in 1:K) {
@@ -47,13 +16,12 @@ matrix log_moves(array[] vector transition, array[,] int allowed, array[] int st
   }
   matrix[K * K, size(steps)] log_move = rep_matrix(-1e300, K * K, size(steps));
   for (g in 1:size(steps)) {
-    array[K, K] int reach = reachable(allowed, steps[g]);
     matrix[K, K] moved = once;
     for (step in 2:steps[g]) {
       moved = moved * once;
     }
     for (i in 1:K) {
-      for (j in which(reach[i])) {
+      for (j in which(reach[g, i])) {
         log_move[(i - 1) * K + j, g] = log(moved[i, j]);
       }
     }

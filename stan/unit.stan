@@ -10,3 +10,10 @@ array[] vector sum_units(array[] vector log_omega, array[] int unit_size) {
   }
   return total;
 }
+
+// Log densities of N rows, of which only some have a value; the others say nothing.
+vector at_rows(vector log_density, array[] int rows, int N) {
+  vector[N] all_rows = zeros_vector(N);
+  all_rows[rows] = log_density;
+  return all_rows;
+}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stanmix.errors import listing
 from stanmix.families import Collapse, Param
 from stanmix.priors import Prior
+from stanmix.program.standata import values_by_row
 from stanmix.spec import Fixed, ModelSpec, Parameter, Term, Use
 
 Array = NDArray[Any]
@@ -91,7 +92,7 @@ class _Shrinking:
         if prior is None or len(prior.arguments) > 1:
             return None
         eta = 1.0 if prior.distribution == "flat" else float(np.asarray(prior.arguments[0].value))
-        y = np.asarray(self.data[self.term.responses[0]])
+        y = self.observed
         columns = self.spec.response(self.term.responses[0]).columns
         name = self.argument.parameter
         cure = f"The default, lkj(2, 0.01), on `{name}` prevents it."
@@ -108,6 +109,11 @@ class _Shrinking:
                 f"{cure}"
             )
         return None
+
+    @property
+    def observed(self) -> Array:
+        """The response, NaN where a row has no value."""
+        return values_by_row(self.spec.response(self.term.responses[0]), self.data)
 
     @property
     def parameter(self) -> Parameter:
@@ -131,7 +137,7 @@ class _Shrinking:
 
     def views(self) -> Iterator[tuple[Array, tuple[str, ...]]]:
         """The columns that shrink together: all of a vector, or each with a scale of its own."""
-        y = np.asarray(self.data[self.term.responses[0]])
+        y = self.observed
         columns = self.spec.response(self.term.responses[0]).columns
         if y.ndim == 1:
             yield y[None], columns
@@ -153,18 +159,20 @@ class _Shrinking:
                 together, counts = self.runs(np.vstack([design, values]))
                 return _most_met(together[: len(design)], counts, together, len(regression.terms))
         elif self.spec.parameter(location.parameter).below is not None:
-            return _equal_to(self.runs(values), values.min()), 1
+            return _equal_to(self.runs(values), np.nanmin(values)), 1
         return _most_equal(self.runs(values)), 1
 
     def runs(self, values: Array) -> tuple[Array, Array]:
         """Values that a component can have alone (column, unit), and in how many rows."""
+        seen = ~np.isnan(values).any(axis=0)
         if "unit_size" not in self.data:
-            return values, np.ones(values.shape[1], np.int64)
+            return values[:, seen], np.ones(int(seen.sum()), np.int64)
         sizes = np.asarray(self.data["unit_size"])
         starts = np.cumsum(sizes) - sizes
-        low = np.minimum.reduceat(values, starts, axis=1)
-        constant = (low == np.maximum.reduceat(values, starts, axis=1)).all(axis=0)
-        return low[:, constant], sizes[constant]
+        low = np.minimum.reduceat(np.where(seen, values, np.inf), starts, axis=1)
+        high = np.maximum.reduceat(np.where(seen, values, -np.inf), starts, axis=1)
+        constant = (low == high).all(axis=0)
+        return low[:, constant], np.add.reduceat(seen.astype(np.int64), starts)[constant]
 
 
 def _equal_to(runs: tuple[Array, Array], value: float) -> int:
@@ -194,6 +202,7 @@ def _most_met(design: Array, counts: Array, rows: Array, free: int) -> tuple[int
 
 def _is_collinear(y: Array) -> bool:
     """Whether some column (row of `y`) is a linear function of the others."""
+    y = y[:, ~np.isnan(y).any(axis=0)]
     spread = y.std(axis=1, keepdims=True)
     z = (y - y.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
     return bool(np.linalg.matrix_rank(z, tol=1e-8 * np.sqrt(y.shape[1])) < len(y))

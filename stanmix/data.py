@@ -166,13 +166,19 @@ def _array(name: str, values: Any) -> NDArray[Any]:
         raise DataError(f"Column `{name}` is neither one list of values nor a table.") from error
 
 
-def numbers(table: Table, name: str) -> NDArray[np.float64]:
-    """A column as finite numbers.
+def is_missing(table: Table, name: str) -> NDArray[np.bool_]:
+    """Where a column has no value."""
+    return np.asarray(table.columns[name].isna().to_numpy(), dtype=np.bool_)
+
+
+def numbers(table: Table, name: str, *, missing: bool = False) -> NDArray[np.float64]:
+    """A column as finite numbers; with `missing`, NaN where there is none.
 
     Raises
     ------
     DataError
-        Text, missing or infinite values, with their count and the first row.
+        Text or infinite values, or missing ones where they may not be, with their count and the
+        first row.
     """
     column = table.columns[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -195,7 +201,7 @@ def numbers(table: Table, name: str) -> NDArray[np.float64]:
         raise bad_rows(
             table, name, "must hold numbers", other, f"{column[int(np.argmax(other))]!r}"
         )
-    if np.isnan(values).any():
+    if np.isnan(values).any() and not missing:
         raise bad_rows(table, name, "must have no missing values", np.isnan(values), "missing")
     if np.isinf(values).any():
         raise bad_rows(table, name, "must be finite", np.isinf(values), "infinite")
@@ -210,21 +216,23 @@ def bad_rows(table: Table, name: str, rule: str, bad: NDArray[np.bool_], shown: 
 
 
 def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
-    """A response column, checked against what the family may observe.
+    """The values of a response column that are there, checked against what the family may observe.
 
     Returns
     -------
     ndarray
-        float64 for `real`, `positive` and `unit`, int64 otherwise.
+        Of the rows that are not missing: float64 for `real`, `positive` and `unit`, int64
+        otherwise.
 
     Raises
     ------
     DataError
         Values outside the family's support, with their count and the first row.
     """
-    values = numbers(table, name)
+    values = numbers(table, name, missing=True)
+    known = ~np.isnan(values)
     if column.kind in ("count", "binary") and (values > MAX_COUNT).any():
-        shown = f"{values.max():g}"
+        shown = f"{np.nanmax(values):g}"
         raise bad_rows(table, name, f"must not exceed {MAX_COUNT}", values > MAX_COUNT, shown)
     rules = {
         "real": ("", np.zeros(len(values), bool)),
@@ -234,8 +242,10 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
         "binary": ("must hold 0 or 1", ~np.isin(values, (0, 1))),
     }
     rule, bad = rules[column.kind]
+    bad = bad & known
     if bad.any():
         raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
+    values = values[known]
     return values.astype(np.int64) if column.kind in ("count", "binary") else values
 
 
@@ -243,14 +253,28 @@ MAX_CHOICES = 50
 """Most choices of a column: beyond, it is the wrong column."""
 
 
-def choice_labels(table: Table, name: str) -> tuple[str, ...]:
+def require_known(table: Table, name: str, optional: NDArray[np.bool_]) -> None:
+    """Raise DataError where a column is missing, but for the rows where it may be."""
+    missing = is_missing(table, name) & ~optional
+    if missing.any():
+        raise bad_rows(table, name, "must have no missing values", missing, "missing")
+
+
+def choice_labels(
+    table: Table, name: str, optional: NDArray[np.bool_] | None = None
+) -> tuple[str, ...]:
     """The choices a column may hold, at most `MAX_CHOICES`: choice a has code a, from 1.
+
+    In the rows `optional` there may be none.
 
     Raises
     ------
     DataError
         Too many choices, codes that are not 1 to A, or missing values.
     """
+    if not is_missing(table, name).all():
+        none = np.zeros(table.n_rows, dtype=np.bool_)
+        require_known(table, name, none if optional is None else optional)
     labels = _choice_labels(table, name)
     if len(labels) > MAX_CHOICES:
         raise DataError(
@@ -271,22 +295,18 @@ def _choice_labels(table: Table, name: str) -> tuple[str, ...]:
         return tuple(str(c) for c in column.cat.categories)
     texts, missing = column.map(lambda v: isinstance(v, str)), column.isna()
     if texts.any() and (texts | missing).all():
-        if missing.any():
-            raise bad_rows(
-                table, name, "must have no missing values", missing.to_numpy(), "missing"
-            )
-        return tuple(sorted(set(column)))
-    values = numbers(table, name)
-    bad = (values < 1) | (values != np.floor(values))
+        return tuple(sorted(set(column[texts])))
+    values = numbers(table, name, missing=not missing.all())
+    bad = ~missing.to_numpy() & ((values < 1) | (values != np.floor(values)))
     if bad.any():
         raise bad_rows(
             table, name, "must hold choices 1, 2, ...", bad, f"{values[int(np.argmax(bad))]:g}"
         )
-    highest = int(values.max())
-    present = set(values.astype(int).tolist())
+    highest = int(np.nanmax(values))
+    present = set(values[~np.isnan(values)].astype(int).tolist())
     absent = next((a for a in range(1, highest + 1) if a not in present), None)
     if absent is not None:
-        row = table.row(int(np.argmax(values)))
+        row = table.row(int(np.nanargmax(values)))
         raise DataError(
             Problem(
                 f"Column `{name}` holds choice {highest} (first: {row}), but never choice "
@@ -297,8 +317,10 @@ def _choice_labels(table: Table, name: str) -> tuple[str, ...]:
     return tuple(str(a) for a in range(1, highest + 1))
 
 
-def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """A choice column as codes 1 to A of `labels`.
+def choice_codes(
+    table: Table, name: str, labels: tuple[str, ...], optional: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """A choice column as codes 1 to A of `labels`; 1 where it is missing in the rows `optional`.
 
     Raises
     ------
@@ -311,6 +333,7 @@ def choice_codes(table: Table, name: str, labels: tuple[str, ...]) -> NDArray[np
     numeric = column.dtype.kind in "biuf"
     text = column.map(lambda v: f"{v:g}") if numeric else column.astype(object)
     codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(np.float64)
+    codes[is_missing(table, name) & optional] = 1
     unknown = np.isnan(codes)
     if unknown.any():
         value = column[int(np.argmax(unknown))]

@@ -7,7 +7,7 @@ the coefficients of polynomials, the knots of splines. Other data are then treat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, numbers
 from stanmix.errors import DataError, SpecError, listing
-from stanmix.spec import Covariate, Design
+from stanmix.spec import Covariate, Design, ModelSpec
 
 Array = NDArray[np.float64]
 
@@ -110,6 +110,16 @@ def encode(design: Design, table: Table) -> Encoding:
         raise SpecError(f"Two of these terms would both be called `{repeated}`.")
     _require_finite(np.asarray(made, dtype=np.float64)[:, int(intercept) :], columns, table)
     return Encoding(design, made.model_spec, columns, intercept)
+
+
+Encodings = Mapping[Design, Encoding]
+"""The designs of a model as encoded in the data it was made with."""
+
+
+def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
+    """The encodings of all designs of `spec`, in the data `table` that it was made with."""
+    designs = [design for r in spec.regressions for design in r.designs]
+    return {design: encode(design, table) for design in dict.fromkeys(designs)}
 
 
 def levels_of(table: Table, name: str, *, least: int = 2) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
 from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
 from stanmix.program import declare
-from stanmix.program.standata import NewGroups, Rows, arrange, groups, standata
+from stanmix.program.render import render
+from stanmix.program.rows import Rows, arrange
+from stanmix.program.standata import NewGroups, groups, standata, with_missing
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -434,7 +436,10 @@ class Fit:
         new_groups: NewGroups = "error",
     ) -> Iterator[tuple[Array, dict[str, Array]]]:
         """Chunks of `log_omega` (draw, row as arranged, state), with the parameters there."""
-        spec, program = self.model.spec, self.model.program
+        spec, program = with_missing(self.model.spec, table), self.model.program
+        if spec is not self.model.spec:
+            # Rows without a response, where the fit had none, need another program.
+            program = render(spec)
         flat = {
             str(name): values.values.reshape(-1, *values.shape[2:])
             for name, values in picked.transpose("chain", "draw", ...).items()
@@ -531,7 +536,10 @@ class Fit:
             fixed = {"uniform": np.full(spec.K, 1.0 / spec.K), "first": np.eye(spec.K)[0]}
             initial = fixed.get(str(spec.initial))
             initial = at["initial"] if initial is None else initial[None]
-            return np.asarray(question(log_omega, initial, at["transition"], rows.starts))
+            transition = at["transition"]
+            if (rows.steps > 1).any():
+                transition = _over_steps(transition, rows.steps)
+            return np.asarray(question(log_omega, initial, transition, rows.starts))
 
         return answer
 
@@ -609,6 +617,13 @@ def _probabilities(emitted: Mapping[str, Array]) -> dict[str, Array]:
         else:
             found[name.removeprefix("log_")] = np.exp(np.swapaxes(values, 1, 2))
     return found
+
+
+def _over_steps(transition: Array, steps: Integers) -> Array:
+    """Transitions (draw, state, state_to) over gaps: those into every unit."""
+    taken, which = np.unique(steps, return_inverse=True)
+    powers = [np.linalg.matrix_power(transition, int(count)) for count in taken]
+    return np.stack(powers, axis=1)[:, which]
 
 
 def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Array:

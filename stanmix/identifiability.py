@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stanmix.clusters import cluster, standardise
 from stanmix.collapse import collapse_warnings
 from stanmix.errors import listing
+from stanmix.program.standata import values_by_row
 from stanmix.spec import ModelSpec, Parameter, Use
 
 SCALES = (1e-3, 1e9)
@@ -162,7 +163,8 @@ def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str
         if not named or not constant.name.endswith("_scale"):
             continue
         response = spec.response(re.sub("(_positive)?(_log)?_scale$", "", constant.name))
-        y = np.atleast_2d(np.asarray(data[response.name], dtype=np.float64))
+        y = np.atleast_2d(values_by_row(response, data))
+        y = y[:, ~np.isnan(y).any(axis=0)]
         if "_log_" in constant.name:
             y = np.log(y[y > 0])[None]
         widths = _widths(y, spec.K)

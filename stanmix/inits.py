@@ -27,7 +27,8 @@ from stanmix.program.declare import (
     is_slope,
     sampled_name,
 )
-from stanmix.program.standata import Rows
+from stanmix.program.rows import Rows
+from stanmix.program.standata import values_by_row
 from stanmix.spec import (
     Fixed,
     GroupEffect,
@@ -140,14 +141,16 @@ def _group_units(
 
 
 def _feature(response: Response, data: Mapping[str, Any]) -> Array:
-    """A response on a scale where groups are about equally wide."""
-    values = np.asarray(data[response.name], dtype=np.float64)
+    """A response on a scale where groups are about equally wide; its median where it is missing."""
+    values = values_by_row(response, data)
     if response.kind == "positive":
-        return np.log(values)
-    if response.kind == "unit":
-        return np.log(values) - np.log1p(-values)
-    if response.kind == "count":
+        values = np.log(values)
+    elif response.kind == "unit":
+        values = np.log(values) - np.log1p(-values)
+    elif response.kind == "count":
         values = np.sqrt(values)
+    middle = np.nanmedian(values, axis=-1, keepdims=True)
+    values = np.where(np.isnan(values), middle, values)
     return values.T if response.many else values
 
 
@@ -178,7 +181,7 @@ def _component_estimates(
                 regression = spec.regression(argument.regression)
                 slopes[regression] = np.zeros(len(regression.columns))
         if term in trends:
-            slopes[trends[term]] = _slopes(data, term, trends[term], chosen)
+            slopes[trends[term]] = _slopes(spec, data, term, trends[term], chosen)
         values = _start(spec, term, data, chosen, slopes)
         for param, argument in zip(term.declaration.params, term.arguments, strict=True):
             if isinstance(argument, Use) and argument.parameter:
@@ -200,13 +203,18 @@ def _trends(spec: ModelSpec, component: int) -> dict[Term, Regression]:
 
 
 def _slopes(
-    data: Mapping[str, Any], term: Term, regression: Regression, chosen: NDArray[np.bool_]
+    spec: ModelSpec,
+    data: Mapping[str, Any],
+    term: Term,
+    regression: Regression,
+    chosen: NDArray[np.bool_],
 ) -> Array:
     """Slopes by least squares in some rows; 0 where there are too few."""
     X = np.asarray(data[f"X_{regression.name}"])[chosen]
+    y = values_by_row(spec.response(term.responses[0]), data)[chosen]
+    X, y = X[~np.isnan(y)], y[~np.isnan(y)]
     if len(X) < X.shape[1] + 2:
         return np.zeros(X.shape[1])
-    y = np.asarray(data[term.responses[0]], dtype=np.float64)[chosen]
     lead = np.ones((len(X), 1 if regression.parameter else 0))
     fitted = np.linalg.lstsq(np.column_stack([lead, X]), y)[0]
     return np.asarray(fitted[lead.shape[1] :])
@@ -220,7 +228,7 @@ def _start(
     slopes: Mapping[Regression, Array],
 ) -> dict[str, Any]:
     """Rough values of a family's parameters in some rows, less their trend."""
-    columns, choices = _observed(spec, term, data, chosen)
+    columns, choices, chosen = _observed(spec, term, data, chosen)
     for regression, values in slopes.items():
         if values.any():
             columns[0] = columns[0] - np.asarray(data[f"X_{regression.name}"])[chosen] @ values
@@ -229,11 +237,18 @@ def _start(
 
 def _observed(
     spec: ModelSpec, term: Term, data: Mapping[str, Any], chosen: NDArray[np.bool_]
-) -> tuple[list[NDArray[Any]], dict[str, int]]:
-    """The columns that a term observes in some rows, and the number of choices by name."""
+) -> tuple[list[NDArray[Any]], dict[str, int], NDArray[np.bool_]]:
+    """The columns that a term observes in some rows, the number of choices by name, and the rows.
+
+    Rows that lack any of its columns are left out.
+    """
+    main = spec.response(term.responses[0])
+    if main.missing:
+        seen = ~np.isnan(values_by_row(main, data))
+        chosen = chosen & (seen.all(axis=0) if main.many else seen)
     columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
     choice = any(spec.response(name).kind == "choice" for name in term.responses)
-    return columns, {"A": int(data["A"])} if choice else {}
+    return columns, {"A": int(data["A"])} if choice else {}, chosen
 
 
 def _component_order(
@@ -275,7 +290,7 @@ def _log_density(
         }
         reference = term.declaration.reference(**params)
         density = getattr(reference, "logpdf", None) or reference.logpmf
-        columns, choices = _observed(spec, term, data, chosen)
+        columns, choices, _ = _observed(spec, term, data, chosen)
         total += float(np.sum(np.maximum(density(*columns, **choices), -1e6)))
     return total if np.isfinite(total) else worst
 

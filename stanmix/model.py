@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stanmix.data import Table, read_table, require_enough
+from stanmix.design import Encodings, encodings
 from stanmix.diagnostics import warn_of
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
@@ -25,7 +26,8 @@ from stanmix.language.syntax import parse
 from stanmix.program.declare import require_distinct_names
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
-from stanmix.program.standata import Encodings, Rows, arrange, encodings, standata
+from stanmix.program.rows import Rows, arrange
+from stanmix.program.standata import standata
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree
@@ -73,6 +75,7 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     spec = resolve(parse(formula), table, priors)
     require_distinct_names(spec)
     rows = arrange(spec, table)
+    spec = replace(spec, gaps=bool((rows.steps > 1).any()))
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
     encoded = encodings(spec, table)
     made = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))

@@ -98,6 +98,10 @@ class Response:
         The same number in every row (`trials(20)`).
     labels
         The names of the choices, in order of their codes.
+    missing
+        Whether some rows have no value, or of several columns not all.
+    addition
+        The addition that names it (`trials`, `dec`), and that others are looked at with.
     """
 
     name: str
@@ -106,6 +110,8 @@ class Response:
     many: bool = False
     value: int | None = None
     labels: tuple[str, ...] = ()
+    missing: bool = False
+    addition: str = ""
 
 
 @dataclass(frozen=True)
@@ -327,6 +333,8 @@ class ModelSpec:
         Which moves an HMM allows, from rows to columns, 1 or 0; None for all.
     unit, series, time
         Columns that say which rows share a state, which belong to one sequence, and their order.
+    gaps
+        Whether some times between rows of a series have no row.
     additions
         Names of the additions of the model line, for families with optional columns.
     order_column
@@ -348,6 +356,7 @@ class ModelSpec:
     unit: str | None = None
     series: str | None = None
     time: str | None = None
+    gaps: bool = False
     additions: tuple[str, ...] = ()
     order_column: int | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)

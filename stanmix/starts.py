@@ -13,7 +13,7 @@ from stanmix.engines.base import Engine, Optimum, Variables
 from stanmix.errors import SamplingError
 from stanmix.inits import between, starting_points
 from stanmix.program.program import StanProgram
-from stanmix.program.standata import Rows
+from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec
 
 ATTEMPTS = 20

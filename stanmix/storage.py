@@ -14,10 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix.data import Table, read_table
+from stanmix.design import encodings
 from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError, StanmixWarning, warn
 from stanmix.program.declare import effect_axes
-from stanmix.program.standata import arrange, encodings, standata
+from stanmix.program.rows import arrange
+from stanmix.program.standata import standata
 from stanmix.spec import ModelSpec, from_json, reported, to_json
 
 if TYPE_CHECKING:

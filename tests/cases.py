@@ -50,6 +50,9 @@ UNITS = FRAME.assign(
     b=np.repeat([0, 1], 12),
 )
 
+HOLES = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
+_HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
+
 CASE_1 = {
     "mu[1]": "normal(-2, 1)",
     "mu[2]": "normal(0, 1)",
@@ -165,6 +168,18 @@ CASES = (
         "count | series(subject) ~ hmm(poisson, states=2)\nrate ~ (x || choice)\n"
         "transition ~ (1 | subject)",
         FRAME,
+    ),
+    Case("missing", "y | series(subject) ~ hmm(normal, states=2)\nmu ~ x", HOLES),
+    Case(
+        "gaps",
+        "y | series(subject) + time(t) ~ hmm(normal, states=2, initial=stationary)",
+        FRAME[FRAME["t"] % 4 != 2],
+    ),
+    Case("missing_columns", "cbind(y, x) ~ mix(normal, K=2)", HOLES.assign(x=_HOLED)),
+    Case(
+        "missing_trials",
+        "cbind(y, successes) | trials(n) ~ mix(normal & binomial, K=2)",
+        HOLES.assign(successes=[None, *FRAME["successes"][1:]], n=10),
     ),
     Case("ordered_between", "y ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
 )

@@ -16,7 +16,8 @@ import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
 from stanmix.inits import starting_points
-from stanmix.program.standata import arrange, standata
+from stanmix.program.rows import arrange
+from stanmix.program.standata import standata
 from tests.cases import FRAME
 
 pytestmark = pytest.mark.engine

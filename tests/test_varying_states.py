@@ -19,6 +19,8 @@ from tests.test_regression import evaluated, points, require_recovered
 pytestmark = pytest.mark.engine
 
 FEW = UNITS.iloc[[0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17]].reset_index(drop=True)
+FEW["when"] = [0, 1, 3, 4, 7, 8, 9, 11, 12, 13, 14, 20]
+FEW["z"] = FEW["y"].where(FEW.index % 3 != 1)
 EXPLICIT = {"mu": "normal(0, 5)", "sigma": "inv_gamma(3, 2)"}
 
 FORMULAS = {
@@ -28,6 +30,9 @@ FORMULAS = {
     "left_right": "y | series(subject) ~ hmm(normal, states=3, transition=left_right)",
     "restricted": 'y ~ hmm(normal, states=3, transition="110;011;100")\ntransition ~ x',
     "units": "y | unit(id) + series(subject) ~ hmm(normal, states=3)\ntransition ~ a",
+    "gaps": "y | series(subject) + time(when) ~ hmm(normal, states=3)",
+    "gaps_restricted": 'y | time(when) ~ hmm(normal, states=3, transition="110;011;001")',
+    "missing": "z | series(subject) ~ hmm(normal, states=2)\ntransition ~ x",
     "uniform": 'y ~ hmm(normal, states=2, transition="11;01", initial=uniform)',
 }
 
@@ -38,7 +43,7 @@ def built(formula: str, data: pd.DataFrame) -> sm.Model:
 
 def by_hand(model: sm.Model, d: Mapping[str, Any], data: pd.DataFrame) -> dict[str, Any]:
     """Log probabilities of components or states from the coefficients that are reported."""
-    K, spec = model.spec.K, model.spec
+    spec = model.spec
     found: dict[str, Any] = {}
     for name, column in (("weights", "a"), ("initial", "b")):
         if spec.varies(name):
@@ -56,8 +61,10 @@ def by_hand(model: sm.Model, d: Mapping[str, Any], data: pd.DataFrame) -> dict[s
                 eta += np.moveaxis(d["r_choice_transition"][:, :, data["choice"] - 1, 0], 2, 0)
             found["transition"] = log_softmax(eta + moves, axis=2)
         else:
+            steps = model.rows.steps
             with np.errstate(divide="ignore"):
-                found["transition"] = np.broadcast_to(np.log(d["transition"]), (len(data), K, K))
+                powers = [np.linalg.matrix_power(d["transition"], int(n)) for n in steps]
+                found["transition"] = np.log(powers)
     return found
 
 
@@ -99,7 +106,8 @@ def enumerated(model: sm.Model, d: Mapping[str, Any], data: pd.DataFrame) -> flo
 def test_the_likelihood_is_the_sum_over_all_paths(formula: str) -> None:
     """Two data sets differ in density as they do in likelihood, since priors stay the same."""
     data = FEW if "series" in formula or "unit" in formula else FEW.iloc[:7]
-    model, other = built(formula, data), built(formula, data.assign(y=-0.5 * data["y"] + 1))
+    changed = data.assign(y=-0.5 * data["y"] + 1, z=-0.5 * data["z"] + 1)
+    model, other = built(formula, data), built(formula, changed)
     regressions = model.spec.regressions
     names = [r.coefficients for r in regressions if r.columns]
     names += [f"r_{effect.name}" for effect in model.spec.group_effects]

@@ -34,6 +34,40 @@ vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
   return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
 }
 
+// The same for observations that lack columns: pattern[n] says which row of `seen`, a number 1 or 0
+// for every column, holds for observation n.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, real sigma) {
+  return multi_normal_partial_log_omega(y, seen, pattern, mu, rep_vector(sigma, rows(y)));
+}
+
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, vector sigma) {
+  vector[cols(y)] log_density = zeros_vector(cols(y));
+  for (d in 1:rows(y)) {
+    vector[cols(y)] has = to_vector(seen[pattern, d]);
+    log_density -= has .* (0.5 * square((y[d]' - mu[d]) / sigma[d])
+                           + (log(sigma[d]) + 0.5 * log(2 * pi())));
+  }
+  return log_density;
+}
+
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, vector sigma, matrix corr) {
+  vector[cols(y)] log_density = zeros_vector(cols(y));
+  matrix[rows(y), rows(y)] whole = multiply_lower_tri_self_transpose(corr);
+  for (p in 1:size(seen)) {
+    array[sum(seen[p])] int columns = which(seen[p]);
+    array[count_of(pattern, p)] int observations = places_of(pattern, p);
+    if (size(columns) > 0) {
+      log_density[observations]
+        = multi_normal_log_omega(y[columns, observations], mu[columns], sigma[columns],
+                                 cholesky_decompose(whole[columns, columns]));
+    }
+  }
+  return log_density;
+}
+
 // N independent draws from the standard normal distribution for each of D columns.
 matrix multi_std_normal_rng(int D, int N) {
   return to_matrix(normal_rng(zeros_vector(D * N), 1), D, N);

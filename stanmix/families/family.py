@@ -200,9 +200,10 @@ class Family:
         additions
             Additions of the model, which decide whether optional columns are there.
         function
-            `log_omega` or `log_cumulative`, the log distribution function (Stan keeps names that
-            end in `_cdf` for functions of another form); both take the response and then the
-            parameters.
+            `log_omega`; `log_cumulative`, the log distribution function (Stan keeps names that
+            end in `_cdf` for functions of another form); or, of several columns at once,
+            `partial_log_omega`, the log density of the columns that a row has. All take the
+            response and then the parameters.
 
         Examples
         --------
@@ -211,6 +212,8 @@ class Family:
         'vector normal_log_omega(vector y, real mu, real sigma)'
         """
         arguments = [a for column in self.columns(additions) for a in column.arguments()]
+        if function == "partial_log_omega":
+            arguments += [("array[,] int", "seen"), ("array[] int", "pattern")]
         arguments += [(param.stan_type, param.name) for param in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
 from stanmix.families import Kind
@@ -61,7 +63,8 @@ class Constants:
         return constant
 
     def _value(self, own: str, column: str, name: str, part: bool) -> float:
-        values = numbers(self.table, column)
+        values = numbers(self.table, column, missing=True)
+        values = values[~np.isnan(values)]
         values = values[values > 0] if part else values
         value = statistic(values, name) if values.size else 0.0
         reason = ""

@@ -137,8 +137,10 @@ class _Chooser:
         if len(candidates) == 1 and candidates[0].axes == ("state",):
             return candidates[0].name
         options = [(p, column) for p in candidates for column in self.emission.columns(p)]
-        values = np.column_stack([numbers(self.table, column) for _, column in options])
-        chosen, column = options[best_separated(values, self.K)]
+        columns = [numbers(self.table, column, missing=True) for _, column in options]
+        values = np.column_stack(columns)
+        values = values[~np.isnan(values).any(axis=1)]
+        chosen, column = options[best_separated(values, min(self.K, len(values)))]
         if "column" in chosen.axes:
             self.order_by(self.emission.columns(chosen).index(column) + 1)
         if self.K > 1:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stanmix.data import Table, choice_labels, response_values
-from stanmix.errors import Problem, SpecError
+import numpy as np
+
+from stanmix.data import Table, choice_labels, is_missing, response_values
+from stanmix.errors import DataError, Problem, SpecError
 from stanmix.families import Column
 from stanmix.language import tree
 from stanmix.language.additions import Additions
@@ -57,18 +59,25 @@ def read_responses(
         # A row must be possible in some component; each gives -inf where it is not possible in it.
         kind = min(kinds, key=_WEAKEST.index)
         name = f"{column.name}_{piece.suffix}" if piece.suffix else column.name
-        responses.append(Response(name, kind, columns, many))
+        some = any(is_missing(table, own).any() for own in columns)
+        responses.append(Response(name, kind, columns, many, missing=some))
         for own in columns:
-            response_values(table, own, replace(column, kind=kind))
+            if not len(response_values(table, own, replace(column, kind=kind))):
+                raise DataError(f"Column `{own}` has no values: all rows are missing.")
     if problems:
         raise SpecError(*problems)
+    # Where there is no response, what goes with it may be missing too.
+    absent = np.all([is_missing(table, c) for r in responses for c in r.columns], axis=0)
     for addition, column in brought.items():
         argument = additions.given[addition]
         if isinstance(argument, tree.Number):
-            responses.append(Response(column.name, column.kind, (), value=int(argument.value)))
+            value = int(argument.value)
+            responses.append(Response(column.name, column.kind, (), value=value, addition=addition))
             continue
         labels: tuple[str, ...] = ()
         if column.kind == "choice":
-            labels = choice_labels(table, argument.text)
-        responses.append(Response(column.name, column.kind, (argument.text,), labels=labels))
+            labels = choice_labels(table, argument.text, absent)
+        responses.append(
+            Response(column.name, column.kind, (argument.text,), labels=labels, addition=addition)
+        )
     return tuple(responses)

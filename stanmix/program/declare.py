@@ -152,36 +152,49 @@ def places(spec: ModelSpec, regression: Regression) -> str:
 
 def by_move(spec: ModelSpec) -> bool:
     """Whether moves differ, in time or in which there are, so that each is looked at."""
-    return spec.allowed is not None or spec.varies("transition") or spec.varies("initial")
+    varies = spec.varies("transition") or spec.varies("initial")
+    return varies or spec.gaps or spec.allowed is not None
 
 
 def _moves(spec: ModelSpec) -> Iterator[Declaration]:
-    yield Declaration("array[K, K] int<lower=0, upper=1>", "allowed", "moves, from rows to columns")
-    if spec.varies("transition"):
+    varies = spec.varies("transition")
+    if varies or spec.allowed is not None:
+        kind = "array[K, K] int<lower=0, upper=1>"
+        yield Declaration(kind, "allowed", "moves, from rows to columns")
+    if varies:
         yield Declaration("int<lower=0>", "M", "moves that have coefficients")
         kind = "array[K, K] int<lower=0, upper=M>"
         yield Declaration(kind, "move_slope", "which of them a move is, 0 for none")
     else:
         yield Declaration("int<lower=1>", "G", "different numbers of steps")
         yield Declaration("array[G] int<lower=1>", "steps")
+        yield Declaration("array[G, K, K] int<lower=0, upper=1>", "reach", "where they may lead")
         kind = f"array[{units(spec)}] int<lower=1, upper=G>"
         yield Declaration(kind, "move", "which number of steps leads there")
 
 
 def _response(response: Response) -> Iterator[Declaration]:
-    comment = ", ".join(response.columns) if response.columns != (response.name,) else ""
+    name = response.name
+    comment = ", ".join(response.columns) if response.columns != (name,) else ""
     if response.many:
         yield Declaration("int<lower=1>", "D", "columns of the response")
-        yield Declaration("matrix[D, N]", response.name, comment)
-        return
-    if response.kind == "choice":
+        yield Declaration("matrix[D, N]", name, comment)
+    elif response.kind == "choice":
         yield Declaration("int<lower=1>", "A", "choices")
-        yield Declaration("array[N] int<lower=1, upper=A>", response.name, comment)
+        yield Declaration("array[N] int<lower=1, upper=A>", name, comment)
     elif STAN_COLUMN[response.kind] == "vector":
-        yield Declaration("vector[N]", response.name, comment)
+        yield Declaration("vector[N]", name, comment)
     else:
         upper = ", upper=1" if response.kind == "binary" else ""
-        yield Declaration(f"array[N] int<lower=0{upper}>", response.name, comment)
+        yield Declaration(f"array[N] int<lower=0{upper}>", name, comment)
+    if response.missing and response.many:
+        yield Declaration("int<lower=1>", f"patterns_{name}", "which columns a row may have")
+        yield Declaration(f"array[patterns_{name}, D] int<lower=0, upper=1>", f"seen_{name}")
+        kind = f"array[N] int<lower=1, upper=patterns_{name}>"
+        yield Declaration(kind, f"pattern_{name}")
+    elif response.missing:
+        yield Declaration("int<lower=0>", f"N_{name}", f"rows that have {name}")
+        yield Declaration(f"array[N_{name}] int<lower=1, upper=N>", f"rows_{name}")
 
 
 def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration]:

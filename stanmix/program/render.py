@@ -18,7 +18,7 @@ from stanmix.program.predictors import by_row, predictor
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
 from stanmix.program.resources import folder, needed_functions
-from stanmix.spec import Fixed, ModelSpec, Term, Use
+from stanmix.spec import Fixed, ModelSpec, Response, Term, Use
 
 
 def render(spec: ModelSpec) -> StanProgram:
@@ -51,7 +51,7 @@ def render(spec: ModelSpec) -> StanProgram:
     }
     # Which functions a program needs is read off the program without them.
     wanted = [
-        (term.declaration.signature(frozenset(spec.additions)), _varying(term))
+        (_signature(spec, term), _varying(term))
         for component in spec.emissions
         for term in component
     ]
@@ -88,21 +88,38 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
     state = "k" if spec.homogeneous else str(k + 1)
     by_row, calls = [], []
     for term in spec.component(k):
+        main = spec.response(term.responses[0])
+        # Where rows have no value, the family is given those that have one.
+        rows = f"[rows_{main.name}]" if main.missing and not main.many else ""
         arguments: list[str] = []
         for name in term.responses:
-            arguments.append(name)
+            arguments.append(f"{name}{rows}")
             if spec.response(name).kind == "choice":
                 arguments.append("A")
+        if main.missing and main.many:
+            arguments += [f"seen_{main.name}", f"pattern_{main.name}"]
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression:
                 declared = _by_row(argument, spec, state)
-                arguments.append(declared.name)
+                arguments.append(f"{declared.name}{rows}")
                 if argument.by_state and declared not in by_row:
                     by_row.append(declared)
             else:
                 arguments.append(_argument(argument, spec, state))
-        calls.append(f"{term.declaration.stan}_log_omega({', '.join(arguments)})")
+        call = f"{term.declaration.stan}_{_function(main)}({', '.join(arguments)})"
+        calls.append(f"at_rows({call}, rows_{main.name}, N)" if rows else call)
     return Emission(by_row, calls)
+
+
+def _function(response: Response) -> str:
+    """The function of a family that takes this response."""
+    return "partial_log_omega" if response.missing and response.many else "log_omega"
+
+
+def _signature(spec: ModelSpec, term: Term) -> str:
+    """The head of the function that a term calls."""
+    function = _function(spec.response(term.responses[0]))
+    return term.declaration.signature(frozenset(spec.additions), function)
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
@@ -128,7 +145,7 @@ def _likelihood(spec: ModelSpec) -> str:
         return f"hmm_log_density({log_omega}, {initial}, transition, first)"
     initial = "log_initial" if spec.varies("initial") else f"log_start({initial})"
     varies = spec.varies("transition")
-    moves = "log_move" if varies else "log_moves(transition, allowed, steps)"
+    moves = "log_move" if varies else "log_moves(transition, reach, steps)"
     count = declare.units(spec)
     move = f"linspaced_int_array({count}, 1, {count})" if varies else "move"
     function = "hmm_log_density_by_" + ("place" if spec.allowed is None else "move")

@@ -1,166 +1,28 @@
-"""The data block of a program, from a specification and rows of data; and the order of the rows.
-
-A program wants the rows of a unit together, and units in the order of time within their series.
-`Rows` says how the user's rows were arranged, so that answers return in the user's order.
-"""
+"""The data block of a program, from a specification and rows of data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from stanmix.data import Table, bad_rows, choice_codes, numbers, response_values
-from stanmix.design import Encoding, codes_of, encode, levels_of
-from stanmix.errors import DataError, Problem, plural
+from stanmix.data import (
+    Table,
+    bad_rows,
+    choice_codes,
+    is_missing,
+    require_known,
+    response_values,
+)
+from stanmix.design import Encodings, codes_of, levels_of
+from stanmix.errors import DataError, plural
 from stanmix.families import Column
 from stanmix.program.declare import by_move
-from stanmix.spec import Design, ModelSpec, Regression, Response, move_slopes
-
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """How the rows are arranged.
-
-    Parameters
-    ----------
-    order
-        The user's row at each place of the program's data.
-    unit_size
-        Rows of each unit; all 1 where a row is its own unit.
-    starts
-        The first unit of each series; 0 alone where all units are one series.
-    unit_labels, series_labels
-        The user's names of units and series; their numbers from 0 where there are none.
-    """
-
-    order: Integers
-    unit_size: Integers
-    starts: Integers
-    unit_labels: tuple[Any, ...]
-    series_labels: tuple[Any, ...]
-
-    @property
-    def unit_of_row(self) -> Integers:
-        """The unit of each of the user's rows."""
-        units = np.empty(len(self.order), np.int64)
-        units[self.order] = np.repeat(np.arange(len(self.unit_size)), self.unit_size)
-        return units
-
-    @property
-    def series_of_unit(self) -> tuple[Any, ...]:
-        """The user's name of the series of each unit."""
-        ends = np.append(self.starts[1:], len(self.unit_size))
-        return tuple(np.repeat(np.asarray(self.series_labels, object), ends - self.starts))
-
-
-def arrange(spec: ModelSpec, table: Table) -> Rows:
-    """The order in which a program takes the rows of `table`.
-
-    Series, and units within a series, stand in the order of `time` where it is given, else in the
-    order of their first row.
-
-    Raises
-    ------
-    DataError
-        `unit`, `series` or `time` is missing in some row; time repeats, has gaps, or differs
-        within a unit.
-    """
-    n = table.n_rows
-    series = _keys(table, spec.series) if spec.series else np.zeros(n, np.int64)
-    unit = _keys(table, spec.unit) if spec.unit else np.arange(n)
-    time = _whole_numbers(table, spec.time) if spec.time else None
-    # Units are keyed by (series, unit): two subjects may both have a unit 1.
-    pairs = pd.MultiIndex.from_arrays([series, unit])
-    key, _ = pd.factorize(pairs)
-    first = np.full(key.max() + 1, n)
-    np.minimum.at(first, key, np.arange(n))
-    rank = first[key] if time is None else time
-    if time is not None:
-        _require_short_units(spec, table, time, first[key])
-    order = np.lexsort((np.arange(n), key, rank, series))
-    sizes = np.bincount(key[order])[pd.unique(key[order])]
-    heads = np.cumsum(sizes) - sizes
-    rows = order[heads]
-    starts = np.flatnonzero(np.diff(series[rows], prepend=-1))
-    if time is not None:
-        _require_even_time(spec, table, time, rows, starts)
-    return Rows(
-        order,
-        sizes,
-        starts,
-        unit_labels=tuple(table.columns[spec.unit][rows]) if spec.unit else tuple(rows),
-        series_labels=tuple(table.columns[spec.series][rows[starts]]) if spec.series else (0,),
-    )
-
-
-def _keys(table: Table, name: str) -> Integers:
-    """Numbers from 0 for the values of a column, in order of first appearance."""
-    codes, _ = pd.factorize(table.columns[name])
-    missing = codes < 0
-    if missing.any():
-        raise bad_rows(table, name, "must have no missing values", missing, "missing")
-    return codes.astype(np.int64)
-
-
-def _whole_numbers(table: Table, name: str) -> Integers:
-    values = numbers(table, name)
-    bad = (values != np.floor(values)) | (np.abs(values) > 2**53)
-    if bad.any():
-        shown = f"{values[int(np.argmax(bad))]:g}"
-        raise bad_rows(table, name, "must count time in whole steps", bad, shown)
-    return values.astype(np.int64)
-
-
-def _require_short_units(spec: ModelSpec, table: Table, time: Integers, first: Integers) -> None:
-    """Refuse units that last longer than one time; `first` is the first row of each row's unit."""
-    longer = time != time[first]
-    if longer.any():
-        row = int(np.argmax(longer))
-        raise DataError(f"Rows of one unit differ in `{spec.time}` (first: {table.row(row)}).")
-
-
-def _require_even_time(
-    spec: ModelSpec, table: Table, time: Integers, rows: Integers, starts: Integers
-) -> None:
-    """Refuse repeated times and gaps; `rows` holds the first row of each unit."""
-    steps = np.diff(time[rows])
-    inside = np.ones(len(steps), bool)
-    inside[starts[1:] - 1] = False
-    repeated = inside & (steps == 0)
-    if repeated.any():
-        row = int(rows[1:][repeated][0])
-        raise DataError(
-            Problem(
-                f"`{spec.time}` repeats within a series {plural(int(repeated.sum()), 'time')} "
-                f"(first: {table.row(row)}).",
-                hint="name the series with `series(..)`, or what shares a state with `unit(..)`",
-            )
-        )
-    gaps = inside & (steps > 1)
-    if gaps.any():
-        count, where = int(gaps.sum()), table.row(int(rows[1:][gaps][0]))
-        raise DataError(
-            f"`{spec.time}` jumps within a series {plural(count, 'time')} (first: {where}, "
-            f"after a step of {int(steps[gaps][0])}). Gaps in time cannot be fitted yet."
-        )
-
-
-Encodings = Mapping[Design, Encoding]
-"""The designs of a model as encoded in the data it was made with."""
-
-
-def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
-    """The encodings of all designs of `spec`, in the data `table` that it was made with."""
-    designs = [design for r in spec.regressions for design in r.designs]
-    return {design: encode(design, table) for design in dict.fromkeys(designs)}
-
+from stanmix.program.rows import Rows
+from stanmix.spec import ModelSpec, Regression, Response, move_slopes
 
 NewGroups = Literal["error", "draw"]
 """What becomes of groups that the fit has not seen: refused, or drawn from their distribution."""
@@ -225,7 +87,7 @@ def standata(
             data["D"] = len(response.columns)
         if response.kind == "choice":
             data["A"] = len(response.labels)
-        data[response.name] = observed(response, table)[..., rows.order]
+        data |= _response(response, spec, table, rows)
     for constant in spec.constants:
         data[constant.name] = np.asarray(constant.value)
     if spec.order_column is not None:
@@ -253,11 +115,16 @@ def standata(
 
 def _moves(spec: ModelSpec, rows: Rows) -> dict[str, Any]:
     """Which moves are allowed, and by which of them each place is reached."""
-    data: dict[str, Any] = {"allowed": np.array(spec.moves, dtype=np.int64)}
-    if spec.varies("transition"):
+    allowed = np.array(spec.moves, dtype=np.int64)
+    varies, data = spec.varies("transition"), dict[str, Any]()
+    if varies or spec.allowed is not None:
+        data["allowed"] = allowed
+    if varies:
         return data | {"M": spec.sizes["move"], "move_slope": np.array(move_slopes(spec.moves))}
-    move = np.ones(len(rows.unit_size), np.int64)
-    return data | {"G": 1, "steps": np.ones(1, np.int64), "move": move}
+    steps, move = np.unique(rows.steps, return_inverse=True)
+    reach = np.stack([np.linalg.matrix_power(allowed.astype(bool), int(n)) for n in steps])
+    moves = {"steps": steps, "reach": reach.astype(np.int64), "move": move + 1}
+    return data | {"G": len(steps), **moves}
 
 
 def _regression(
@@ -332,18 +199,80 @@ def _at_places(
     return np.asarray(arranged[heads])
 
 
-def observed(response: Response, table: Table) -> NDArray[Any]:
-    """The values of a response, (row,) or (column, row), in the user's order and checked."""
+def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> dict[str, Any]:
+    """The values of a response, checked, and which rows have one."""
+    name = response.name
     if response.value is not None:
-        return np.full(table.n_rows, response.value)
-    missing = [m for column in response.columns if (m := table.missing(column))]
-    if missing:
-        raise DataError(*missing)
-    if response.kind == "choice":
-        return choice_codes(table, response.columns[0], response.labels)
+        return {name: np.full(table.n_rows, response.value)}
+    absent = [m for column in response.columns if (m := table.missing(column))]
+    if absent:
+        raise DataError(*absent)
+    if response.addition:
+        return {name: _companion(response, spec, table)[rows.order]}
     column = Column(response.kind)
-    values = [response_values(table, name, column) for name in response.columns]
-    return np.stack(values) if response.many else values[0]
+    whole = response.kind in ("count", "binary")
+    values = np.full((len(response.columns), table.n_rows), PLACEHOLDER[response.kind])
+    seen = np.stack([~is_missing(table, c) for c in response.columns])
+    for own, values_of_one, seen_of_one in zip(response.columns, values, seen, strict=True):
+        values_of_one[seen_of_one] = response_values(table, own, column)
+    values, seen = values[:, rows.order], seen[:, rows.order]
+    data: dict[str, Any] = {name: values if response.many else values[0]}
+    if whole:
+        data[name] = data[name].astype(np.int64)
+    if not response.missing:
+        if not seen.all():
+            raise DataError(f"Column `{response.columns[0]}` must have no missing values here.")
+        return data
+    if response.many:
+        patterns, which = np.unique(seen, axis=1, return_inverse=True)
+        data[f"patterns_{name}"] = patterns.shape[1]
+        data[f"seen_{name}"] = patterns.T.astype(np.int64)
+        data[f"pattern_{name}"] = np.ravel(which) + 1
+    else:
+        data[f"N_{name}"] = int(seen.sum())
+        data[f"rows_{name}"] = np.flatnonzero(seen[0]) + 1
+    return data
+
+
+PLACEHOLDER = {"real": 0.0, "positive": 1.0, "unit": 0.5, "count": 0.0, "binary": 0.0}
+"""What stands in the data block where a row has no value; nothing looks at it."""
+
+
+def _companion(response: Response, spec: ModelSpec, table: Table) -> NDArray[Any]:
+    """Trials or choices; they may be missing where all that they go with is."""
+    name = response.columns[0]
+    mains = [c for r in spec.responses if not r.addition for c in r.columns]
+    optional = np.all([is_missing(table, c) for c in mains], axis=0)
+    if response.kind == "choice":
+        return choice_codes(table, name, response.labels, optional)
+    require_known(table, name, optional)
+    values = np.ones(table.n_rows, np.int64)
+    values[~is_missing(table, name)] = response_values(table, name, Column(response.kind))
+    return values
+
+
+def values_by_row(response: Response, data: Mapping[str, Any]) -> NDArray[np.float64]:
+    """A response in a data block, NaN where a row has no value: (row) or (column, row)."""
+    values = np.array(data[response.name], dtype=np.float64)
+    if response.missing and response.many:
+        seen = np.asarray(data[f"seen_{response.name}"])[data[f"pattern_{response.name}"] - 1]
+        values[seen.T == 0] = np.nan
+    elif response.missing:
+        absent = np.ones(len(values), dtype=np.bool_)
+        absent[data[f"rows_{response.name}"] - 1] = False
+        values[absent] = np.nan
+    return values
+
+
+def with_missing(spec: ModelSpec, table: Table) -> ModelSpec:
+    """`spec`, ready for the rows of `table` that have no response."""
+
+    def is_absent(response: Response) -> bool:
+        known = [c for c in response.columns if table.missing(c) is None]
+        return not response.addition and any(is_missing(table, c).any() for c in known)
+
+    responses = tuple(replace(r, missing=True) if is_absent(r) else r for r in spec.responses)
+    return spec if responses == spec.responses else replace(spec, responses=responses)
 
 
 def _require_enough_trials(
@@ -355,7 +284,8 @@ def _require_enough_trials(
         if not all(any(t.responses == term.responses for t in other) for other in observers):
             continue
         successes = data[term.responses[0]]
-        over = successes > data["trials"]
+        seen = ~np.isnan(values_by_row(spec.response(term.responses[0]), data))
+        over = seen & (successes > data["trials"])
         if over.any():
             place = int(np.argmax(over))
             column = spec.response(term.responses[0]).columns[0]

@@ -19,7 +19,8 @@ from stanmix.data import read_table
 from stanmix.engines import engine
 from stanmix.engines.cmdstan import CmdStan
 from stanmix.inits import starting_points
-from stanmix.program.standata import arrange, standata
+from stanmix.program.rows import arrange
+from stanmix.program.standata import standata
 from tests.cases import CASES, FRAME, Case
 
 pytestmark = pytest.mark.engine
@@ -45,13 +46,18 @@ def smallest(model: sm.Model) -> sm.Model | None:
     return sm.Model(spec, table, rows, model.encoded, data)
 
 
+def is_simplex(name: str) -> bool:
+    """Whether a sampled variable holds one or more simplexes."""
+    return name in ("weights", "initial", "transition") or name.startswith("transition_from_")
+
+
 def unconstrained_sizes(model: sm.Model) -> list[tuple[str, int, bool]]:
     """Sampled variables in order: name, unconstrained coordinates, whether simplexes."""
     values = point(model)
     sizes = []
     for name in model.program.parameters:
         shape = values[name].shape
-        if name in ("weights", "initial", "transition"):
+        if is_simplex(name):
             sizes.append((name, int(np.prod(shape[:-1])) * (shape[-1] - 1), True))
         elif name.endswith("_cholesky"):
             pairs = shape[-1] * (shape[-1] - 1) // 2
@@ -81,14 +87,14 @@ def require_equal(model: sm.Model, engines: tuple[Any, Any]) -> None:
         values = point(model, seed)
         a, gradient_a = ours.log_density(model.program, model.data, values)
         b, gradient_b = theirs.log_density(model.program, model.data, values)
-        simplexes = [v for n, v in values.items() if n in ("weights", "initial", "transition")]
-        count = sum(int(np.prod(v.shape[:-1])) for v in simplexes)
-        constant = 0.5 * count * np.log(model.spec.K) if stick else 0.0
+        simplexes = [v for n, v in values.items() if is_simplex(n)]
+        halves = [0.5 * np.prod(v.shape[:-1]) * np.log(v.shape[-1]) for v in simplexes]
+        constant = sum(halves) if stick else 0.0
         assert a - b == pytest.approx(constant, abs=1e-8 * max(1.0, abs(a))), seed
         start = 0
-        for name, size, is_simplex in unconstrained_sizes(model):
+        for name, size, simplex in unconstrained_sizes(model):
             part = slice(start, start + size)
-            if not is_simplex or not stick:
+            if not simplex or not stick:
                 scale = np.abs(gradient_a[part]).max(initial=1.0)
                 np.testing.assert_allclose(
                     gradient_a[part], gradient_b[part], rtol=0, atol=1e-8 * scale, err_msg=name

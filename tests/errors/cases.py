@@ -10,6 +10,7 @@ import pandas as pd
 from tests.cases import FRAME
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
+GAPS = FRAME.assign(t=np.arange(24) ** 2)
 MANY_CHOICES = {"rt": np.linspace(0.3, 2, 60), "c": [f"c{i}" for i in range(60)]}
 TEXT = FRAME.assign(y=["three", *map(str, FRAME["y"][1:])])
 
@@ -191,14 +192,14 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)", [1.0, 2.0], {}),
         ("y ~ mix(normal, K=2)", {"y": np.zeros((2, 2, 2))}, {}),
         ("y ~ mix(normal, K=30)", FRAME, {}),
-        ("y ~ mix(normal, K=2)", NAN, {}),
+        ("y ~ mix(normal, K=2)", FRAME.assign(y=np.nan), {}),
+        ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=[np.nan, *FRAME["choice"][1:]]), {}),
         ("y ~ mix(normal, K=2)", TEXT, {}),
         ("y ~ mix(normal, K=2)", FRAME.assign(y=3.0), {}),
         ("y ~ mix(normal, K=2)", FRAME.assign(y=np.inf), {}),
         ("count ~ mix(poisson, K=2)", FRAME.assign(count=FRAME["count"] - 5), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
-        ("y ~ mix(normal, K=2)", {"y": np.ma.masked_greater(FRAME["y"].to_numpy(), 4)}, {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),
@@ -212,7 +213,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
             {},
         ),
         ("y | time(t) ~ hmm(normal, states=2)", FRAME, {}),
-        ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=np.arange(24) ** 2), {}),
+        ("y | time(t) ~ hmm(normal, states=2)\ntransition ~ x", GAPS, {}),
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=np.arange(24) / 2), {}),
         ("y | unit(id) + time(t) ~ hmm(normal, states=2)", FRAME, {}),
         (
@@ -229,7 +230,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)", {"y": np.full(24, 0.1)}, {}),
         ("y ~ mix(normal + lognormal)", {"y": [-1.0, -2.0, -3.5]}, {}),
         ("y ~ mix(normal, K=2)", {"y": [1e200, 2e200, 5e200]}, {}),
-        ("y ~ mix(normal, K=2)", FRAME.assign(y=NAN["y"]).rename(index=lambda i: f"r{i}"), {}),
+        ("y | unit(u) ~ mix(normal, K=2)", NAN.assign(u=NAN["y"]).rename(index="r{}".format), {}),
         ("y | unit(d) ~ mix(normal, K=2)", {"y": [1.0, 2.0, 5.0], "d": np.zeros((3, 2))}, {}),
         ("count ~ mix(poisson, K=2)", {"count": [10**400] * 3}, {}),
         ("cbind(a, a_center) ~ mix(student, K=1)", {"a": [1.0, 2, 4], "a_center": [1.0, 2, 5]}, {}),

@@ -82,28 +82,10 @@ functions {
     return log_initial;
   }
 
-  // 1 where `steps` allowed moves lead from one state to another.
-  array[,] int reachable(array[,] int allowed, int steps) {
-    int K = size(allowed);
-    array[K, K] int reach = allowed;
-    for (step in 2:steps) {
-      array[K, K] int further = rep_array(0, K, K);
-      for (i in 1:K) {
-        for (j in 1:K) {
-          for (h in 1:K) {
-            further[i, j] = max({further[i, j], reach[i, h] * allowed[h, j]});
-          }
-        }
-      }
-      reach = further;
-    }
-    return reach;
-  }
-
   // Log probabilities of moves in so many steps, a column for each number of steps: the K moves from
-  // state 1, then those from state 2, and so on. What cannot be reached has -1e300, since minus infinity
-  // has no gradient.
-  matrix log_moves(array[] vector transition, array[,] int allowed, array[] int steps) {
+  // state 1, then those from state 2, and so on. reach[g] is 1 where steps[g] of them may lead; other
+  // places have -1e300, since minus infinity has no gradient.
+  matrix log_moves(array[] vector transition, array[,,] int reach, array[] int steps) {
     int K = size(transition);
     matrix[K, K] once;
     for (i in 1:K) {
@@ -111,13 +93,12 @@ functions {
     }
     matrix[K * K, size(steps)] log_move = rep_matrix(-1e300, K * K, size(steps));
     for (g in 1:size(steps)) {
-      array[K, K] int reach = reachable(allowed, steps[g]);
       matrix[K, K] moved = once;
       for (step in 2:steps[g]) {
         moved = moved * once;
       }
       for (i in 1:K) {
-        for (j in which(reach[i])) {
+        for (j in which(reach[g, i])) {
           log_move[(i - 1) * K + j, g] = log(moved[i, j]);
         }
       }
@@ -135,6 +116,7 @@ data {
   array[K, K] int<lower=0, upper=1> allowed; // moves, from rows to columns
   int<lower=1> G; // different numbers of steps
   array[G] int<lower=1> steps;
+  array[G, K, K] int<lower=0, upper=1> reach; // where they may lead
   array[N] int<lower=1, upper=G> move; // which number of steps leads there
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
@@ -160,7 +142,7 @@ model {
     log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
   }
 
-  target += hmm_log_density_by_move(log_omega, log_start(append_row(1, zeros_vector(K - 1))), log_moves(transition, allowed, steps), move, first);
+  target += hmm_log_density_by_move(log_omega, log_start(append_row(1, zeros_vector(K - 1))), log_moves(transition, reach, steps), move, first);
 }
 generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stanmix as sm
+from stanmix.data import read_table
+from stanmix.program.rows import arrange
+from stanmix.program.standata import standata
 from tests.cases import FRAME
 
 
@@ -52,9 +55,6 @@ def test_the_order_of_rows_does_not_matter_where_time_gives_it(order: list[int])
 
 def test_new_data_do_not_move_the_constants_of_a_model() -> None:
     model = sm.model("y ~ mix(normal, K=2)", FRAME)
-    from stanmix.data import read_table
-    from stanmix.program.standata import arrange, standata
-
     table = read_table(pd.DataFrame({"y": [100.0, 200.0]}))
     data = standata(model.spec, table, arrange(model.spec, table), model.encoded, emit=True)
     assert data["y_center"] == model.data["y_center"]

@@ -1,0 +1,149 @@
+// y | series(subject) + time(t) ~ hmm(normal, states=2, initial=stationary)
+functions {
+  // Log density of each row.
+  vector normal_log_omega(vector y, real mu, real sigma) {
+    return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // The stationary distribution of a chain: delta with delta = delta * transition, which solves
+  // (I - transition + 1)' delta = 1 (Zucchini, MacDonald and Langrock 2016, section 1.3).
+  vector stationary(array[] vector transition) {
+    int K = size(transition);
+    matrix[K, K] system = add_diag(rep_matrix(1, K, K), 1);
+    for (k in 1:K) {
+      system[, k] -= transition[k];
+    }
+    return system \ rep_vector(1, K);
+  }
+
+  // Dirichlet parameters of row k of a transition matrix that favours staying.
+  vector sticky(int k, int K, real stay, real move) {
+    vector[K] alpha = rep_vector(move, K);
+    alpha[k] = stay;
+    return alpha;
+  }
+
+  // Log density of all series under a hidden Markov model whose moves vary, by the forward algorithm.
+  // log_initial[k] is the log probability of starting in state k, of each series or of all; move[t]
+  // says which column of log_move leads into t; first[t] is 1 where a series begins.
+  real hmm_log_density_by_place(array[] vector log_omega, array[] vector log_initial,
+                                matrix log_move, array[] int move, array[] int first) {
+    int K = size(log_omega);
+    int T = num_elements(log_omega[1]);
+    int S = num_elements(log_initial[1]);
+    vector[T] highest = log_omega[1];
+    for (k in 2:K) {
+      highest = fmax(highest, log_omega[k]);
+    }
+    matrix[K, T] omega;
+    matrix[K, S] initial;
+    for (k in 1:K) {
+      omega[k] = exp(log_omega[k] - highest)';
+      initial[k] = exp(log_initial[k])';
+    }
+    matrix[K * K, cols(log_move)] moves = exp(log_move);
+    vector[T] increment;
+    vector[K] state;
+    int series = 0;
+    for (t in 1:T) {
+      if (first[t]) {
+        series += 1;
+        state = initial[, S == 1 ? 1 : series] .* omega[, t];
+      } else {
+        state = (to_matrix(moves[, move[t]], K, K) * state) .* omega[, t];
+      }
+      increment[t] = sum(state);
+      state /= increment[t];
+    }
+    return sum(log(increment)) + sum(highest);
+  }
+
+  // Log probabilities of the first state, the same for all series, as K vectors of one element.
+  array[] vector log_start(vector initial) {
+    array[num_elements(initial)] vector[1] log_initial;
+    for (k in 1:num_elements(initial)) {
+      log_initial[k] = [fmax(log(initial[k]), -1e300)]';
+    }
+    return log_initial;
+  }
+
+  // The places of the ones.
+  array[] int which(array[] int is) {
+    array[sum(is)] int places;
+    int found = 0;
+    for (i in 1:size(is)) {
+      if (is[i]) {
+        found += 1;
+        places[found] = i;
+      }
+    }
+    return places;
+  }
+
+  // Log probabilities of moves in so many steps, a column for each number of steps: the K moves from
+  // state 1, then those from state 2, and so on. reach[g] is 1 where steps[g] of them may lead; other
+  // places have -1e300, since minus infinity has no gradient.
+  matrix log_moves(array[] vector transition, array[,,] int reach, array[] int steps) {
+    int K = size(transition);
+    matrix[K, K] once;
+    for (i in 1:K) {
+      once[i] = transition[i]';
+    }
+    matrix[K * K, size(steps)] log_move = rep_matrix(-1e300, K * K, size(steps));
+    for (g in 1:size(steps)) {
+      matrix[K, K] moved = once;
+      for (step in 2:steps[g]) {
+        moved = moved * once;
+      }
+      for (i in 1:K) {
+        for (j in which(reach[g, i])) {
+          log_move[(i - 1) * K + j, g] = log(moved[i, j]);
+        }
+      }
+    }
+    return log_move;
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // states
+  vector[N] y;
+  real y_center; // median of y
+  real y_scale; // standard deviation of y
+  array[N] int<lower=0, upper=1> first; // 1 where a series begins
+  int<lower=1> G; // different numbers of steps
+  array[G] int<lower=1> steps;
+  array[G, K, K] int<lower=0, upper=1> reach; // where they may lead
+  array[N] int<lower=1, upper=G> move; // which number of steps leads there
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] mu;
+  vector<lower=0>[K] sigma;
+  array[K] simplex[K] transition;
+}
+transformed parameters {
+  vector[K] initial = stationary(transition);
+}
+model {
+  target += normal_lpdf(mu | y_center, 2.5 * y_scale);
+  target += inv_gamma_lpdf(sigma | 3, y_scale);
+  for (k in 1:K) {
+    target += dirichlet_lpdf(transition[k] | sticky(k, K, 4, 1));
+  }
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
+  }
+
+  target += hmm_log_density_by_place(log_omega, log_start(initial), log_moves(transition, reach, steps), move, first);
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
+    }
+  }
+}

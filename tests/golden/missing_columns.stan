@@ -1,0 +1,156 @@
+// cbind(y, x) ~ mix(normal, K=2)
+functions {
+  // The places of the ones.
+  array[] int which(array[] int is) {
+    array[sum(is)] int places;
+    int found = 0;
+    for (i in 1:size(is)) {
+      if (is[i]) {
+        found += 1;
+        places[found] = i;
+      }
+    }
+    return places;
+  }
+
+  // How often a value stands in a list, and where.
+  int count_of(array[] int values, int value) {
+    int count = 0;
+    for (v in values) {
+      count += v == value;
+    }
+    return count;
+  }
+
+  array[] int places_of(array[] int values, int value) {
+    array[count_of(values, value)] int places;
+    int found = 0;
+    for (i in 1:size(values)) {
+      if (values[i] == value) {
+        found += 1;
+        places[found] = i;
+      }
+    }
+    return places;
+  }
+
+  // Log density of each observation. The inverse of the factor is as small as the covariance, and
+  // its product with the data is the fastest way to independent columns.
+  vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
+    int D = rows(y);
+    matrix[D, D] whiten
+      = mdivide_left_tri_low(diag_pre_multiply(sigma, corr), identity_matrix(D));
+    vector[D] center = whiten * mu;
+    vector[cols(y)] distance = zeros_vector(cols(y));
+    for (d in 1:D) {
+      distance += square((whiten[d, 1:d] * y[1:d])' - center[d]);
+    }
+    return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
+  }
+
+  vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                        vector mu, vector sigma, matrix corr) {
+    vector[cols(y)] log_density = zeros_vector(cols(y));
+    matrix[rows(y), rows(y)] whole = multiply_lower_tri_self_transpose(corr);
+    for (p in 1:size(seen)) {
+      array[sum(seen[p])] int columns = which(seen[p]);
+      array[count_of(pattern, p)] int observations = places_of(pattern, p);
+      if (size(columns) > 0) {
+        log_density[observations]
+          = multi_normal_log_omega(y[columns, observations], mu[columns], sigma[columns],
+                                   cholesky_decompose(whole[columns, columns]));
+      }
+    }
+    return log_density;
+  }
+
+  // Vectors, one a component: element `place` from `increasing`, the others from `rest`.
+  array[] vector insert_ordered(vector increasing, array[] vector rest, int place) {
+    int K = num_elements(increasing);
+    int D = num_elements(rest[1]) + 1;
+    array[K] vector[D] whole;
+    for (k in 1:K) {
+      whole[k] = append_row(append_row(head(rest[k], place - 1), increasing[k]),
+                            tail(rest[k], D - place));
+    }
+    return whole;
+  }
+
+  // LKJ prior of a correlation matrix with Cholesky factor L, times exp(-guard * trace(inverse)).
+  // LKJ alone lets the smallest eigenvalue reach 0, where collinear rows make the likelihood infinite.
+  // Not normalised in eta and guard.
+  real guarded_lkj_lpdf(matrix L, real eta, real guard) {
+    int D = rows(L);
+    return lkj_corr_cholesky_lpdf(L | eta)
+           - guard * sum(square(mdivide_left_tri_low(L, identity_matrix(D))));
+  }
+
+  // Log density of all observations under a mixture, the components summed out:
+  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
+  real mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    if (min(total) < -1e300) {
+      total = fmax(total, -1e300);
+    }
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    real density = sum(total);
+    return density < -1e299 ? negative_infinity() : density;
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  int<lower=1> D; // columns of the response
+  matrix[D, N] y; // y, x
+  int<lower=1> patterns_y; // which columns a row may have
+  array[patterns_y, D] int<lower=0, upper=1> seen_y;
+  array[N] int<lower=1, upper=patterns_y> pattern_y;
+  vector[D] y_center; // median of y, x
+  vector[D] y_scale; // standard deviation of y, x
+  int<lower=1, upper=D> order_column; // the column whose locations increase
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  ordered[K] mu_order;
+  array[K] vector[D - 1] mu_rest;
+  array[K] vector<lower=0>[D] sigma;
+  array[K] cholesky_factor_corr[D] corr_cholesky;
+  simplex[K] weights;
+}
+transformed parameters {
+  array[K] vector[D] mu = insert_ordered(mu_order, mu_rest, order_column);
+}
+model {
+  for (k in 1:K) {
+    target += normal_lpdf(mu[k] | y_center, 2.5 * y_scale);
+  }
+  for (k in 1:K) {
+    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+  }
+  for (k in 1:K) {
+    target += guarded_lkj_lpdf(corr_cholesky[k] | 2, 0.01);
+  }
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    log_omega[k] = multi_normal_partial_log_omega(y, seen_y, pattern_y, mu[k], sigma[k], corr_cholesky[k]);
+  }
+
+  target += mixture_log_density(log_omega, weights);
+}
+generated quantities {
+  array[K] matrix[D, D] corr;
+  for (k in 1:K) {
+    corr[k] = multiply_lower_tri_self_transpose(corr_cholesky[k]);
+  }
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      log_omega[k] = multi_normal_partial_log_omega(y, seen_y, pattern_y, mu[k], sigma[k], corr_cholesky[k]);
+    }
+  }
+}

@@ -1,7 +1,7 @@
-// Log density of all observations under a mixture, the components summed out:
-// sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+// Log density of each observation under a mixture, the components summed out:
+// log(sum over k of weights[k] * exp(log_omega[k, n])).
 // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
-real mixture_log_density(array[] vector log_omega, vector weights) {
+vector mixture_log_density(array[] vector log_omega, vector weights) {
   vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
   if (min(total) < -1e300) {
     total = fmax(total, -1e300);
@@ -9,12 +9,11 @@ real mixture_log_density(array[] vector log_omega, vector weights) {
   for (k in 2:size(log_omega)) {
     total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
   }
-  real density = sum(total);
-  return density < -1e299 ? negative_infinity() : density;
+  return total;
 }
 
-// The same with weights that differ by row: log_weights[k, n].
-real mixture_of_experts_log_density(array[] vector log_omega, array[] vector log_weights) {
+// The same with weights that differ by observation: log_weights[k, n].
+vector mixture_of_experts_log_density(array[] vector log_omega, array[] vector log_weights) {
   vector[num_elements(log_omega[1])] total = log_weights[1] + log_omega[1];
   if (min(total) < -1e300) {
     total = fmax(total, -1e300);
@@ -22,6 +21,11 @@ real mixture_of_experts_log_density(array[] vector log_omega, array[] vector log
   for (k in 2:size(log_omega)) {
     total = log_sum_exp(total, log_weights[k] + log_omega[k]);
   }
-  real density = sum(total);
-  return density < -1e299 ? negative_infinity() : density;
+  return total;
+}
+
+// The sum of log densities, minus infinity where -1e300 stands for that in one.
+real sum_log_density(vector log_density) {
+  real total = sum(log_density);
+  return total < -1e299 ? negative_infinity() : total;
 }

@@ -249,6 +249,40 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     return values.astype(np.int64) if column.kind in ("count", "binary") else values
 
 
+def _meaning(label: Any, K: int) -> NDArray[np.bool_]:
+    """Which of K states a label leaves possible; none if it is no label."""
+    number = isinstance(label, int | float | np.number) and not isinstance(label, bool | np.bool_)
+    text = f"{label:g}" if number else str(label).strip()
+    states = [part.strip() for part in text.removeprefix("!").split("|")]
+    if not all(s.isdecimal() and 1 <= int(s) <= K for s in states):
+        return np.zeros(K, dtype=np.bool_)
+    named = np.isin(np.arange(1, K + 1), [int(s) for s in states])
+    return ~named if text.startswith("!") else named
+
+
+def known_states(table: Table, name: str, K: int) -> NDArray[np.bool_]:
+    """Which of K states a column of labels leaves possible, (row, state).
+
+    A label is the number of a state, several joined by `|` (`1|3`), or those that are excluded
+    after a `!` (`!2`); where it is missing all are possible.
+
+    Raises
+    ------
+    DataError
+        Other values, with their count and the first row.
+    """
+    column = table.columns[name]
+    which, labels = pd.factorize(column)
+    meanings = np.stack([np.ones(K, dtype=np.bool_), *(_meaning(v, K) for v in labels)])
+    possible = meanings[which + 1]
+    bad = ~possible.any(axis=1)
+    if bad.any():
+        shown = repr(str(column[int(np.argmax(bad))]))
+        rule = f"must hold states 1 to {K}, such as 1, `1|2` or `!1`"
+        raise bad_rows(table, name, rule, bad, shown)
+    return possible
+
+
 MAX_CHOICES = 50
 """Most choices of a column: beyond, it is the wrong column."""
 

@@ -25,7 +25,14 @@ from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
 from stanmix.program import declare
 from stanmix.program.render import render
 from stanmix.program.rows import Rows, arrange
-from stanmix.program.standata import NewGroups, groups, standata, with_missing
+from stanmix.program.standata import (
+    NewGroups,
+    frequencies,
+    groups,
+    possible_states,
+    standata,
+    with_missing,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -497,11 +504,23 @@ class Fit:
         back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
         impossible, asked = np.zeros(len(rows.unit_size), np.int64), 0
         for log_omega, at in self._emissions(table, rows, picked, new_groups):
-            by_unit = _by_unit(log_omega, rows)
+            by_unit = self._by_unit(log_omega, table, rows)
             impossible += (by_unit == -np.inf).all(axis=-1).sum(axis=0)
             asked += len(by_unit)
             yield answer(by_unit, at, rows)[:, back]
         self._require_possible(impossible / asked, table, rows)
+
+    def _by_unit(self, log_omega: Array, table: Table, rows: Rows) -> Array:
+        """`log_omega` summed over the rows of each unit, -inf in states known not to be."""
+        spec = self.model.spec
+        if spec.unit is not None:
+            if spec.freq is not None:
+                log_omega = frequencies(spec.freq, table)[rows.order][:, None] * log_omega
+            starts = np.cumsum(rows.unit_size) - rows.unit_size
+            log_omega = np.add.reduceat(log_omega, starts, axis=1)
+        if spec.known is not None:
+            log_omega = np.where(possible_states(spec, table, rows), log_omega, -np.inf)
+        return log_omega
 
     def _require_possible(self, share: Array, table: Table, rows: Rows) -> None:
         """Refuse rows that no component can have in any draw; warn where some draws exclude one."""
@@ -591,7 +610,7 @@ class Fit:
         picked = self._thinned(draws)
         values = np.concatenate(
             [
-                question(_by_unit(lo, rows), at, rows)
+                question(self._by_unit(lo, table, rows), at, rows)
                 for lo, at in self._emissions(table, rows, picked)
             ]
         )
@@ -633,14 +652,6 @@ def _responsibility(log_omega: Array, at: Mapping[str, Array], rows: Rows) -> Ar
 def _spread(n: int) -> Integers:
     """About 20 of `n` places, evenly spread."""
     return np.unique(np.linspace(0, n - 1, 20).astype(np.int64))
-
-
-def _by_unit(log_omega: Array, rows: Rows) -> Array:
-    """`log_omega` summed over the rows of each unit."""
-    if len(rows.unit_size) == len(rows.order):
-        return log_omega
-    starts = np.cumsum(rows.unit_size) - rows.unit_size
-    return np.add.reduceat(log_omega, starts, axis=1)
 
 
 def _sorted(values: xr.DataArray, dim: str) -> xr.DataArray:

@@ -149,8 +149,10 @@ def _feature(response: Response, data: Mapping[str, Any]) -> Array:
         values = np.log(values) - np.log1p(-values)
     elif response.kind == "count":
         values = np.sqrt(values)
-    middle = np.nanmedian(values, axis=-1, keepdims=True)
-    values = np.where(np.isnan(values), middle, values)
+    if np.isnan(values).any():
+        own = [column[~np.isnan(column)] for column in np.atleast_2d(values)]
+        middle = [np.median(column) if column.size else 0.0 for column in own]
+        values = np.where(np.isnan(values), np.reshape(middle, (*values.shape[:-1], 1)), values)
     return values.T if response.many else values
 
 

@@ -333,6 +333,10 @@ class ModelSpec:
         Which moves an HMM allows, from rows to columns, 1 or 0; None for all.
     unit, series, time
         Columns that say which rows share a state, which belong to one sequence, and their order.
+    known, freq
+        Columns that say which states a row may have, and how often it counts.
+    known_apart
+        For each state a number, the same for those that `known` does not tell apart.
     gaps
         Whether some times between rows of a series have no row.
     additions
@@ -356,6 +360,9 @@ class ModelSpec:
     unit: str | None = None
     series: str | None = None
     time: str | None = None
+    known: str | None = None
+    freq: str | None = None
+    known_apart: tuple[int, ...] = ()
     gaps: bool = False
     additions: tuple[str, ...] = ()
     order_column: int | None = None
@@ -371,7 +378,8 @@ class ModelSpec:
         """Whether some components are alike and nothing orders them."""
         if any(p.order == "state" for p in self.parameters):
             return False
-        shapes = [tuple(map(self._shape, self.component(k))) for k in range(self.K)]
+        known = self.known_apart or (0,) * self.K
+        shapes = [(known[k], *map(self._shape, self.component(k))) for k in range(self.K)]
         if self.allowed is None:
             return len(set(shapes)) < self.K
         if self.initial == "first":

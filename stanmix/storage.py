@@ -63,9 +63,7 @@ def draws_tree(
         "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
         "observed_data": _columns(_response_columns(spec), table),
         "constant_data": _columns(
-            tuple(
-                dict.fromkeys(c for c in (spec.unit, spec.series, spec.time, *spec.covariates) if c)
-            ),
+            tuple(dict.fromkeys(c for c in _named(spec) if c)),
             table,
         ),
     }
@@ -96,6 +94,11 @@ def _own_dims(name: str, count: int) -> list[str]:
 
 def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c for response in spec.responses for c in response.columns))
+
+
+def _named(spec: ModelSpec) -> tuple[str | None, ...]:
+    """The columns besides the response that a model needs."""
+    return spec.unit, spec.series, spec.time, spec.known, spec.freq, *spec.covariates
 
 
 def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:

@@ -171,6 +171,16 @@ CASES = (
     ),
     Case("missing", "y | series(subject) ~ hmm(normal, states=2)\nmu ~ x", HOLES),
     Case(
+        "known",
+        "y | known(label) + freq(choice) ~ mix(normal, K=3)",
+        FRAME.assign(label=["1", "!2", "1|3", None] * 6),
+    ),
+    Case(
+        "known_units",
+        "y | unit(id) + known(label) + freq(choice) ~ hmm(normal, states=2)",
+        FRAME.assign(label=[2.0, *[np.nan] * 23]),
+    ),
+    Case(
         "gaps",
         "y | series(subject) + time(t) ~ hmm(normal, states=2, initial=stationary)",
         FRAME[FRAME["t"] % 4 != 2],

@@ -34,13 +34,21 @@ vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
   return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
 }
 
-// The same for observations that lack columns: pattern[n] says which row of `seen`, a number 1 or 0
-// for every column, holds for observation n.
+// Log density of the columns that each observation has, where they are independent with a common
+// standard deviation: pattern[n] says which row of `seen`, 1 or 0 for every column, holds for
+// observation n.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       vector mu, real sigma) {
-  return multi_normal_partial_log_omega(y, seen, pattern, mu, rep_vector(sigma, rows(y)));
+  vector[cols(y)] log_density = zeros_vector(cols(y));
+  for (d in 1:rows(y)) {
+    vector[cols(y)] has = to_vector(seen[pattern, d]);
+    log_density -= has .* (0.5 * square((y[d]' - mu[d]) / sigma)
+                           + (log(sigma) + 0.5 * log(2 * pi())));
+  }
+  return log_density;
 }
 
+// Likewise, independent columns.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       vector mu, vector sigma) {
   vector[cols(y)] log_density = zeros_vector(cols(y));
@@ -52,6 +60,7 @@ vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int p
   return log_density;
 }
 
+// Likewise, correlated columns.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       vector mu, vector sigma, matrix corr) {
   vector[cols(y)] log_density = zeros_vector(cols(y));

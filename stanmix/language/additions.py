@@ -9,8 +9,8 @@ from stanmix.data import MAX_COUNT, Table
 from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
 from stanmix.language import tree
 
-LATER_ADDITIONS = ("freq", "known", "cens", "trunc")
-ADDITIONS = ("dec", "trials", "unit", "series", "time")
+LATER_ADDITIONS = ("cens", "trunc")
+ADDITIONS = ("dec", "trials", "unit", "series", "time", "known", "freq")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,10 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
                 message = "The number of trials must be a positive whole number that Stan can hold."
                 problems.append(Problem(message, source, argument.span))
             given[name] = argument
+    if kind == "hmm" and "freq" in given and "unit" not in given:
+        span = next(a.span for a in line.additions if a.name.text == "freq")
+        message = "A row of a series stands at one time, and cannot count several times."
+        problems.append(Problem(message, source, span, "rows that share a state have a `unit(..)`"))
     if problems:
         raise SpecError(*problems)
     named = [a for a in given.values() if isinstance(a, tree.Name)]

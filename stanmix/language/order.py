@@ -34,8 +34,12 @@ class Ordered:
     notes: tuple[str, ...] = ()
 
 
-def read_order(emission: Emission, options: Options, table: Table, source: str) -> Ordered:
+def read_order(
+    emission: Emission, options: Options, table: Table, source: str, *, known: bool = False
+) -> Ordered:
     """The parameters, ordered as `order=` says, or by the location of components that are alike.
+
+    With `known` labels nothing is ordered by default: they say which component is which.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def read_order(emission: Emission, options: Options, table: Table, source: str) 
     """
     chooser = _Chooser(emission, options, table, source)
     if options.order is None:
-        chosen = chooser.default()
+        chosen = [] if known else chooser.default()
     else:
         chosen = [chooser.named(name, part) for name, part in options.order]
         if len(set(chosen)) < len(chosen):

@@ -11,7 +11,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from stanmix.data import Table, require_enough
+import numpy as np
+
+from stanmix.data import Table, known_states, require_enough
 from stanmix.errors import listing
 from stanmix.language import syntax, tree
 from stanmix.language.additions import read_additions
@@ -72,7 +74,8 @@ def resolve(
     emission = read_regressions(lines, emission, constants, designs)
     lines = [line for line in formula.lines if is_latent(line)]
     latent, varying = read_latent(options, lines, constants, designs)
-    ordered = read_order(emission, options, table, source)
+    known = additions.column("known") is not None
+    ordered = read_order(emission, options, table, source, known=known)
     terms = emission.terms(additions, responses)
     spec = ModelSpec(
         formula=syntax.format_formula(formula),
@@ -87,6 +90,9 @@ def resolve(
         unit=additions.column("unit"),
         series=additions.column("series"),
         time=additions.column("time"),
+        known=additions.column("known"),
+        freq=additions.column("freq"),
+        known_apart=_known_apart(additions.column("known"), table, options.K),
         additions=tuple(sorted(additions.names & {"dec", "trials"})),
         order_column=ordered.order_column,
     )
@@ -95,6 +101,14 @@ def resolve(
     spec = replace(spec, parameters=parameters)
     spec = replace(spec, constants=constants.used_by(spec))
     return replace(spec, notes=tuple(_notes(spec, ordered.notes)))
+
+
+def _known_apart(known: str | None, table: Table, K: int) -> tuple[int, ...]:
+    """A number for each state, the same for those that known labels do not tell apart."""
+    if known is None:
+        return ()
+    _, apart = np.unique(known_states(table, known, K), axis=1, return_inverse=True)
+    return tuple(int(i) for i in np.ravel(apart))
 
 
 def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:

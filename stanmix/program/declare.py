@@ -118,6 +118,11 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
     if spec.unit is not None:
         yield Declaration(whole, "U", "units, whose rows share a state")
         yield Declaration(f"array[U] {whole}", "unit_size", "rows of each unit")
+    if spec.freq is not None:
+        yield Declaration("vector<lower=0>[N]", "freq", f"{spec.freq}: how often a row counts")
+    if spec.known is not None:
+        kind = f"array[K, {units(spec)}] int<lower=0, upper=1>"
+        yield Declaration(kind, "possible", f"{spec.known}: which states there may be")
     if spec.kind == "hmm":
         kind = f"array[{units(spec)}] int<lower=0, upper=1>"
         yield Declaration(kind, "first", "1 where a series begins")

@@ -132,11 +132,18 @@ def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
 
 def _likelihood(spec: ModelSpec) -> str:
     """The call that sums out the latent states."""
-    log_omega = "log_omega" if spec.unit is None else "sum_units(log_omega, unit_size)"
+    log_omega = "log_omega"
+    if spec.unit is not None:
+        log_omega = f"repeat_rows({log_omega}, freq)" if spec.freq else log_omega
+        log_omega = f"sum_units({log_omega}, unit_size)"
+    if spec.known is not None:
+        log_omega = f"keep_possible({log_omega}, possible)"
     if spec.kind == "mix":
+        density = f"mixture_log_density({log_omega}, weights)"
         if spec.varies("weights"):
-            return f"mixture_of_experts_log_density({log_omega}, log_weights)"
-        return f"mixture_log_density({log_omega}, weights)"
+            density = f"mixture_of_experts_log_density({log_omega}, log_weights)"
+        times = "freq .* " if spec.freq is not None and spec.unit is None else ""
+        return f"sum_log_density({times}{density})"
     initial = {
         "uniform": "rep_vector(1.0 / K, K)",
         "first": "append_row(1, zeros_vector(K - 1))",

@@ -14,6 +14,8 @@ from stanmix.data import (
     bad_rows,
     choice_codes,
     is_missing,
+    known_states,
+    numbers,
     require_known,
     response_values,
 )
@@ -95,6 +97,10 @@ def standata(
     if spec.unit is not None:
         data["U"] = len(rows.unit_size)
         data["unit_size"] = rows.unit_size
+    if spec.freq is not None:
+        data["freq"] = frequencies(spec.freq, table)[rows.order]
+    if spec.known is not None:
+        data["possible"] = possible_states(spec, table, rows).T.astype(np.int64)
     if spec.kind == "hmm":
         first = np.zeros(len(rows.unit_size), np.int64)
         first[rows.starts] = 1
@@ -111,6 +117,41 @@ def standata(
     data["emit"] = int(emit)
     _require_enough_trials(spec, table, data, rows)
     return data
+
+
+def frequencies(name: str, table: Table) -> NDArray[np.float64]:
+    """How often each row counts, in the user's order; once where the column is not there."""
+    if table.missing(name):
+        return np.ones(table.n_rows)
+    values = numbers(table, name)
+    bad = (values < 1) | (values != np.floor(values))
+    if bad.any():
+        shown = f"{values[int(np.argmax(bad))]:g}"
+        raise bad_rows(table, name, "must count rows: 1, 2, ...", bad, shown)
+    return values
+
+
+def possible_states(spec: ModelSpec, table: Table, rows: Rows) -> NDArray[np.bool_]:
+    """Which states every unit may have, as far as is known: (unit, state).
+
+    Raises
+    ------
+    DataError
+        A label is none, or those of a unit exclude each other.
+    """
+    if spec.known is None or table.missing(spec.known):
+        return np.ones((len(rows.unit_size), spec.K), dtype=np.bool_)
+    heads = np.cumsum(rows.unit_size) - rows.unit_size
+    by_row = known_states(table, spec.known, spec.K)[rows.order]
+    possible = np.logical_and.reduceat(by_row, heads, axis=0)
+    none = ~possible.any(axis=1)
+    if none.any():
+        row = table.row(int(rows.order[heads[int(np.argmax(none))]]))
+        raise DataError(
+            f"Labels `{spec.known}` of rows that share a state exclude each other (first: the "
+            f"unit of {row})."
+        )
+    return np.asarray(possible)
 
 
 def _moves(spec: ModelSpec, rows: Rows) -> dict[str, Any]:

@@ -39,8 +39,14 @@ functions {
     return log_probability;
   }
 
-  // The same with weights that differ by row: log_weights[k, n].
-  real mixture_of_experts_log_density(array[] vector log_omega, array[] vector log_weights) {
+  // The sum of log densities, minus infinity where -1e300 stands for that in one.
+  real sum_log_density(vector log_density) {
+    real total = sum(log_density);
+    return total < -1e299 ? negative_infinity() : total;
+  }
+
+  // The same with weights that differ by observation: log_weights[k, n].
+  vector mixture_of_experts_log_density(array[] vector log_omega, array[] vector log_weights) {
     vector[num_elements(log_omega[1])] total = log_weights[1] + log_omega[1];
     if (min(total) < -1e300) {
       total = fmax(total, -1e300);
@@ -48,8 +54,7 @@ functions {
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log_weights[k] + log_omega[k]);
     }
-    real density = sum(total);
-    return density < -1e299 ? negative_infinity() : density;
+    return total;
   }
 
   // Log densities of units, whose rows share a state: sums over the rows of each unit.
@@ -123,7 +128,7 @@ model {
     weights_predictor[k] = X_weights * slope_weights[k];
   }
   array[K] vector[U] log_weights = log_softmax_by_place(weights, weights_predictor, U);
-  target += mixture_of_experts_log_density(sum_units(log_omega, unit_size), log_weights);
+  target += sum_log_density(mixture_of_experts_log_density(sum_units(log_omega, unit_size), log_weights));
 }
 generated quantities {
   array[K] vector[P_weights + 1] beta_weights = softmax_coefficients(weights, X_weights_mean, slope_weights);

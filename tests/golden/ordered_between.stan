@@ -16,10 +16,16 @@ functions {
            + sum(log_inv_logit(logits)) + sum(log1m_inv_logit(logits));
   }
 
-  // Log density of all observations under a mixture, the components summed out:
-  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  // The sum of log densities, minus infinity where -1e300 stands for that in one.
+  real sum_log_density(vector log_density) {
+    real total = sum(log_density);
+    return total < -1e299 ? negative_infinity() : total;
+  }
+
+  // Log density of each observation under a mixture, the components summed out:
+  // log(sum over k of weights[k] * exp(log_omega[k, n])).
   // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
-  real mixture_log_density(array[] vector log_omega, vector weights) {
+  vector mixture_log_density(array[] vector log_omega, vector weights) {
     vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
     if (min(total) < -1e300) {
       total = fmax(total, -1e300);
@@ -27,8 +33,7 @@ functions {
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
     }
-    real density = sum(total);
-    return density < -1e299 ? negative_infinity() : density;
+    return total;
   }
 }
 data {
@@ -57,7 +62,7 @@ model {
     log_omega[k] = normal_log_omega(y, mu[k], sigma[k]);
   }
 
-  target += mixture_log_density(log_omega, weights);
+  target += sum_log_density(mixture_log_density(log_omega, weights));
 }
 generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;

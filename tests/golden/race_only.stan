@@ -79,10 +79,16 @@ functions {
     return restrict_to_positive(log_density, decision);
   }
 
-  // Log density of all observations under a mixture, the components summed out:
-  // sum over n of log(sum over k of weights[k] * exp(log_omega[k, n])).
+  // The sum of log densities, minus infinity where -1e300 stands for that in one.
+  real sum_log_density(vector log_density) {
+    real total = sum(log_density);
+    return total < -1e299 ? negative_infinity() : total;
+  }
+
+  // Log density of each observation under a mixture, the components summed out:
+  // log(sum over k of weights[k] * exp(log_omega[k, n])).
   // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
-  real mixture_log_density(array[] vector log_omega, vector weights) {
+  vector mixture_log_density(array[] vector log_omega, vector weights) {
     vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
     if (min(total) < -1e300) {
       total = fmax(total, -1e300);
@@ -90,8 +96,7 @@ functions {
     for (k in 2:size(log_omega)) {
       total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
     }
-    real density = sum(total);
-    return density < -1e299 ? negative_infinity() : density;
+    return total;
   }
 }
 data {
@@ -123,7 +128,7 @@ model {
     log_omega[k] = rdm_log_omega(rt, choice, A, threshold[k], drift[k], ndt[k]);
   }
 
-  target += mixture_log_density(log_omega, weights);
+  target += sum_log_density(mixture_log_density(log_omega, weights));
 }
 generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;

@@ -1,0 +1,151 @@
+"""Rows that are partly known: missing responses, known labels, rows that count several times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import logsumexp
+
+import stanmix as sm
+from stanmix.engines import engine
+from tests.cases import FRAME
+from tests.test_regression import evaluated, points, require_recovered
+
+pytestmark = pytest.mark.engine
+
+EXPLICIT = {"mu": "normal(0, 5)", "sigma": "inv_gamma(3, 2)"}
+
+
+@pytest.mark.parametrize("fitted_with", ["whole", "holed"])
+@pytest.mark.parametrize("formula", ["y ~ mix(normal, K=2)\nmu ~ rt", "y ~ hmm(student, states=2)"])
+def test_a_row_without_a_response_says_nothing_and_changes_no_other(
+    formula: str, fitted_with: str
+) -> None:
+    holed = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
+    model = sm.model(formula, FRAME if fitted_with == "whole" else holed)
+    # What a fit does with rows that it had no like of, here without a fit.
+    made = sm.Fit(model, fake_draws(model), "none")
+    with_holes = made.log_omega(holed.iloc[:8]).values
+    whole = made.log_omega(FRAME.iloc[:8]).values
+    gone = np.isnan(holed["y"].to_numpy()[:8])
+    assert (with_holes[:, :, gone] == 0).all()
+    np.testing.assert_allclose(with_holes[:, :, ~gone], whole[:, :, ~gone], rtol=1e-12)
+
+
+def fake_draws(model: sm.Model) -> Any:
+    """Draws of what the program samples, as a fit keeps them."""
+    sampled = {
+        name: (("chain", "draw", *(f"{name}_{i}" for i in range(v.ndim - 1))), v[None])
+        for name, v in points(model).items()
+    }
+    along = {"chain": [0], "draw": np.arange(len(next(iter(points(model).values()))))}
+    stats = xr.Dataset({}, attrs={"seed": 1})
+    posterior = xr.Dataset(sampled).assign_coords(along)
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+
+
+@pytest.mark.parametrize("cov", ["full", "tied", "diag", "spherical"])
+def test_a_vector_that_lacks_columns_has_the_marginal_density_of_the_others(cov: str) -> None:
+    holed = FRAME.assign(
+        y=FRAME["y"].where(FRAME.index % 5 != 1),
+        x=FRAME["x"].where(FRAME.index % 4 != 2),
+        rt=FRAME["rt"].where(FRAME.index % 3 != 1),
+    )
+    model = sm.model(f"cbind(y, x, rt) ~ mix(normal, K=2, cov={cov})", holed)
+    values = holed[["y", "x", "rt"]].to_numpy()
+    names = ["mu", *(["corr"] if cov in ("full", "tied") else [])]
+    for d in evaluated(model, holed, names):
+        for k in range(2):
+            sigma = np.broadcast_to(d["sigma"] if cov == "tied" else d["sigma"][k], 3)
+            corr = {"full": lambda d=d, k=k: d["corr"][k], "tied": lambda d=d: d["corr"]}
+            sigma = sigma[:, None] * sigma * corr.get(cov, lambda: np.eye(3))()
+            for row, log_omega in zip(values, d["log_omega"][:, k], strict=True):
+                has = np.flatnonzero(~np.isnan(row))
+                marginal = 0.0
+                if len(has):
+                    normal = stats.multivariate_normal(d["mu"][k][has], sigma[np.ix_(has, has)])
+                    marginal = normal.logpdf(row[has])
+                assert log_omega == pytest.approx(marginal, abs=1e-9)
+
+
+def test_a_series_with_gaps_and_holes_is_recovered() -> None:
+    rng = np.random.default_rng(5)
+    state = np.cumsum(rng.random(1200) < 0.1) % 2
+    y = rng.normal(np.array([-1.0, 2.0])[state], 1)
+    y[rng.random(1200) < 0.2] = np.nan
+    kept = np.sort(rng.choice(1200, 900, replace=False))
+    data = {"y": y[kept], "t": kept}
+    fit = sm.fit("y | time(t) ~ hmm(normal, states=2)", data, engine="stanli", seed=1)
+    transition = np.array([[0.9, 0.1], [0.1, 0.9]])
+    require_recovered(fit, {"mu": np.array([-1.0, 2.0]), "transition": transition})
+    # Far from any row, the state is as in the long run; next to one, it is not.
+    new = fit.filtering({"y": [3.0, np.nan, np.nan], "t": [0, 1, 200]}).mean(("chain", "draw"))
+    assert new.values[1, 1] > 0.8
+    assert abs(new.values[2, 1] - 0.5) < 0.15
+
+
+def log_density(formula: str, data: Any, at: Any = None) -> tuple[float, Any]:
+    model = sm.model(formula, data, priors=EXPLICIT)
+    here = at or {name: values[0] for name, values in points(model).items()}
+    return engine("stanli").log_density(model.program, model.data, here)[0], here
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y | {} ~ mix(normal, K=2)\nmu ~ x",
+        "y | unit(id) + {} ~ mix(normal, K=2)",
+        "y | unit(id) + {} ~ hmm(normal, states=2)",
+    ],
+)
+def test_a_row_that_counts_twice_is_the_row_written_twice(formula: str) -> None:
+    """With a mean of the covariate that is the same for both."""
+    frame = FRAME.assign(x=np.where(FRAME.index % 2, 1.0, -1.0), times=2, once=1)
+    once, here = log_density(formula.format("freq(times)"), frame)
+    twice = pd.concat([frame, frame], ignore_index=True)
+    written, _ = log_density(formula.format("freq(once)"), twice, here)
+    assert once == pytest.approx(written, abs=1e-9)
+
+
+@pytest.mark.parametrize("addition", ["", "unit(id) + "])
+def test_known_labels_leave_the_likelihood_of_the_states_that_are_possible(addition: str) -> None:
+    labels = np.array(["1", "!2", "2|3", None], dtype=object)[FRAME["id"] % 4]
+    frame = FRAME.assign(label=labels)
+    formula = f"y | {addition}known(label) ~ mix(normal, K=3)"
+    model = sm.model(formula, frame, priors=EXPLICIT)
+    plain = f"y | {addition.removesuffix('+ ')}" if addition else "y "
+    free = sm.model(f"{plain}~ mix(normal, K=3, order=none)", frame, priors=EXPLICIT)
+    possible = {"1": [1, 0, 0], "!2": [1, 0, 1], "2|3": [0, 1, 1], None: [1, 1, 1]}
+    runner = engine("stanli")
+    at = points(model)
+    for i, d in enumerate(evaluated(model, frame, [])):
+        here = {name: values[i] for name, values in at.items()}
+        densities = [runner.log_density(m.program, m.data, here)[0] for m in (model, free)]
+        omega, given = d["log_omega"], labels
+        if addition:
+            heads = np.flatnonzero(~frame["id"].duplicated())
+            omega, given = np.add.reduceat(omega, heads), labels[heads]
+        joint = omega + np.log(here["weights"])
+        mask = np.array([possible[label] for label in given], dtype=bool)
+        known = logsumexp(np.where(mask, joint, -np.inf), axis=1).sum()
+        assert densities[0] - densities[1] == pytest.approx(
+            known - logsumexp(joint, axis=1).sum(), abs=1e-8
+        )
+
+
+def test_known_labels_identify_components_and_new_rows_need_none() -> None:
+    rng = np.random.default_rng(6)
+    component = rng.integers(2, size=200)
+    y = rng.normal(np.array([3.0, -3.0])[component], 1)
+    label = np.where(np.arange(200) < 20, component + 1.0, np.nan)
+    data = {"y": y, "label": label}
+    fit = sm.fit("y | known(label) ~ mix(normal, K=2)", data, engine="stanli", seed=1)
+    assert not fit.model.spec.labels_may_switch
+    require_recovered(fit, {"mu": np.array([3.0, -3.0])})
+    assert (fit.membership().to_numpy()[np.arange(20), component[:20]] == 1).all()
+    assert fit.membership({"y": [3.0, -3.0]}).idxmax(axis=1).tolist() == [1, 2]

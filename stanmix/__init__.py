@@ -1,6 +1,6 @@
 """stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
 
-from stanmix.api import fit
+from stanmix.api import fit, simulate
 from stanmix.errors import (
     ConvergenceWarning,
     DataError,
@@ -13,6 +13,7 @@ from stanmix.errors import (
 )
 from stanmix.fit import Fit
 from stanmix.model import Model, model
+from stanmix.simulation import Simulated
 from stanmix.storage import load
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "IdentifiabilityWarning",
     "Model",
     "SamplingError",
+    "Simulated",
     "SpecError",
     "StanmixError",
     "fit",
     "load",
     "model",
+    "simulate",
 ]

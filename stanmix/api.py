@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stanmix.engines.base import Engine, Variables
+from stanmix.errors import SpecError, listing
 from stanmix.fit import Fit
+from stanmix.language.syntax import parse
+from stanmix.language.templates import with_responses
 from stanmix.model import model
+from stanmix.simulation import Simulated
 
 
 def fit(
@@ -93,3 +97,57 @@ def fit(
         adapt_delta=adapt_delta,
         **sampler,
     )
+
+
+def simulate(
+    formula: str,
+    data: Any,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    priors: Mapping[str, str] | None = None,
+    seed: int | None = None,
+) -> Simulated:
+    """Simulate data from the model that a formula describes, with the true states.
+
+    Parameters
+    ----------
+    formula
+        A model line such as `y ~ mix(normal, K=3)`, and lines for parameters.
+    data
+        Covariates, units, series and times of the rows to simulate, as for `stanmix.fit`; or, where
+        there are none, the number of rows. Responses may be there and are replaced; default priors
+        are scaled from them.
+    parameters
+        Values by the names of the posterior: see `stanmix.Model.simulate`. Drawn from the prior if
+        not given, which needs responses in `data` or `priors` of all that these scale.
+    priors
+        As for `stanmix.fit`.
+    seed
+        Seed of everything random; another one at every call if not given.
+
+    Returns
+    -------
+    Simulated
+        `data`, a data frame; the true `states` of its rows; and the `parameters`.
+
+    Raises
+    ------
+    FormulaError, SpecError, DataError
+        As of `stanmix.model`, and of `Model.simulate`.
+
+    Examples
+    --------
+    >>> import stanmix as sm
+    >>> at = {"rate": [2.0, 9.0], "initial": [1, 0], "transition": [[0.9, 0.1], [0.2, 0.8]]}
+    >>> drawn = sm.simulate("y ~ hmm(poisson, states=2)", 100, at, seed=1)
+    >>> drawn.data.shape, sorted(set(drawn.states))
+    ((100, 1), [1, 2])
+    """
+    template, made_up = with_responses(parse(formula), data)
+    described = model(formula, template, priors=priors)
+    if parameters is None and made_up and described.spec.constants:
+        raise SpecError(
+            f"The data have no {listing(made_up)} to scale default priors by: give `parameters`, "
+            "or `priors` of all of them."
+        )
+    return described.simulate(parameters, seed=seed)

@@ -275,7 +275,7 @@ def known_states(table: Table, name: str, K: int) -> NDArray[np.bool_]:
     which, labels = pd.factorize(column)
     meanings = np.stack([np.ones(K, dtype=np.bool_), *(_meaning(v, K) for v in labels)])
     possible = meanings[which + 1]
-    bad = ~possible.any(axis=1)
+    bad = np.asarray(~possible.any(axis=1))
     if bad.any():
         shown = repr(str(column[int(np.argmax(bad))]))
         rule = f"must hold states 1 to {K}, such as 1, `1|2` or `!1`"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from stanmix.data import Table, read_table, require_enough
 from stanmix.design import Encodings, encodings
@@ -23,14 +24,16 @@ from stanmix.identifiability import held_correlations, identifiability_warnings
 from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
+from stanmix.prior_draws import prior_draws
 from stanmix.program.declare import require_distinct_names
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render
 from stanmix.program.rows import Rows, arrange
 from stanmix.program.standata import standata
+from stanmix.simulation import Simulated, checked, required, simulate
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
-from stanmix.storage import draws_tree
+from stanmix.storage import draws_tree, posterior_variables
 
 
 def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -> Model:
@@ -143,6 +146,83 @@ class Model:
                 )
         return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), "")
 
+    def sample_prior(self, draws: int = 1000, *, seed: int | None = None) -> xr.Dataset:
+        """Draws from the prior. Needs no engine.
+
+        Bounds that are data, such as a non-decision time below the shortest response, restrict the
+        posterior and not the prior; they do not apply here.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        seed
+            Seed of the draws; another one at every call if not given.
+
+        Returns
+        -------
+        Dataset
+            (chain, draw, ...) each, with one chain, by the names of the posterior.
+
+        Raises
+        ------
+        SpecError
+            A prior is flat, or an order leaves next to nothing of it.
+
+        Examples
+        --------
+        >>> m = model("y ~ mix(normal, K=2)", {"y": [0.1, 0.3, 4.0, 4.2]})
+        >>> prior = m.sample_prior(100, seed=1)
+        >>> bool((prior["mu"].diff("state") > 0).all())
+        True
+        """
+        _require_count("draws", draws, 1)
+        drawn = prior_draws(self.spec, draws, np.random.default_rng(_seed(seed)))
+        along = {"chain": [0], "draw": np.arange(draws)}
+        variables = {name: values[None] for name, values in drawn.items()}
+        return posterior_variables(self.spec, variables).assign_coords(along)
+
+    def simulate(
+        self, parameters: Mapping[str, Any] | None = None, *, seed: int | None = None
+    ) -> Simulated:
+        """Simulate responses for the rows of the data, which keep all else.
+
+        Rows without a response stay without; known labels become the true ones.
+
+        Parameters
+        ----------
+        parameters
+            Values by the names of the posterior; of a parameter that varies, its coefficients
+            (`beta_mu`) in place of its value at the covariates' means. Drawn from the prior if not
+            given.
+        seed
+            Seed of everything random; another one at every call if not given.
+
+        Returns
+        -------
+        Simulated
+            `data`, a data frame; the true `states` of its rows; and the `parameters`.
+
+        Raises
+        ------
+        SpecError
+            Parameters are missing or unknown, or have another shape; a prior is flat; or rows
+            count several times.
+
+        Examples
+        --------
+        >>> m = model("y ~ mix(poisson, K=2)", {"y": [0, 1, 7, 9]})
+        >>> drawn = m.simulate({"rate": [1.0, 50.0], "weights": [0.5, 0.5]}, seed=1)
+        >>> bool(((drawn.data["y"] > 15) == (drawn.states == 2)).all())
+        True
+        """
+        rng = np.random.default_rng(_seed(seed))
+        if parameters is None:
+            drawn = prior_draws(self.spec, 1, rng)
+            parameters = {name: drawn[name][0] for name in required(self.spec)}
+        values = checked(self.spec, parameters)
+        return simulate(self.spec, self.table, self.rows, self.encoded, values, rng)
+
     def __repr__(self) -> str:
         spec = self.spec
         kind = "Mixture" if spec.kind == "mix" else "Hidden Markov model"
@@ -198,7 +278,7 @@ class Model:
             chains=chains,
             warmup=warmup,
             draws=draws,
-            seed=secrets.randbelow(2**31 - 1) if seed is None else seed,
+            seed=_seed(seed),
             adapt_delta=adapt_delta,
             **sampler,
         )
@@ -255,6 +335,14 @@ class Model:
                     "there, or a prior excludes them."
                 )
         return given
+
+
+def _seed(seed: int | None) -> int:
+    """A seed, checked; another one at every call if none is given."""
+    if seed is None:
+        return secrets.randbelow(2**31 - 1)
+    _require_count("seed", seed, 0, 2**32 - 1)
+    return seed
 
 
 def _index(index: tuple[int, ...], labels: Sequence[Sequence[Any]]) -> str:

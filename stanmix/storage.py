@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,17 +36,7 @@ def draws_tree(
     spec: ModelSpec, table: Table, drawn: Draws, settings: SamplerSettings
 ) -> xr.DataTree:
     """The draws of an engine with the user's labels, and the data they belong to."""
-    posterior: dict[str, xr.DataArray] = {}
-    for parameter in spec.parameters:
-        axes = reported(parameter.axes)
-        posterior[parameter.name] = _variable(drawn.variables[parameter.name], axes, spec)
-    for regression in spec.regressions:
-        for effect in regression.groups:
-            name = f"r_{effect.name}"
-            axes = effect_axes(spec, regression, effect)
-            posterior[name] = _variable(drawn.variables[name], axes, spec)
-    if spec.initial == "stationary":
-        posterior["initial"] = _variable(drawn.variables["initial"], ("state",), spec)
+    posterior = posterior_variables(spec, drawn.variables)
     others = {
         name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
         for name, values in drawn.variables.items()
@@ -59,7 +50,7 @@ def draws_tree(
         for name, values in {**drawn.stats, "reached_max_treedepth": saturated}.items()
     }
     groups = {
-        "posterior": xr.Dataset(posterior).assign_coords(along),
+        "posterior": posterior.assign_coords(along),
         "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
         "observed_data": _columns(_response_columns(spec), table),
         "constant_data": _columns(
@@ -70,6 +61,22 @@ def draws_tree(
     if others:
         groups["sampled"] = xr.Dataset(others).assign_coords(along)
     return xr.DataTree.from_dict(groups)
+
+
+def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.Dataset:
+    """The variables of the posterior, (chain, draw, ...) each, with the user's labels."""
+    posterior: dict[str, xr.DataArray] = {}
+    for parameter in spec.parameters:
+        axes = reported(parameter.axes)
+        posterior[parameter.name] = _variable(variables[parameter.name], axes, spec)
+    for regression in spec.regressions:
+        for effect in regression.groups:
+            name = f"r_{effect.name}"
+            axes = effect_axes(spec, regression, effect)
+            posterior[name] = _variable(variables[name], axes, spec)
+    if spec.initial == "stationary":
+        posterior["initial"] = _variable(variables["initial"], ("state",), spec)
+    return xr.Dataset(posterior)
 
 
 def _run(settings: SamplerSettings) -> dict[str, int | float | str]:

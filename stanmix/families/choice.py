@@ -49,7 +49,8 @@ class Wald:
     @property
     def time(self) -> Any:
         """The distribution of the response time, as scipy has it."""
-        mean = np.inf if self.drift == 0 else 1 / (self.threshold * self.drift)
+        with np.errstate(divide="ignore"):
+            mean = 1 / (self.threshold * np.asarray(self.drift, dtype=np.float64))
         return stats.invgauss(mean, loc=self.ndt, scale=self.threshold**2)
 
     def logpdf(

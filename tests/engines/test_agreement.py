@@ -36,7 +36,8 @@ def engines(cmdstan: CmdStan) -> tuple[Any, Any]:
 def smallest(model: sm.Model) -> sm.Model | None:
     """The same program with one component and one row; None where its text holds K."""
     indexed = any(entry.index for p in model.spec.parameters for entry in p.priors)
-    if not model.spec.homogeneous or indexed or model.spec.allowed is not None:
+    labelled = model.spec.allowed is not None or model.spec.known is not None
+    if not model.spec.homogeneous or indexed or labelled:
         return None
     spec = replace(model.spec, K=1)
     columns = {name: column.iloc[:1] for name, column in model.table.columns.items()}

@@ -1,0 +1,79 @@
+"""Data to simulate on: rows with something in the place of the responses that are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stanmix.errors import DataError
+from stanmix.families import FAMILIES
+from stanmix.language import tree
+
+MOST_ROWS = 10_000_000
+"""Most rows that a number may ask for."""
+
+
+def with_responses(formula: tree.Formula, data: Any) -> tuple[Any, list[str]]:
+    """`data` with every response of `formula`, and the names of those that are made up.
+
+    Parameters
+    ----------
+    formula
+        What `parse` returned.
+    data
+        Data of any kind that `read_table` takes, or a number of rows.
+
+    Raises
+    ------
+    DataError
+        It is a number that is no number of rows.
+    """
+    if isinstance(data, int | np.integer) and not isinstance(data, bool):
+        if not 1 <= data <= MOST_ROWS:
+            raise DataError(f"The number of rows must be between 1 and {MOST_ROWS}, not {data}.")
+        data = pd.DataFrame(index=pd.RangeIndex(int(data)))
+    elif isinstance(data, Mapping):
+        data = dict(data)
+    elif not hasattr(data, "columns"):
+        return data, []
+    rows = len(data) if not isinstance(data, dict) else _rows(data)
+    missing = {name: values for name, values in _made_up(formula, rows).items() if name not in data}
+    if isinstance(data, dict):
+        return data | missing, list(missing)
+    frame = data.to_pandas() if hasattr(data, "to_pandas") else data
+    return frame.assign(**missing), list(missing)
+
+
+def _rows(data: Mapping[str, Any]) -> int:
+    return len(next(iter(data.values()))) if data else 0
+
+
+def _made_up(formula: tree.Formula, rows: int) -> dict[str, NDArray[Any]]:
+    """Values that the families of a formula may observe, for its responses and choices."""
+    kinds: dict[str, str] = {}
+    families = {f.name: f for f in FAMILIES.values()}
+    for component in formula.model.latent.components:
+        calls = component.families
+        calls = calls * len(formula.model.response) if len(calls) == 1 else calls
+        for column, call in zip(formula.model.response, calls, strict=False):
+            family = families.get(call.name.text)
+            if family is not None:
+                kinds.setdefault(column.text, family.response[0].kind)
+    for addition in formula.model.additions:
+        if addition.name.text == "dec" and isinstance(addition.args[0], tree.Name):
+            kinds[addition.args[0].text] = "choice"
+    steps = np.arange(rows)
+    spread = (steps + 0.5) / max(rows, 1)
+    values: dict[str, NDArray[Any]] = {
+        "real": 2 * spread - 1,
+        "positive": 0.5 + spread,
+        "unit": spread,
+        "count": steps % 5,
+        "binary": steps % 2,
+        "choice": steps % 2 + 1,
+    }
+    return {column: values[kind] for column, kind in kinds.items()}

@@ -1,0 +1,386 @@
+"""Draws from the prior of a model, by the names and in the shapes that the posterior has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import logit
+
+from stanmix.errors import SpecError
+from stanmix.latent import stationary
+from stanmix.priors import Prior
+from stanmix.program.declare import effect_range
+from stanmix.spec import GroupEffect, ModelSpec, Parameter, Regression, move_slopes
+
+Array = NDArray[np.float64]
+
+MOST_TRIED = 2_000_000
+"""Draws tried for an ordered vector whose elements have different priors before it is given up."""
+
+DISTRIBUTIONS: Mapping[str, Any] = {
+    "normal": lambda mu, sigma: stats.norm(mu, sigma),
+    "student_t": lambda nu, mu, sigma: stats.t(nu, mu, sigma),
+    "cauchy": lambda mu, sigma: stats.cauchy(mu, sigma),
+    "double_exponential": lambda mu, sigma: stats.laplace(mu, sigma),
+    "logistic": lambda mu, sigma: stats.logistic(mu, sigma),
+    "lognormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
+    "gamma": lambda shape, rate: stats.gamma(shape, scale=1 / rate),
+    "inv_gamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
+    "exponential": lambda rate: stats.expon(scale=1 / rate),
+    "weibull": lambda shape, scale: stats.weibull_min(shape, scale=scale),
+    "beta": lambda a, b: stats.beta(a, b),
+    "uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
+}
+"""The priors of numbers, as scipy has them."""
+
+
+def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Draws of every parameter, and of what follows from them.
+
+    Bounds that are data (a non-decision time below the shortest response) do not apply: they
+    restrict the posterior, not the prior.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    draws
+        How many.
+    rng
+        What draws.
+
+    Returns
+    -------
+    dict
+        (draw, *shape) each, by the names of the posterior.
+
+    Raises
+    ------
+    SpecError
+        A prior is flat, or an order leaves next to nothing of it.
+    """
+    found: dict[str, Array] = {}
+    for parameter in spec.parameters:
+        linked_below = [r for r in spec.regressions if r.parameter == parameter.name and r.upper]
+        if parameter.below is not None and linked_below:
+            # Here the bound is part of the link.
+            parameter = replace(parameter, upper=upper_bound(linked_below[0], spec))
+        if parameter.constraint == "simplex":
+            found[parameter.name] = _simplexes(parameter, spec, draws, rng)
+        elif parameter.constraint == "correlation":
+            found[parameter.name] = _correlations(parameter, spec, draws, rng)
+        else:
+            found[parameter.name] = _numbers(parameter, spec, draws, rng)
+    for regression in spec.regressions:
+        for effect in regression.groups:
+            found[f"r_{effect.name}"] = _effects(effect, regression, spec, found, rng)
+        if regression.columns:
+            found[regression.coefficients] = _coefficients(regression, spec, found)
+    if spec.initial == "stationary":
+        found["initial"] = np.stack([stationary(matrix) for matrix in found["transition"]])
+    return found
+
+
+# Numbers.
+
+
+def _numbers(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator) -> Array:
+    shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    increments = [e.prior for e in parameter.priors if e.increments]
+    if increments:
+        return _by_increments(parameter, increments[0], shape, draws, rng)
+    if parameter.order is None:
+        return _independent(parameter, shape, draws, rng)
+    return _ordered(parameter, spec, shape, draws, rng)
+
+
+def _independent(
+    parameter: Parameter, shape: tuple[int, ...], draws: int, rng: np.random.Generator
+) -> Array:
+    values = np.empty((draws, *shape))
+    for place in np.ndindex(*shape):
+        index = tuple(i + 1 for i in place)
+        prior = parameter.prior_at(index)
+        values[(slice(None), *place)] = truncated(
+            prior, index, parameter.name, parameter.lower, parameter.upper, draws, rng
+        )
+    return values
+
+
+def truncated(
+    prior: Prior | None,
+    index: tuple[int, ...],
+    name: str,
+    lower: float | None,
+    upper: float | None,
+    draws: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Draws of one element from its prior between two bounds."""
+    if prior is None or prior.distribution == "flat":
+        if lower is not None and upper is not None:
+            return rng.uniform(lower, upper, draws)
+        raise SpecError(f"The prior of `{name}` is flat, so nothing can be drawn from it.")
+    arguments = [
+        a.value[index[-1] - 1] if isinstance(a.value, tuple) else a.value for a in prior.arguments
+    ]
+    distribution = DISTRIBUTIONS[prior.distribution](*arguments)
+    low = -np.inf if lower is None else lower
+    high = np.inf if upper is None else upper
+    u = rng.random(draws)
+    # From the nearer tail, where probabilities keep their digits.
+    if distribution.cdf(low) > 0.5:
+        top, bottom = distribution.sf(low), distribution.sf(high)
+        return np.asarray(distribution.isf(bottom + u * (top - bottom)))
+    bottom, top = distribution.cdf(low), distribution.cdf(high)
+    return np.asarray(distribution.ppf(bottom + u * (top - bottom)))
+
+
+def _by_increments(
+    parameter: Parameter,
+    steps: Prior,
+    shape: tuple[int, ...],
+    draws: int,
+    rng: np.random.Generator,
+) -> Array:
+    """An increasing vector: its first element, and what is added to each."""
+    values = np.empty((draws, *shape))
+    for place in np.ndindex(*shape[:-1]):
+        index = (*(i + 1 for i in place), 1)
+        first = truncated(
+            parameter.prior_at(index),
+            index,
+            parameter.name,
+            parameter.lower,
+            parameter.upper,
+            draws,
+            rng,
+        )
+        added = [
+            truncated(steps, (1,), parameter.name, 0.0, None, draws, rng)
+            for _ in range(shape[-1] - 1)
+        ]
+        values[(slice(None), *place)] = np.cumsum([first, *added], axis=0).T
+    return values
+
+
+def _ordered(
+    parameter: Parameter,
+    spec: ModelSpec,
+    shape: tuple[int, ...],
+    draws: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Increasing elements: the product of their priors where they increase.
+
+    Sorting does where all have the same prior. Else those that do not increase are drawn again;
+    drawing each above the one before would be another distribution.
+    """
+    axis = parameter.axes.index(parameter.order or "") + 1
+    column = (spec.order_column or 1) - 1 if parameter.axes[-1] == "column" else slice(None)
+    chosen = (..., column) if parameter.axes[-1] == "column" else (...,)
+    kept: list[Array] = []
+    count = tried = 0
+    while count < draws:
+        values = _independent(parameter, shape, draws, rng)
+        if _exchangeable(parameter, shape, axis):
+            values[chosen] = np.sort(values[chosen], axis=axis)
+        increasing = (np.diff(values[chosen], axis=axis) > 0).reshape(draws, -1).all(axis=1)
+        kept.append(values[increasing])
+        count, tried = count + int(increasing.sum()), tried + draws
+        if tried > MOST_TRIED and count < draws:
+            raise SpecError(
+                f"Draws from the priors of `{parameter.name}` are increasing in {count} of {tried} "
+                "cases only; priors that agree with the order would help."
+            )
+    return np.concatenate(kept)[:draws]
+
+
+def _exchangeable(parameter: Parameter, shape: tuple[int, ...], axis: int) -> bool:
+    """Whether the elements along an axis all have the same prior."""
+    others = [range(1, n + 1) for i, n in enumerate(shape) if i != axis - 1]
+    for place in np.ndindex(*(len(o) for o in others)):
+        index = [i + 1 for i in place]
+        priors = {
+            parameter.prior_at((*index[: axis - 1], k, *index[axis - 1 :]))
+            for k in range(1, shape[axis - 1] + 1)
+        }
+        if len(priors) > 1:
+            return False
+    return True
+
+
+# Probabilities and correlations.
+
+
+def _simplexes(
+    parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator
+) -> Array:
+    K = spec.K
+    if len(parameter.axes) == 1:
+        return rng.dirichlet(_concentration(parameter.prior_at(()), 0, K, K), draws)
+    rows = np.zeros((draws, K, K))
+    for k, allowed in enumerate(np.array(spec.moves, dtype=bool)):
+        prior = parameter.prior_at((k + 1,))
+        alpha = _concentration(prior, k, int(allowed.sum()), K)
+        # `sticky` has an element for every state, others one for every allowed move.
+        alpha = alpha[allowed] if len(alpha) > allowed.sum() else alpha
+        rows[:, k, allowed] = rng.dirichlet(alpha, draws) if len(alpha) > 1 else 1.0
+    return rows
+
+
+def _concentration(prior: Prior | None, row: int, size: int, K: int) -> Array:
+    """The parameters of a Dirichlet prior."""
+    if prior is None or prior.distribution == "flat":
+        return np.ones(size)
+    values = [float(np.asarray(a.value)) for a in prior.arguments]
+    if prior.distribution == "sticky":
+        alpha = np.full(K, values[1])
+        alpha[row] = values[0]
+        return alpha
+    return np.full(size, values[0]) if len(values) == 1 else np.array(values)
+
+
+def _correlations(
+    parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator
+) -> Array:
+    size, by_state = spec.sizes[parameter.axes[-1]], parameter.axes[0] == "state"
+    matrices = []
+    for k in range(1, spec.K + 1) if by_state else (0,):
+        prior = parameter.prior_at((k,) if by_state else ())
+        values = [float(np.asarray(a.value)) for a in prior.arguments] if prior else []
+        eta, guard = values[0] if values else 1.0, values[1] if len(values) > 1 else 0.0
+        matrices.append(_guarded_lkj(size, eta, guard, draws, rng))
+    return np.stack(matrices, axis=1) if by_state else matrices[0]
+
+
+def _guarded_lkj(
+    size: int, eta: float, guard: float, draws: int, rng: np.random.Generator
+) -> Array:
+    """LKJ matrices times exp(-guard * trace(inverse)), by rejection: the trace is at least size."""
+    kept: list[Array] = []
+    while sum(map(len, kept)) < draws:
+        matrices = _lkj(size, eta, draws, rng)
+        if guard > 0:
+            trace = np.trace(np.linalg.inv(matrices), axis1=1, axis2=2)
+            matrices = matrices[rng.random(draws) < np.exp(-guard * (trace - size))]
+        kept.append(matrices)
+    return np.concatenate(kept)[:draws]
+
+
+def _lkj(size: int, eta: float, draws: int, rng: np.random.Generator) -> Array:
+    """Correlation matrices by canonical partial correlations (Lewandowski et al. 2009)."""
+    factor = np.zeros((draws, size, size))
+    factor[:, 0, 0] = 1.0
+    for i in range(1, size):
+        left = np.ones(draws)
+        for j in range(i):
+            shape = eta + (size - 2 - j) / 2
+            factor[:, i, j] = (2 * rng.beta(shape, shape, draws) - 1) * np.sqrt(left)
+            left = left - factor[:, i, j] ** 2
+        factor[:, i, i] = np.sqrt(np.maximum(left, 0.0))
+    return factor @ np.swapaxes(factor, 1, 2)
+
+
+# What follows from the parameters of regressions.
+
+
+def _effects(
+    effect: GroupEffect,
+    regression: Regression,
+    spec: ModelSpec,
+    found: Mapping[str, Array],
+    rng: np.random.Generator,
+) -> Array:
+    """Effects of groups: (draw, .., group, term)."""
+    sd = found[f"sd_{effect.name}"]
+    Q, G = len(effect.columns), len(effect.group.levels)
+    scale = sd[..., :, None] * np.eye(Q)
+    if effect.has_correlations:
+        scale = sd[..., :, None] * np.linalg.cholesky(found[f"cor_{effect.name}"])
+    counts = {"1:K": spec.K, "1:M": spec.sizes["move"], "1:(K - 1)": spec.K - 1}
+    each = effect_range(spec, regression)
+    if not each:
+        z = rng.normal(size=(len(sd), Q, G))
+        return np.swapaxes(scale @ z, -1, -2)
+    z = rng.normal(size=(len(sd), counts[each], Q, G))
+    r = np.swapaxes((scale if each == "1:K" else scale[:, None]) @ z, -1, -2)
+    if regression.link != "softmax":
+        return r
+    return spread_moves(r, spec) if regression.name == "transition" else sum_to_zero(r)
+
+
+def sum_to_zero(free: Array) -> Array:
+    """K vectors that sum to zero, from K - 1 free ones along the second axis; see softmax.stan."""
+    draws, contrasts, *rest = free.shape
+    sums = np.zeros((draws, contrasts + 1, *rest))
+    for j in range(1, contrasts + 1):
+        step = free[:, j - 1] / np.sqrt(j * (j + 1.0))
+        sums[:, :j] += step[:, None]
+        sums[:, j] -= j * step
+    return sums
+
+
+def spread_moves(free: Array, spec: ModelSpec) -> Array:
+    """Values of moves as (draw, state, state, ..), 0 where a move has none."""
+    spread = np.zeros((len(free), spec.K, spec.K, *free.shape[2:]))
+    for i, row in enumerate(move_slopes(spec.moves)):
+        for j, place in enumerate(row):
+            if place:
+                spread[:, i, j] = free[:, place - 1]
+    return spread
+
+
+def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, Array]) -> Array:
+    """Coefficients on the user's scale: with the intercept, where there is one."""
+    slopes = found[regression.coefficients]
+    if regression.parameter is None:
+        return slopes
+    value = found[regression.parameter]
+    if regression.link == "softmax":
+        with np.errstate(divide="ignore"):
+            logs = np.log(value)
+        if regression.name == "transition":
+            slopes = spread_moves(slopes, spec)
+            staying = move_slopes(spec.moves)
+            moves = np.array(spec.moves)
+            reference = [
+                next(j for j in range(spec.K) if moves[i, j] and not staying[i][j])
+                for i in range(spec.K)
+            ]
+            base = np.take_along_axis(logs, np.array(reference)[None, :, None], axis=2)
+            at_means = np.where(np.array(staying) > 0, logs - base, 0.0)
+        else:
+            slopes = sum_to_zero(slopes)
+            at_means = logs - logs.mean(axis=1, keepdims=True)
+    else:
+        if regression.component is not None:
+            value = value[:, regression.component - 1]
+        at_means = linked(regression, value, upper_bound(regression, spec))
+    intercept = at_means - slopes @ np.array(regression.center) - regression.offset_center
+    if regression.name == "transition" and regression.link == "softmax":
+        intercept = np.where(np.array(move_slopes(spec.moves)) > 0, intercept, 0.0)
+    return np.concatenate([intercept[..., None], slopes], axis=-1)
+
+
+def upper_bound(regression: Regression, spec: ModelSpec) -> float:
+    """The upper bound of a link, a number or a constant of the data."""
+    if isinstance(regression.upper, str):
+        (value,) = (c.value for c in spec.constants if c.name == regression.upper)
+        return float(np.asarray(value))
+    return 1.0 if regression.upper is None else regression.upper
+
+
+def linked(regression: Regression, value: Array, upper: float) -> Array:
+    """A parameter on the scale of its link."""
+    lower = regression.lower or 0.0
+    if regression.link == "identity":
+        return value
+    if regression.link == "log":
+        return np.asarray(np.log(value - lower))
+    return np.asarray(logit((value - lower) / (upper - lower)))

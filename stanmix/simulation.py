@@ -1,0 +1,379 @@
+"""Data simulated from a model at given parameters, with the true states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from stanmix.data import Table, is_missing
+from stanmix.design import Encodings, codes_of
+from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.latent import stationary
+from stanmix.prior_draws import upper_bound
+from stanmix.program.rows import Rows
+from stanmix.spec import Design, Fixed, ModelSpec, Regression, Term, Use
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """Simulated data.
+
+    Parameters
+    ----------
+    data
+        A data frame like that of the model, with simulated responses; a mapping of arrays where
+        one of the model's has two dimensions.
+    states
+        The true component or state, from 1, of every row of `data`.
+    parameters
+        The parameters it was simulated at, by the names of the posterior.
+    """
+
+    data: Any
+    states: pd.Series
+    parameters: Mapping[str, Array]
+
+
+def required(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """The parameters that a simulation needs, with their shapes.
+
+    Where a parameter varies, its coefficients say all, and its value at the covariates' means is
+    not needed.
+    """
+    varying = {r.parameter for r in spec.regressions if r.columns and r.component is None}
+    shapes: dict[str, tuple[int, ...]] = {}
+    sizes = spec.sizes
+    for parameter in spec.parameters:
+        slopes = any(axis.startswith("slope_") for axis in parameter.axes)
+        spread = any(axis.startswith("effect_") for axis in parameter.axes)
+        if not slopes and not spread and parameter.name not in varying:
+            shapes[parameter.name] = tuple(sizes[axis] for axis in parameter.axes)
+    for regression in spec.regressions:
+        first = _first_axes(regression, spec)
+        if regression.columns:
+            shapes[regression.coefficients] = (*first, len(regression.terms))
+        for effect in regression.groups:
+            own = (len(effect.group.levels), len(effect.columns))
+            shapes[f"r_{effect.name}"] = (*first, *own)
+    return shapes
+
+
+def _first_axes(regression: Regression, spec: ModelSpec) -> tuple[int, ...]:
+    if regression.link == "softmax":
+        return (spec.K, spec.K) if regression.name == "transition" else (spec.K,)
+    uses = [a for k in range(spec.K) for term in spec.component(k) for a in term.arguments]
+    by_state = any(
+        isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
+    )
+    return (spec.K,) if by_state and regression.component is None else ()
+
+
+def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
+    """Given parameters as arrays, if they are all there and have their shapes.
+
+    Raises
+    ------
+    SpecError
+        One is missing, unknown, or has another shape; or probabilities do not sum to 1.
+    """
+    shapes = required(spec)
+    known = [*shapes, *(p.name for p in spec.parameters)]
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(str(name), known)
+            suffix = f" Hint: {hint}" if hint else ""
+            raise SpecError(
+                f"The model has no parameter `{name}`; it has {listing(shapes)}.{suffix}"
+            )
+    missing = [name for name in shapes if name not in given]
+    if missing:
+        raise SpecError(f"A simulation needs {listing(missing)} too.")
+    values = {}
+    for name, shape in shapes.items():
+        values[name] = np.asarray(given[name], dtype=np.float64)
+        if values[name].shape != shape:
+            raise SpecError(f"`{name}` must have shape {shape}, not {values[name].shape}.")
+        probabilities = name in ("weights", "initial", "transition")
+        if probabilities and not np.allclose(values[name].sum(axis=-1), 1, atol=1e-6):
+            raise SpecError(f"`{name}` must sum to 1.")
+    return values
+
+
+def simulate(
+    spec: ModelSpec,
+    table: Table,
+    rows: Rows,
+    encoded: Encodings,
+    parameters: Mapping[str, Array],
+    rng: np.random.Generator,
+) -> Simulated:
+    """Simulate responses for the rows of `table`, which keep all else.
+
+    Rows without a response stay without; labels that are known become the true ones.
+
+    Parameters
+    ----------
+    spec, table, rows, encoded
+        The model, its data, how they are arranged, and how covariates are encoded.
+    parameters
+        What `checked` returned.
+    rng
+        What draws.
+    """
+    if spec.freq is not None:
+        raise SpecError("Rows that count several times cannot be simulated: write them out.")
+    unit_states = _States(spec, table, rows, encoded, parameters).draw(rng)
+    states = unit_states[rows.unit_of_row]
+    columns = dict(table.columns)
+    for k in range(spec.K):
+        chosen = np.flatnonzero(states == k)
+        if chosen.size:
+            for term in spec.component(k):
+                values = _Emission(spec, table, encoded, parameters, k, chosen).draw(term, rng)
+                for name, drawn in values.items():
+                    columns[name] = _replaced(columns[name], chosen, drawn)
+    for response in spec.responses:
+        if response.kind == "choice":
+            # A choice that nobody happened to make is one still.
+            (name,) = response.columns
+            if columns[name].dropna().map(str).nunique() < len(response.labels):
+                codes = columns[name].map(str, na_action="ignore")
+                columns[name] = pd.Series(pd.Categorical(codes, list(response.labels)))
+    absent = {c: is_missing(table, c) for r in spec.responses for c in r.columns}
+    for name, mask in absent.items():
+        columns[name] = columns[name].where(~mask)
+    if spec.known is not None:
+        labels = pd.Series(states + 1.0)
+        columns[spec.known] = labels.where(~is_missing(table, spec.known))
+    data: pd.DataFrame | dict[str, Any] = pd.DataFrame(columns).set_axis(table.labels)
+    if table.matrices:
+        parts = {part for parts in table.matrices.values() for part in parts}
+        data = {name: values.to_numpy() for name, values in columns.items() if name not in parts}
+        for name, own in table.matrices.items():
+            data[name] = np.column_stack([columns[part] for part in own])
+    true = pd.Series(states + 1, index=table.labels, name="state")
+    return Simulated(data, true, parameters)
+
+
+def _replaced(column: pd.Series, chosen: Integers, drawn: NDArray[Any]) -> pd.Series:
+    """A column with new values in some rows, of a type that holds them."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.astype(object).to_numpy().copy()
+        values[chosen] = drawn
+        return pd.Series(pd.Categorical(values, dtype=column.dtype))
+    plain = column.dtype.kind in "iufb" and drawn.dtype.kind in "iuf"
+    values = column.to_numpy(dtype=np.float64 if plain else object, na_value=np.nan).copy()
+    values[chosen] = drawn
+    if plain and np.isfinite(values).all() and (values == np.floor(values)).all():
+        whole = column.dtype.kind in "iub" and drawn.dtype.kind in "iu"
+        return pd.Series(values.astype(np.int64) if whole else values)
+    return pd.Series(values)
+
+
+def _predictor(
+    regression: Regression,
+    table: Table,
+    encoded: Encodings,
+    parameters: Mapping[str, Array],
+    first: tuple[int, ...],
+) -> Array:
+    """What is linear in the covariates, in every row, at one component or move: (row)."""
+    total = np.zeros(table.n_rows)
+
+    def matrix(design: Design) -> Array:
+        values = encoded[design].matrix(table)
+        lead = np.ones((len(values), int(encoded[design].intercept)))
+        return np.column_stack([lead, values])
+
+    if regression.columns:
+        total += matrix(regression.design) @ parameters[regression.coefficients][first]
+    if regression.offset is not None:
+        total += encoded[regression.offset].matrix(table)[:, 0]
+        if not regression.columns:
+            total -= regression.offset_center
+    for effect in regression.groups:
+        codes = codes_of(table, effect.group.column, effect.group.levels)
+        effects = parameters[f"r_{effect.name}"][first]
+        total += (matrix(effect.design) * effects[codes]).sum(axis=1)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class _Emission:
+    """The emission of one component, in the rows that are in it."""
+
+    spec: ModelSpec
+    table: Table
+    encoded: Encodings
+    parameters: Mapping[str, Array]
+    component: int
+    chosen: Integers
+
+    def draw(self, term: Term, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        """Responses of these rows, by column."""
+        values = {
+            param.name: self.value(argument)
+            for param, argument in zip(term.declaration.params, term.arguments, strict=True)
+        }
+        main = self.spec.response(term.responses[0])
+        given: dict[str, Any] = {}
+        choice = None
+        for response in map(self.spec.response, term.responses[1:]):
+            if response.kind == "choice":
+                given["A"], choice = len(response.labels), response
+            else:
+                given[response.name] = self.trials(response.value, response.columns)
+        reference = term.declaration.reference(**values)
+        drawn = np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
+        if choice is not None:
+            labels = np.array(choice.labels, dtype=object)[drawn[:, 1].astype(np.int64) - 1]
+            own = self.table.columns[choice.columns[0]]
+            labels = labels if own.dtype.kind not in "iuf" else labels.astype(np.int64)
+            return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
+        return dict(zip(main.columns, np.atleast_2d(drawn), strict=True))
+
+    def trials(self, value: int | None, columns: tuple[str, ...]) -> Integers:
+        if value is not None:
+            return np.full(len(self.chosen), value)
+        column = self.table.columns[columns[0]].fillna(0).to_numpy(dtype=np.int64)
+        return np.asarray(column[self.chosen])
+
+    def value(self, argument: Fixed | Use) -> Any:
+        """A parameter of the family: a number, a vector, or a value for each of the rows."""
+        if isinstance(argument, Fixed):
+            return argument.value
+        if not argument.regression:
+            value = self.parameters[argument.parameter]
+            value = value[self.component] if argument.by_state else value
+            return float(value) if value.ndim == 0 else value
+        regression = self.spec.regression(argument.regression)
+        by_state = bool(_first_axes(regression, self.spec))
+        first = (self.component,) if by_state else ()
+        predictor = _predictor(regression, self.table, self.encoded, self.parameters, first)
+        predictor = predictor[self.chosen]
+        if regression.parameter and not regression.columns:
+            at_means = self.parameters[regression.parameter]
+            at_means = at_means[self.component] if argument.by_state else at_means
+            return _unlinked(regression, predictor, self.upper(regression), float(at_means))
+        return _unlinked(regression, predictor, self.upper(regression))
+
+    def upper(self, regression: Regression) -> float:
+        return upper_bound(regression, self.spec)
+
+
+def _unlinked(
+    regression: Regression, predictor: Array, upper: float, value: float | None = None
+) -> Array:
+    """A parameter from its predictor; from its `value` at the means where the predictor is 0."""
+    lower = regression.lower or 0.0
+    if regression.link == "identity":
+        return predictor if value is None else predictor + value
+    if regression.link == "log":
+        return lower + (1.0 if value is None else value - lower) * np.exp(predictor)
+    if value is not None:
+        share = (value - lower) / (upper - lower)
+        predictor = predictor + np.log(share) - np.log1p(-share)
+    return np.asarray(lower + (upper - lower) * expit(predictor))
+
+
+@dataclass(frozen=True, eq=False)
+class _States:
+    """The latent structure of a model, from which states are drawn."""
+
+    spec: ModelSpec
+    table: Table
+    rows: Rows
+    encoded: Encodings
+    parameters: Mapping[str, Array]
+
+    def draw(self, rng: np.random.Generator) -> Integers:
+        """A state, from 0, for every unit."""
+        units = len(self.rows.unit_size)
+        u = rng.random(units)
+        if self.spec.kind == "mix":
+            weights = self.probabilities("weights", self.heads)
+            return _chosen(weights, u)
+        transition = self.transitions()
+        initial = self.initial()
+        states = np.empty(units, np.int64)
+        series = 0
+        starts = set(self.rows.starts.tolist())
+        for t in range(units):
+            if t in starts:
+                row = initial[min(series, len(initial) - 1)]
+                series += 1
+            else:
+                row = transition[t if len(transition) > 1 else 0, states[t - 1]]
+            states[t] = _chosen(row[None], u[t : t + 1])[0]
+        return states
+
+    @property
+    def heads(self) -> Integers:
+        """The user's row that stands for each unit."""
+        sizes = self.rows.unit_size
+        return np.asarray(self.rows.order[np.cumsum(sizes) - sizes])
+
+    def probabilities(self, name: str, heads: Integers) -> Array:
+        """Probabilities of components in every place: (place, state)."""
+        if not self.spec.varies(name):
+            return np.broadcast_to(self.parameters[name], (len(heads), self.spec.K))
+        return _softmax(self.logits(name, heads))
+
+    def logits(self, name: str, heads: Integers) -> Array:
+        """Unnormalised log probabilities in every place: (place, state), or of moves."""
+        regression = self.spec.regression(name)
+        shape = (self.spec.K,) * (2 if name == "transition" else 1)
+        logits = np.empty((len(heads), *shape))
+        for place in np.ndindex(*shape):
+            predictor = _predictor(regression, self.table, self.encoded, self.parameters, place)
+            logits[(slice(None), *place)] = predictor[heads]
+        if not regression.columns:
+            with np.errstate(divide="ignore"):
+                logits = logits + np.log(self.parameters[name])
+        return logits
+
+    def initial(self) -> Array:
+        """Probabilities of the first state: (series or 1, state)."""
+        K = self.spec.K
+        fixed = {"uniform": np.full(K, 1.0 / K), "first": np.eye(K)[0]}
+        if str(self.spec.initial) in fixed:
+            return np.asarray(fixed[str(self.spec.initial)][None])
+        if self.spec.initial == "stationary":
+            return np.asarray(stationary(self.parameters["transition"]))[None]
+        if self.spec.varies("initial"):
+            return self.probabilities("initial", self.heads[self.rows.starts])
+        return np.asarray(self.parameters["initial"][None])
+
+    def transitions(self) -> Array:
+        """Transition probabilities: (unit or 1, state, state)."""
+        if self.spec.varies("transition"):
+            allowed = np.array(self.spec.moves, dtype=bool)
+            logits = np.where(allowed, self.logits("transition", self.heads), -np.inf)
+            return _softmax(logits)
+        transition = self.parameters["transition"]
+        if (self.rows.steps == 1).all():
+            return np.asarray(transition[None])
+        steps, which = np.unique(self.rows.steps, return_inverse=True)
+        powers = [np.linalg.matrix_power(transition, int(n)) for n in steps]
+        return np.asarray(np.stack(powers)[which])
+
+
+def _softmax(logits: Array) -> Array:
+    """Probabilities along the last axis."""
+    return np.asarray(softmax(logits, axis=-1))
+
+
+def _chosen(probabilities: Array, u: Array) -> Integers:
+    """A state for each row of probabilities, from uniform numbers."""
+    cumulative = np.cumsum(probabilities, axis=-1)
+    below = cumulative[:, :-1] <= u[:, None] * cumulative[:, -1:]
+    return np.asarray(below.sum(axis=-1), dtype=np.int64)

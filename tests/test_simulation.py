@@ -1,0 +1,220 @@
+"""Draws from priors, and data simulated at parameters: against what is known of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import stanmix as sm
+from tests.cases import CASE_1, CASES, FRAME, UNITS, Case
+
+ALPHA = 1e-4
+
+
+def prior(formula: str, data: Any = FRAME, draws: int = 4000, **priors: str) -> Any:
+    return sm.model(formula, data, priors=priors).sample_prior(draws, seed=1)
+
+
+def require_drawn_from(values: Any, distribution: Any) -> None:
+    assert stats.kstest(np.asarray(values).ravel(), distribution.cdf).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_model_has_prior_draws_within_its_bounds_and_data_it_can_be_fitted_to(
+    case: Case,
+) -> None:
+    model = sm.model(case.formula, case.data, priors=case.priors)
+    drawn = model.sample_prior(20, seed=1)
+    for parameter in model.spec.parameters:
+        values = drawn[parameter.name]
+        assert np.isfinite(values).all(), parameter.name
+        assert parameter.lower is None or (values >= parameter.lower).all()
+        assert parameter.upper is None or (values <= parameter.upper).all()
+    if model.spec.freq is None:
+        simulated = model.simulate(seed=1)
+        again = sm.model(case.formula, simulated.data, priors=case.priors)
+        assert again.spec.sizes == model.spec.sizes
+        assert len(simulated.states) == model.table.n_rows
+
+
+def test_priors_are_truncated_at_a_parameters_own_bounds_and_not_at_those_of_data() -> None:
+    drawn = prior("rt ~ mix(wald, K=2, share=ndt)", ndt="normal(0, 5)", drift="normal(1, 2)")
+    require_drawn_from(drawn["drift"], stats.truncnorm(-0.5, np.inf, 1, 2))
+    require_drawn_from(drawn["ndt"], stats.halfnorm(0, 5))
+
+
+def test_an_ordered_vector_is_drawn_from_the_product_of_its_priors_where_it_increases() -> None:
+    """Case 1: drawing each element above the one before would move the mean of mu[2] to .14."""
+    formula = "y | unit(id) ~ mix(normal(sigma=1), K=3)"
+    mu = sm.model(formula, FRAME, priors=CASE_1).sample_prior(20000, seed=1)["mu"]
+    rng = np.random.default_rng(2)
+    all_draws = rng.normal([-2, 0, 2], 1, (200000, 3))
+    kept = all_draws[(np.diff(all_draws) > 0).all(axis=1)]
+    assert abs(len(kept) / len(all_draws) - 0.843) < 0.005
+    assert abs(float(mu[..., 1].mean())) < 0.03
+    for k in range(3):
+        assert stats.ks_2samp(mu.values[0, :, k], kept[:, k]).pvalue > ALPHA
+
+
+def test_exchangeable_elements_are_sorted() -> None:
+    mu = prior("y ~ mix(normal, K=2)", mu="normal(0, 1)")["mu"].values[0]
+    rng = np.random.default_rng(2)
+    assert stats.ks_2samp(mu[:, 0], rng.normal(size=(4000, 2)).min(axis=1)).pvalue > ALPHA
+
+
+def test_increments_are_added_to_the_first() -> None:
+    priors = {"mu[1]": "normal(0, 1)", "diff(mu)": "normal(1, 0.5)"}
+    mu = prior("y ~ mix(normal, K=3)", **priors)["mu"].values[0]
+    require_drawn_from(mu[:, 0], stats.norm(0, 1))
+    require_drawn_from(np.diff(mu), stats.truncnorm(-2, np.inf, 1, 0.5))
+
+
+def test_probabilities_are_drawn_from_their_dirichlet_rows() -> None:
+    drawn = prior("y ~ hmm(normal, states=3)", initial="dirichlet(1, 2, 3)")
+    require_drawn_from(drawn["transition"][..., 1, 1], stats.beta(4, 2))
+    require_drawn_from(drawn["transition"][..., 1, 0], stats.beta(1, 5))
+    require_drawn_from(drawn["initial"][..., 2], stats.beta(3, 3))
+    restricted = prior('y ~ hmm(normal, states=3, transition="110;011;001")')["transition"]
+    require_drawn_from(restricted[..., 0, 0], stats.beta(4, 1))
+    assert (restricted[..., 0, 2] == 0).all()
+    assert (restricted[..., 2, 2] == 1).all()
+
+
+@pytest.mark.parametrize("eta", [1.0, 3.0])
+def test_correlations_are_drawn_from_lkj(eta: float) -> None:
+    corr = prior("cbind(y, x, rt) ~ mix(normal, K=1)", corr=f"lkj({eta})")["corr"].values[0]
+    shape = eta - 1 + 3 / 2
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        require_drawn_from((corr[:, 0, i, j] + 1) / 2, stats.beta(shape, shape))
+
+
+def test_the_guard_of_correlations_is_a_factor_of_their_density() -> None:
+    corr = prior("cbind(y, x) ~ mix(normal, K=1)", corr="lkj(1, 0.5)")["corr"].values[0, :, 0, 0, 1]
+    grid = np.linspace(-1, 1, 20001)[1:-1]
+    density = np.exp(-0.5 * 2 / (1 - grid**2))
+    cdf = np.cumsum(density) / density.sum()
+    assert stats.kstest(corr, lambda r: np.interp(r, grid, cdf)).pvalue > ALPHA
+
+
+def test_contrasts_treat_components_alike() -> None:
+    beta = prior("y ~ mix(normal, K=3)\nweights ~ x", beta_weights="normal(0, 2)")["beta_weights"]
+    slopes = beta.sel(term_weights="x").values[0]
+    np.testing.assert_allclose(slopes.sum(axis=1), 0, atol=1e-12)
+    for k in range(3):
+        require_drawn_from(slopes[:, k], stats.norm(0, 2 * np.sqrt(2 / 3)))
+
+
+def test_the_intercept_is_where_the_covariates_are_0() -> None:
+    drawn = prior("count ~ mix(poisson, K=2)\nrate ~ x + offset(log(rt))")
+    beta = drawn["beta_rate"].values
+    at_means = beta[..., 0] + beta[..., 1] * FRAME["x"].mean() + np.log(FRAME["rt"]).mean()
+    np.testing.assert_allclose(np.exp(at_means), drawn["rate"].values, rtol=1e-10)
+
+
+def test_a_flat_prior_of_probabilities_can_be_drawn_from() -> None:
+    require_drawn_from(prior("y ~ mix(normal, K=2)", weights="flat")["weights"], stats.uniform())
+
+
+def test_a_flat_prior_of_a_line_cannot_be_drawn_from() -> None:
+    with pytest.warns(sm.IdentifiabilityWarning):
+        model = sm.model("y ~ mix(normal, K=2)", FRAME, priors={"mu": "flat"})
+    with pytest.raises(sm.SpecError, match="`mu` is flat"):
+        model.sample_prior(seed=1)
+
+
+def test_responses_follow_the_families_of_their_states() -> None:
+    at = {
+        "mu": [-1.0, 4.0],
+        "sigma": [0.5, 2.0],
+        "nu_2": 5.0,
+        "weights": [0.3, 0.7],
+    }
+    drawn = sm.simulate("y ~ mix(normal + student)", 5000, at, seed=1)
+    y, state = drawn.data["y"].to_numpy(), drawn.states.to_numpy()
+    assert abs((state == 1).mean() - 0.3) < 0.03
+    require_drawn_from(y[state == 1], stats.norm(-1, 0.5))
+    require_drawn_from(y[state == 2], stats.t(5, 4, 2))
+
+
+def test_paths_follow_the_moves_over_gaps_too() -> None:
+    transition = np.array([[0.9, 0.1], [0.3, 0.7]])
+    at = {"rate": [1.0, 9.0], "initial": [0.0, 1.0], "transition": transition}
+    frame = pd.DataFrame({"t": np.cumsum(np.tile([1, 3], 6000)), "s": np.repeat([1, 2], 6000)})
+    drawn = sm.simulate("y | series(s) + time(t) ~ hmm(poisson, states=2)", frame, at, seed=1)
+    state = drawn.states.to_numpy() - 1
+    assert state[0] == state[6000] == 1
+    for steps in (1, 3):
+        into = np.flatnonzero(frame["t"].diff().to_numpy() == steps)
+        share = [state[into][state[into - 1] == k].mean() for k in range(2)]
+        expected = np.linalg.matrix_power(transition, steps)[:, 1]
+        assert np.abs(share - expected).max() < 0.03
+
+
+def test_units_share_a_state_and_covariates_move_it() -> None:
+    frame = pd.DataFrame({"id": np.repeat(np.arange(4000), 2)})
+    frame["x"] = np.where(frame["id"] % 2, 1.0, -1.0)
+    at = {
+        "mu": [0.0, 50.0],
+        "sigma": [1.0, 1.0],
+        "beta_weights": [[0.0, 1.0], [0.0, -1.0]],
+    }
+    drawn = sm.simulate("y | unit(id) ~ mix(normal, K=2)\nweights ~ x", frame, at, seed=1)
+    state = drawn.states.to_numpy().reshape(-1, 2)
+    assert (state[:, 0] == state[:, 1]).all()
+    first = (state[:, 0] == 1)[frame["x"].to_numpy()[::2] == 1].mean()
+    assert abs(first - 1 / (1 + np.exp(-2))) < 0.03
+
+
+def test_covariates_and_groups_move_responses() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=3000), "g": np.tile(["a", "b", "c"], 1000)})
+    r = np.array([[-1.0], [0.0], [2.0]])
+    at = {"beta_mu": [[1.0, 2.0]], "r_g_mu": r[None], "sigma": [0.1], "weights": [1.0]}
+    drawn = sm.simulate("y ~ mix(normal, K=1)\nmu ~ x + (1 | g)", frame, at, seed=1)
+    by_group = np.array([-1.0, 0.0, 2.0])[pd.Categorical(frame["g"]).codes]
+    residual = drawn.data["y"] - (1 + 2 * frame["x"] + by_group)
+    require_drawn_from(residual, stats.norm(0, 0.1))
+
+
+def test_what_is_missing_stays_missing_and_labels_become_true() -> None:
+    frame = UNITS.assign(y=UNITS["y"].where(UNITS.index % 3 > 0), label=[1.0, *[np.nan] * 23])
+    model = sm.model("y | known(label) ~ mix(normal, K=2)", frame)
+    at = {"mu": [5.0, 9.0], "sigma": [1.0, 1.0], "weights": [0.001, 0.999]}
+    drawn = model.simulate(at, seed=1)
+    assert (drawn.data["y"].isna() == frame["y"].isna()).all()
+    assert drawn.data["label"].iloc[0] == drawn.states.iloc[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("formula", "data", "at", "message"),
+    [
+        ("y ~ mix(normal, K=2)", 10, {"mu": [1, 2]}, "needs `sigma`, `weights` too"),
+        ("y ~ mix(normal, K=1)", 10, {"mux": [1]}, "no parameter `mux`"),
+        (
+            "y ~ mix(poisson, K=2)",
+            10,
+            {"rate": [1, 2, 3], "weights": [0.5, 0.5]},
+            "`rate` must have shape",
+        ),
+        ("y ~ mix(poisson, K=2)", 10, {"rate": [1, 2], "weights": [0.5, 0.4]}, "sum to 1"),
+        ("y ~ mix(poisson, K=2)", 10, None, "have no `y` to scale default priors by"),
+        ("y ~ mix(poisson, K=2)", -1, None, "number of rows must be"),
+        ("y | freq(choice) ~ mix(normal, K=2)", FRAME, None, "count several times"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(
+    formula: str, data: Any, at: Any, message: str
+) -> None:
+    with pytest.raises(sm.StanmixError, match=message):
+        sm.simulate(formula, data, at, seed=1)
+
+
+def test_the_same_seed_gives_the_same_data() -> None:
+    model = sm.model("y ~ mix(normal, K=2)", FRAME)
+    one, other = model.simulate(seed=3), model.simulate(seed=3)
+    assert one.data.equals(other.data)
+    assert one.states.equals(other.states)

@@ -12,3 +12,12 @@ vector by_group(matrix Z, array[] int group, matrix effects) {
   }
   return total;
 }
+
+// The same for each element of a vector.
+array[] vector each_from_means(vector at_means, vector means, array[] vector slopes) {
+  array[num_elements(at_means)] vector[num_elements(means) + 1] coefficients;
+  for (d in 1:num_elements(at_means)) {
+    coefficients[d] = from_means(at_means[d], means, slopes[d]);
+  }
+  return coefficients;
+}

@@ -181,7 +181,8 @@ def _component_estimates(
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression:
                 regression = spec.regression(argument.regression)
-                slopes[regression] = np.zeros(len(regression.columns))
+                if regression.along is None:
+                    slopes[regression] = np.zeros(len(regression.columns))
         if term in trends:
             slopes[trends[term]] = _slopes(spec, data, term, trends[term], chosen)
         values = _start(spec, term, data, chosen, slopes)
@@ -201,6 +202,7 @@ def _trends(spec: ModelSpec, component: int) -> dict[Term, Regression]:
         if param.orders and isinstance(argument, Use) and argument.regression
         if (regression := spec.regression(argument.regression)).link == "identity"
         if regression.columns and spec.response(term.responses[0]).kind == "real"
+        if regression.along is None
     }
 
 

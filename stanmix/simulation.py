@@ -74,7 +74,8 @@ def _first_axes(regression: Regression, spec: ModelSpec) -> tuple[int, ...]:
     by_state = any(
         isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
     )
-    return (spec.K,) if by_state and regression.component is None else ()
+    along = (spec.sizes[regression.along],) if regression.along else ()
+    return (spec.K, *along) if by_state and regression.component is None else along
 
 
 def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -256,13 +257,21 @@ class _Emission:
             value = value[self.component] if argument.by_state else value
             return float(value) if value.ndim == 0 else value
         regression = self.spec.regression(argument.regression)
-        by_state = bool(_first_axes(regression, self.spec))
-        first = (self.component,) if by_state else ()
+        own = argument.by_state and regression.component is None
+        first = (self.component,) if own else ()
+        if regression.along is not None:
+            elements = range(self.spec.sizes[regression.along])
+            return np.stack([self.by_row(argument, regression, (*first, d)) for d in elements])
+        return self.by_row(argument, regression, first)
+
+    def by_row(self, argument: Use, regression: Regression, first: tuple[int, ...]) -> Array:
+        """A parameter that varies, or an element of it, in each of the rows."""
         predictor = _predictor(regression, self.table, self.encoded, self.parameters, first)
         predictor = predictor[self.chosen]
         if regression.parameter and not regression.columns:
             at_means = self.parameters[regression.parameter]
             at_means = at_means[self.component] if argument.by_state else at_means
+            at_means = at_means[first[-1]] if regression.along else at_means
             return _unlinked(regression, predictor, self.upper(regression), float(at_means))
         return _unlinked(regression, predictor, self.upper(regression))
 

@@ -220,6 +220,9 @@ class Regression:
         Bounds of the parameter, the upper one a number or a constant, between which its link maps.
     groups
         Coefficients that differ between groups.
+    along
+        The axis of the parameter within a component, each element of which varies; None for a
+        number.
     place
         What has a value of the parameter each: a row, a unit (or a row that is its own), a series.
     component
@@ -240,6 +243,7 @@ class Regression:
     upper: float | str | None = None
     component: int | None = None
     groups: tuple[GroupEffect, ...] = ()
+    along: Axis | None = None
     place: Literal["row", "unit", "series"] = "row"
 
     @property

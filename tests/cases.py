@@ -145,6 +145,17 @@ CASES = (
         "rate ~ x + offset(log(positive))\nprob ~ C(choice):x",
         FRAME,
     ),
+    Case(
+        "regression_of_vectors",
+        "cbind(y, x) ~ mix(normal, K=2, cov=diag)\nmu ~ rt + subject",
+        FRAME,
+        {"beta_mu[rt]": "normal(0, 3)"},
+    ),
+    Case(
+        "regression_of_drifts",
+        "rt | dec(choice) ~ hmm(wald + rdm, states=2)\ndrift ~ x",
+        FRAME,
+    ),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),
     Case(
         "moves",

@@ -34,47 +34,116 @@ vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
   return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
 }
 
-// Log density of the columns that each observation has, where they are independent with a common
-// standard deviation: pattern[n] says which row of `seen`, 1 or 0 for every column, holds for
-// observation n.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, real sigma) {
-  vector[cols(y)] log_density = zeros_vector(cols(y));
-  for (d in 1:rows(y)) {
-    vector[cols(y)] has = to_vector(seen[pattern, d]);
-    log_density -= has .* (0.5 * square((y[d]' - mu[d]) / sigma)
-                           + (log(sigma) + 0.5 * log(2 * pi())));
-  }
-  return log_density;
+// Log density of deviations from the means: independent columns with a common standard deviation.
+vector spherical_log_density(matrix residual, real sigma) {
+  return -0.5 * columns_dot_self(residual)' ./ square(sigma)
+         - rows(residual) * (log(sigma) + 0.5 * log(2 * pi()));
 }
 
-// Likewise, independent columns.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, vector sigma) {
-  vector[cols(y)] log_density = zeros_vector(cols(y));
-  for (d in 1:rows(y)) {
-    vector[cols(y)] has = to_vector(seen[pattern, d]);
-    log_density -= has .* (0.5 * square((y[d]' - mu[d]) / sigma[d])
+// Log density of deviations from the means: independent columns.
+vector diagonal_log_density(matrix residual, vector sigma) {
+  return -0.5 * columns_dot_self(diag_pre_multiply(inv(sigma), residual))'
+         - (sum(log(sigma)) + 0.5 * rows(residual) * log(2 * pi()));
+}
+
+// Log density of deviations from the means.
+vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
+  matrix[rows(residual), rows(residual)] factor = diag_pre_multiply(sigma, corr);
+  return -0.5 * columns_dot_self(mdivide_left_tri_low(factor, residual))'
+         - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
+}
+
+// Log density of the columns that each observation has, of deviations from the means: pattern[n]
+// says which row of `seen`, 1 or 0 for every column, holds for observation n.
+vector partial_diagonal_log_density(matrix residual, array[,] int seen, array[] int pattern,
+                                    vector sigma) {
+  vector[cols(residual)] log_density = zeros_vector(cols(residual));
+  for (d in 1:rows(residual)) {
+    vector[cols(residual)] has = to_vector(seen[pattern, d]);
+    log_density -= has .* (0.5 * square(residual[d]' / sigma[d])
                            + (log(sigma[d]) + 0.5 * log(2 * pi())));
   }
   return log_density;
 }
 
+// Likewise, with a common standard deviation.
+vector partial_spherical_log_density(matrix residual, array[,] int seen, array[] int pattern,
+                                     real sigma) {
+  vector[cols(residual)] log_density = zeros_vector(cols(residual));
+  for (d in 1:rows(residual)) {
+    vector[cols(residual)] has = to_vector(seen[pattern, d]);
+    log_density -= has .* (0.5 * square(residual[d]' ./ sigma)
+                           + (log(sigma) + 0.5 * log(2 * pi())));
+  }
+  return log_density;
+}
+
 // Likewise, correlated columns.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, vector sigma, matrix corr) {
-  vector[cols(y)] log_density = zeros_vector(cols(y));
-  matrix[rows(y), rows(y)] whole = multiply_lower_tri_self_transpose(corr);
+vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
+                                      vector sigma, matrix corr) {
+  vector[cols(residual)] log_density = zeros_vector(cols(residual));
+  matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
   for (p in 1:size(seen)) {
     array[sum(seen[p])] int columns = which(seen[p]);
     array[count_of(pattern, p)] int observations = places_of(pattern, p);
     if (size(columns) > 0) {
       log_density[observations]
-        = multi_normal_log_omega(y[columns, observations], mu[columns], sigma[columns],
+        = correlated_log_density(residual[columns, observations], sigma[columns],
                                  cholesky_decompose(whole[columns, columns]));
     }
   }
   return log_density;
+}
+
+// Means that vary by observation, and a common standard deviation.
+vector multi_normal_log_omega(matrix y, matrix mu, real sigma) {
+  return spherical_log_density(y - mu, sigma);
+}
+
+// Means that vary by observation, and independent columns.
+vector multi_normal_log_omega(matrix y, matrix mu, vector sigma) {
+  return diagonal_log_density(y - mu, sigma);
+}
+
+// Means that vary by observation.
+vector multi_normal_log_omega(matrix y, matrix mu, vector sigma, matrix corr) {
+  return correlated_log_density(y - mu, sigma, corr);
+}
+
+// Log density of the columns that each observation has: a common standard deviation.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, real sigma) {
+  return partial_spherical_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma);
+}
+
+// Log density of the columns that each observation has: independent columns.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, vector sigma) {
+  return partial_diagonal_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma);
+}
+
+// Log density of the columns that each observation has.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      vector mu, vector sigma, matrix corr) {
+  return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma, corr);
+}
+
+// The same with means that vary by observation: a common standard deviation.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      matrix mu, real sigma) {
+  return partial_spherical_log_density(y - mu, seen, pattern, sigma);
+}
+
+// The same with means that vary by observation: independent columns.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      matrix mu, vector sigma) {
+  return partial_diagonal_log_density(y - mu, seen, pattern, sigma);
+}
+
+// The same with means that vary by observation.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                      matrix mu, vector sigma, matrix corr) {
+  return partial_correlated_log_density(y - mu, seen, pattern, sigma, corr);
 }
 
 // N independent draws from the standard normal distribution for each of D columns.

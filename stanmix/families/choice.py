@@ -91,7 +91,7 @@ class Race:
     @property
     def accumulators(self) -> list[Wald]:
         """Who races, in the order of the choices."""
-        return [Wald(self.threshold, float(v), self.ndt) for v in self.drift]
+        return [Wald(self.threshold, v, self.ndt) for v in np.asarray(self.drift)]
 
     def logpdf(self, rt: ArrayLike, choice: ArrayLike, A: int | None = None) -> Vector:
         """Log density of each row; `A` is the number of drifts, given or not."""
@@ -144,7 +144,7 @@ WALD = Family(
 RDM = Family(
     name="rdm",
     response=(RT, Column("choice", name="choice", addition="dec")),
-    params=(THRESHOLD, replace(DRIFT, axes=("accumulator",)), NDT),
+    params=(THRESHOLD, replace(DRIFT, axes=("accumulator",), by_row=True), NDT),
     reference=Race,
     start=start_rdm,
 )

@@ -110,6 +110,9 @@ class Param:
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     shared
         Whether all components have it in common unless told otherwise.
+    by_row
+        Whether it may vary by row where it has axes: the Stan functions then have overloads in
+        which it is a matrix with a column for each row. Numbers always may.
     collapse
         How a component can shrink onto equal rows by it, if it can.
     """
@@ -125,12 +128,20 @@ class Param:
     orders: bool = False
     correlation: bool = False
     shared: bool = False
+    by_row: bool = False
     collapse: Collapse | None = None
 
     @property
-    def stan_type(self) -> str:
-        """The type of its argument in the Stan functions."""
-        if self.correlation:
+    def varies(self) -> bool:
+        """Whether it may vary by row."""
+        return not self.axes or self.by_row
+
+    def stan_type(self, *, by_row: bool = False) -> str:
+        """The type of its argument in the Stan functions, as they stand in the file.
+
+        A number that varies by row stands there as a number; the program makes it a vector.
+        """
+        if self.correlation or (self.axes and by_row):
             return "matrix"
         return "vector" if self.axes else "real"
 
@@ -191,7 +202,10 @@ class Family:
         return tuple(c for c in self.response if not c.optional or c.addition in additions)
 
     def signature(
-        self, additions: frozenset[str] = frozenset(), function: str = "log_omega"
+        self,
+        additions: frozenset[str] = frozenset(),
+        function: str = "log_omega",
+        by_row: frozenset[str] = frozenset(),
     ) -> str:
         """The head of one of its Stan functions, as it stands in the Stan file.
 
@@ -204,6 +218,8 @@ class Family:
             end in `_cdf` for functions of another form); or, of several columns at once,
             `partial_log_omega`, the log density of the columns that a row has. All take the
             response and then the parameters.
+        by_row
+            Parameters that vary by row.
 
         Examples
         --------
@@ -214,6 +230,6 @@ class Family:
         arguments = [a for column in self.columns(additions) for a in column.arguments()]
         if function == "partial_log_omega":
             arguments += [("array[,] int", "seen"), ("array[] int", "pattern")]
-        arguments += [(param.stan_type, param.name) for param in self.params]
+        arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"

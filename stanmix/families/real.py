@@ -63,7 +63,7 @@ class MultiNormal:
     Parameters
     ----------
     mu
-        Means by column.
+        Means by column, or (column, observation).
     sigma
         Standard deviations by column, or a common one.
     corr
@@ -75,20 +75,25 @@ class MultiNormal:
     corr: Vector | None = None
 
     @property
-    def rows(self) -> Any:
-        """The same distribution as scipy has it, with one column a column."""
-        sigma = np.broadcast_to(self.sigma, np.shape(self.mu))
+    def means(self) -> Vector:
+        """Means as (column, observation), or (column, 1)."""
+        return np.reshape(self.mu, (len(self.mu), -1))
+
+    @property
+    def residuals(self) -> Any:
+        """The distribution of what is left without the means, with one column a column."""
+        sigma = np.broadcast_to(self.sigma, len(self.mu))
         corr = np.eye(len(sigma)) if self.corr is None else np.asarray(self.corr)
-        return stats.multivariate_normal(self.mu, np.outer(sigma, sigma) * corr)
+        return stats.multivariate_normal(np.zeros(len(sigma)), np.outer(sigma, sigma) * corr)
 
     def logpdf(self, y: Vector) -> Vector:
         """Log density of each observation."""
-        return np.atleast_1d(self.rows.logpdf(np.transpose(y)))
+        return np.atleast_1d(self.residuals.logpdf(np.transpose(y - self.means)))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations."""
-        draws = self.rows.rvs(size, random_state=random_state)
-        return np.reshape(draws, (size, len(self.mu))).T
+        draws = self.residuals.rvs(size, random_state=random_state)
+        return self.means + np.reshape(draws, (size, len(self.mu))).T
 
 
 def start_multi_normal(y: Vector, cov: str) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def start_multi_normal(y: Vector, cov: str) -> dict[str, Any]:
 def multi_normal_family(cov: Literal["spherical", "diag", "full", "tied"]) -> Family:
     """Declare the normal distribution of several columns with one form of covariance."""
     tied = cov == "tied"
-    params = [replace(MU, axes=("column",))]
+    params = [replace(MU, axes=("column",), by_row=True)]
     if cov == "spherical":
         params.append(replace(SIGMA, prior="inv_gamma(3, mean({scale}))"))
     else:

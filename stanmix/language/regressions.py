@@ -12,6 +12,7 @@ from stanmix.language import tree
 from stanmix.language.constants import Constants
 from stanmix.language.designs import SLOPE, Designs, Line, Unit
 from stanmix.language.parameters import Emission
+from stanmix.language.terms import summands
 from stanmix.spec import Fixed, Parameter, Regression, Use
 
 
@@ -110,8 +111,12 @@ class _Reader:
         span = line.parameter.span
         if parameter.constraint == "correlation":
             raise self.refuse(f"`{parameter.name}` is a correlation matrix; it cannot vary.", span)
-        if any(axis != "state" for axis in parameter.axes):
-            message = f"`{parameter.name}` is a vector in each component, and cannot vary yet."
+        param = next(self.emission.users(parameter))[1]
+        if not param.varies:
+            message = f"`{parameter.name}` is a vector in each component, and cannot vary by row."
+            raise self.refuse(message, span)
+        if param.axes and any(isinstance(s, tree.Group) for s in summands(line.terms)):
+            message = f"`{parameter.name}` is a vector in each component, and has no group effects."
             raise self.refuse(message, span)
 
     def emission_with_regressions(self) -> Emission:
@@ -126,7 +131,9 @@ class _Reader:
             for regression in made:
                 regressions.append(regression)
                 by_state = "state" in parameter.axes
-                axes = ("state",) if by_state and regression.component is None else ()
+                axes = tuple(a for a in parameter.axes if a != "state")
+                if by_state and regression.component is None:
+                    axes = ("state", *axes)
                 unit = self.unit(regression, parameter)
                 parameters += self.designs.coefficients(regression, axes, unit, self.constants)
                 for key, use in self.emission.arguments.items():
@@ -184,6 +191,7 @@ class _Reader:
             upper=param.upper if below is None else below,
             component=component,
             groups=groups,
+            along=param.axes[0] if param.axes else None,
         )
 
     def unit(self, regression: Regression, parameter: Parameter) -> Unit:

@@ -70,7 +70,7 @@ def read_terms(node: tree.Term, table: Table, source: str) -> Terms:
     fixed: list[tuple[str, tree.Term]] = []
     offsets: list[tree.Call] = []
     groups: list[tree.Group] = []
-    for sign, summand in _summands(node, "+"):
+    for sign, summand in _signed_summands(node, "+"):
         if isinstance(summand, tree.Group):
             groups.append(summand)
         elif isinstance(summand, tree.Call) and summand.function.text == "offset":
@@ -86,13 +86,18 @@ def read_terms(node: tree.Term, table: Table, source: str) -> Terms:
     return Terms(design, _offset(offsets, table, source), tuple(groups))
 
 
-def _summands(node: tree.Term, sign: str) -> list[tuple[str, tree.Term]]:
+def summands(node: tree.Term) -> list[tree.Term]:
+    """The terms of a sum."""
+    return [summand for _, summand in _signed_summands(node, "+")]
+
+
+def _signed_summands(node: tree.Term, sign: str) -> list[tuple[str, tree.Term]]:
     """The terms of a sum, each with its sign."""
     if isinstance(node, tree.Binary) and node.op in ("+", "-"):
-        return _summands(node.left, sign) + _summands(node.right, node.op)
+        return _signed_summands(node.left, sign) + _signed_summands(node.right, node.op)
     if isinstance(node, tree.Unary):
         flipped = {"+": sign, "-": "-" if sign == "+" else "+"}[node.op]
-        return _summands(node.operand, flipped)
+        return _signed_summands(node.operand, flipped)
     return [(sign, node)]
 
 

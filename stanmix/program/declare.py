@@ -28,7 +28,7 @@ _PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_"}
 class Declaration:
     """A variable of a program: `type name; // comment`, or `type name = value;`.
 
-    With `each`, a range such as `1:K`, each of its elements k has the value.
+    With `each`, a range such as `1:K`, each of its elements `index` has the value.
     """
 
     type: str
@@ -36,6 +36,7 @@ class Declaration:
     comment: str = ""
     value: str = ""
     each: str = ""
+    index: str = "k"
 
 
 def size_name(axis: Axis) -> str:
@@ -329,14 +330,16 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
             value = f"multiply_lower_tri_self_transpose({sampled}{at})"
             yield Declaration(f"{array}matrix[{size}, {size}]", name, value=value, each=each)
         if is_slope(parameter):
-            yield _coefficients(spec.regression(name.removeprefix("beta_")), array, each)
+            yield _coefficients(spec.regression(name.removeprefix("beta_")), each)
     for regression in spec.regressions:
         if regression.link == "softmax":
             yield from (_effects(effect, regression, spec) for effect in regression.groups)
 
 
-def _coefficients(regression: Regression, array: str, each: str) -> Declaration:
+def _coefficients(regression: Regression, each: str) -> Declaration:
     """The coefficients of a regression, with the intercept."""
+    sizes = [*(["K"] if each else []), *([size_name(regression.along)] if regression.along else [])]
+    array = f"array[{', '.join(sizes)}] " if sizes else ""
     name = regression.name
     terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
     if regression.link != "softmax":

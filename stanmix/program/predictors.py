@@ -80,6 +80,7 @@ def coefficients(regression: Regression, by_component: bool) -> str:
         return slopes
     value = regression.parameter
     value += at if regression.component is None else f"[{regression.component}]"
+    function = "from_means" if regression.along is None else "each_from_means"
     low, high = _bounds(regression)
     if regression.link == "log":
         value = f"log({value} - {low})" if low else f"log({value})"
@@ -87,7 +88,7 @@ def coefficients(regression: Regression, by_component: bool) -> str:
         value = f"logit({_to_unit(value, low, high)})"
     if regression.offset:
         value += f" - offset_{regression.name}_mean"
-    return f"from_means({value}, X_{regression.name}_mean, {slopes})"
+    return f"{function}({value}, X_{regression.name}_mean, {slopes})"
 
 
 def _bounds(regression: Regression) -> tuple[str, str]:

@@ -29,10 +29,14 @@ from stanmix.spec import ModelSpec, Parameter
 
 @dataclass(frozen=True)
 class Statement:
-    """An increment of the log density, in a loop over components where `loop` is not empty."""
+    """An increment of the log density, in a loop over components where `loop` is not empty.
+
+    Within that, or alone over 1:1, it may stand in a loop `inner` over the elements of a vector.
+    """
 
     increment: str
     loop: str = ""
+    inner: str = ""
 
 
 def prior_statements(spec: ModelSpec) -> list[Statement]:
@@ -168,10 +172,34 @@ class _Numbers:
         if not axes:
             if self.whole is not None:
                 yield from self.of(self.name, self.whole, 1)
+        elif is_slope(self.parameter) and axes[-2:-1] and axes[-2] in ("column", "accumulator"):
+            yield from self.of_vectors()
         elif len(axes) == 1:
             yield from self.along(self.name, {i: p for (i,), p in self.indexed.items()})
         else:
             yield from self.by_component()
+
+    def of_vectors(self) -> Iterator[Statement]:
+        """Slopes of each element of a vector, of each component: alike, or written one by one."""
+        *first, axis = self.parameter.axes[:-1]
+        sizes = [self.spec.sizes[a] for a in (*first, axis)]
+        terms = {i[-1]: p for i, p in self.indexed.items() if not any(i[:-1])}
+        if all(len(i) == len(sizes) + 1 and not any(i[:-1]) for i in self.indexed):
+            place = "[k, d]" if first else "[d]"
+            for statement in self.along(f"{self.name}{place}", terms):
+                inner = f"1:{size_name(axis)}"
+                yield (
+                    Statement(statement.increment, "1:K", inner)
+                    if first
+                    else Statement(statement.increment.replace("[d]", "[k]", 1), inner)
+                )
+            return
+        size = self.spec.sizes[self.parameter.axes[-1]]
+        for element in np.ndindex(*sizes):
+            index = tuple(i + 1 for i in element)
+            priors = {j: self.parameter.prior_at((*index, j)) for j in range(1, size + 1)}
+            own = {j: p for j, p in priors.items() if p is not None and p != self.whole}
+            yield from self.along(f"{self.name}[{', '.join(map(str, index))}]", own)
 
     def by_component(self) -> Iterator[Statement]:
         """A vector for each component: loop over those that no index names."""

@@ -101,7 +101,9 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression:
                 declared = _by_row(argument, spec, state)
-                arguments.append(f"{declared.name}{rows}")
+                along = spec.regression(argument.regression).along
+                own = rows.replace("[", "[, ") if along else rows
+                arguments.append(f"{declared.name}{own}")
                 if argument.by_state and declared not in by_row:
                     by_row.append(declared)
             else:
@@ -119,7 +121,7 @@ def _function(response: Response) -> str:
 def _signature(spec: ModelSpec, term: Term) -> str:
     """The head of the function that a term calls."""
     function = _function(spec.response(term.responses[0]))
-    return term.declaration.signature(frozenset(spec.additions), function)
+    return term.declaration.signature(frozenset(spec.additions), function, _varying(term))
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
@@ -166,8 +168,20 @@ def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:
     at = f"[{state}]" if declare.effect_range(spec, regression) else ""
     suffix = f"_{state}" if use.by_state and not spec.homogeneous else ""
     name = use.parameter or regression.name
-    value = by_row(regression, value, predictor(regression, at, at))
-    return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
+    if regression.along is None:
+        value = by_row(regression, value, predictor(regression, at, at))
+        return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
+    count = declare.size_name(regression.along)
+    value = by_row(
+        regression, f"{value}[d]" if value else "", predictor(regression, f"{at}[d]", "")
+    )
+    return declare.Declaration(
+        f"matrix[{count}, N]",
+        f"{name}_by_row{suffix}",
+        value=f"({value})'",
+        each=f"1:{count}",
+        index="d",
+    )
 
 
 def _varying(term: Term) -> frozenset[str]:

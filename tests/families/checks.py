@@ -86,23 +86,19 @@ def check_rows(variant: Variant, uniform: Uniform, name: str = "log_omega") -> N
 
     Tried with each parameter alone and with all together, inside and outside the support.
     """
-    free = [p.name for p in variant.family.params if not p.axes]
+    free = [p.name for p in variant.family.params if p.varies]
     first = some_params(variant, uniform)
     response = some_response(variant, first, uniform)
     response = outside_response(variant, first, response) if not variant.many else response
     rows = response[-1].shape[-1]
-    values = [{**first, **_numbers(some_params(variant, uniform))} for _ in range(rows)]
+    values = [some_params(variant, uniform) for _ in range(rows)]
     alone = stan_function(variant, name)
     for names in {frozenset([n]) for n in free} | {frozenset(free)}:
         at = [{**first, **{n: v[n] for n in names}} for v in values]
-        together = {**first, **{n: np.array([v[n] for v in values]) for n in names}}
+        together = {**first, **{n: np.stack([v[n] for v in values], axis=-1) for n in names}}
         ours = stan_function(variant, name, names)(together, response)
         each = [alone(p, [c[..., [i]] for c in response])[0] for i, p in enumerate(at)]
         _assert_equal(ours, np.array(each), 1e-12)
-
-
-def _numbers(params: Params) -> dict[str, float]:
-    return {name: value for name, value in params.items() if np.ndim(value) == 0}
 
 
 def check_total(variant: Variant, evaluate: Evaluate, uniform: Uniform) -> None:

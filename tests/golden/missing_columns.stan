@@ -34,35 +34,34 @@ functions {
     return places;
   }
 
-  // Log density of each observation. The inverse of the factor is as small as the covariance, and
-  // its product with the data is the fastest way to independent columns.
-  vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
-    int D = rows(y);
-    matrix[D, D] whiten
-      = mdivide_left_tri_low(diag_pre_multiply(sigma, corr), identity_matrix(D));
-    vector[D] center = whiten * mu;
-    vector[cols(y)] distance = zeros_vector(cols(y));
-    for (d in 1:D) {
-      distance += square((whiten[d, 1:d] * y[1:d])' - center[d]);
-    }
-    return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
+  // Log density of deviations from the means.
+  vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
+    matrix[rows(residual), rows(residual)] factor = diag_pre_multiply(sigma, corr);
+    return -0.5 * columns_dot_self(mdivide_left_tri_low(factor, residual))'
+           - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
   }
 
   // Likewise, correlated columns.
-  vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                        vector mu, vector sigma, matrix corr) {
-    vector[cols(y)] log_density = zeros_vector(cols(y));
-    matrix[rows(y), rows(y)] whole = multiply_lower_tri_self_transpose(corr);
+  vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
+                                        vector sigma, matrix corr) {
+    vector[cols(residual)] log_density = zeros_vector(cols(residual));
+    matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
     for (p in 1:size(seen)) {
       array[sum(seen[p])] int columns = which(seen[p]);
       array[count_of(pattern, p)] int observations = places_of(pattern, p);
       if (size(columns) > 0) {
         log_density[observations]
-          = multi_normal_log_omega(y[columns, observations], mu[columns], sigma[columns],
+          = correlated_log_density(residual[columns, observations], sigma[columns],
                                    cholesky_decompose(whole[columns, columns]));
       }
     }
     return log_density;
+  }
+
+  // Log density of the columns that each observation has.
+  vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
+                                        vector mu, vector sigma, matrix corr) {
+    return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma, corr);
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

@@ -238,6 +238,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
         "real": ("", np.zeros(len(values), bool)),
         "positive": ("must be positive", values <= 0),
         "unit": ("must lie between 0 and 1, and neither be 0 nor 1", (values <= 0) | (values >= 1)),
+        "angle": ("must hold angles from -2 pi to 2 pi", np.abs(values) > 2 * math.pi + 1e-9),
         "count": ("must hold counts 0, 1, 2, ...", (values < 0) | (values != np.floor(values))),
         "binary": ("must hold 0 or 1", ~np.isin(values, (0, 1))),
     }

@@ -149,11 +149,13 @@ def _feature(response: Response, data: Mapping[str, Any]) -> Array:
         values = np.log(values) - np.log1p(-values)
     elif response.kind == "count":
         values = np.sqrt(values)
+    elif response.kind == "angle":
+        values = np.stack([np.cos(values), np.sin(values)])
     if np.isnan(values).any():
         own = [column[~np.isnan(column)] for column in np.atleast_2d(values)]
         middle = [np.median(column) if column.size else 0.0 for column in own]
         values = np.where(np.isnan(values), np.reshape(middle, (*values.shape[:-1], 1)), values)
-    return values.T if response.many else values
+    return values.T
 
 
 Estimates = list[list[dict[str, Any]]]
@@ -358,6 +360,8 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
     name = sampled_name(parameter)
     if parameter.constraint == "correlation":
         return {name: np.asarray(np.linalg.cholesky(value))}
+    if parameter.constraint == "circular":
+        return {name: np.stack([np.cos(value), np.sin(value)], axis=-1)}
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
     if is_slope(parameter) and value.shape[-1] > spec.sizes[parameter.axes[-1]]:

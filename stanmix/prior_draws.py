@@ -72,6 +72,8 @@ def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[s
             parameter = replace(parameter, upper=upper_bound(linked_below[0], spec))
         if parameter.constraint == "simplex":
             found[parameter.name] = _simplexes(parameter, spec, draws, rng)
+        elif parameter.constraint == "circular":
+            found[parameter.name] = _angles(parameter, spec, draws, rng)
         elif parameter.constraint == "correlation":
             found[parameter.name] = _correlations(parameter, spec, draws, rng)
         else:
@@ -244,6 +246,18 @@ def _concentration(prior: Prior | None, row: int, size: int, K: int) -> Array:
         alpha[row] = values[0]
         return alpha
     return np.full(size, values[0]) if len(values) == 1 else np.array(values)
+
+
+def _angles(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator) -> Array:
+    def of(prior: Prior | None) -> Array:
+        if prior is None or prior.distribution == "flat":
+            return rng.uniform(-np.pi, np.pi, draws)
+        mu, kappa = (float(np.asarray(a.value)) for a in prior.arguments)
+        return rng.vonmises(mu, kappa, draws)
+
+    if not parameter.axes:
+        return of(parameter.prior_at(()))
+    return np.stack([of(parameter.prior_at((k,))) for k in range(1, spec.K + 1)], axis=1)
 
 
 def _correlations(

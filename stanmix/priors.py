@@ -50,6 +50,9 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
 SIMPLEX = ("dirichlet", "sticky", "flat")
 """Priors of `weights`, `initial` and the rows of `transition`."""
 
+CIRCULAR = ("von_mises", "flat")
+"""Priors of angles; flat is uniform."""
+
 CORRELATION = ("lkj", "flat")
 """Priors of correlation matrices."""
 

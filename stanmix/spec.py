@@ -24,7 +24,7 @@ Axis = str
 MOST_PERMUTED = 7
 """Most states whose permutations are tried, to see whether restricted moves tell them apart."""
 
-Constraint = Literal["none", "simplex", "correlation"]
+Constraint = Literal["none", "simplex", "correlation", "circular"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Parameter:
     priors
         Its priors. An entry with a longer index wins over one with a shorter.
     constraint
-        Whether its last axis is a simplex, or its last two a correlation matrix.
+        Whether its last axis is a simplex, its last two a correlation matrix, or each element an
+        angle.
     lower, upper
         Its own bounds: a prior is truncated there and normalised.
     below
@@ -105,7 +106,7 @@ class Response:
     """
 
     name: str
-    kind: Literal["real", "positive", "unit", "count", "binary", "choice"]
+    kind: Literal["real", "positive", "unit", "angle", "count", "binary", "choice"]
     columns: tuple[str, ...]
     many: bool = False
     value: int | None = None

@@ -68,7 +68,10 @@ def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.D
     posterior: dict[str, xr.DataArray] = {}
     for parameter in spec.parameters:
         axes = reported(parameter.axes)
-        posterior[parameter.name] = _variable(variables[parameter.name], axes, spec)
+        values = variables[parameter.name]
+        if parameter.constraint == "circular":
+            values = _about_mean(values)
+        posterior[parameter.name] = _variable(values, axes, spec)
     for regression in spec.regressions:
         for effect in regression.groups:
             name = f"r_{effect.name}"
@@ -77,6 +80,15 @@ def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.D
     if spec.initial == "stationary":
         posterior["initial"] = _variable(variables["initial"], ("state",), spec)
     return xr.Dataset(posterior)
+
+
+def _about_mean(angles: Array) -> Array:
+    """Angles (chain, draw, ..) within half a turn of their mean direction, so that none is cut off.
+
+    Where the direction is near -pi or pi, some then lie beyond.
+    """
+    mean = np.angle(np.exp(1j * angles).mean(axis=(0, 1)))
+    return np.asarray(mean + np.angle(np.exp(1j * (angles - mean))))
 
 
 def _run(settings: SamplerSettings) -> dict[str, int | float | str]:

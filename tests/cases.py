@@ -156,6 +156,12 @@ CASES = (
         "rt | dec(choice) ~ hmm(wald + rdm, states=2)\ndrift ~ x",
         FRAME,
     ),
+    Case(
+        "angles",
+        "cbind(positive, turn) ~ hmm(gamma & von_mises, states=2)",
+        FRAME.assign(turn=np.round(np.angle(np.exp(1j * FRAME["y"])), 3)),
+        {"mu_turn[2]": "von_mises(0, 2)"},
+    ),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),
     Case(
         "moves",

@@ -132,6 +132,27 @@ FAMILY_TRUTHS = {
 }
 
 
+def test_a_mean_direction_of_half_a_turn_is_recovered() -> None:
+    """Steps and turns of an animal that turns back where it stays."""
+    rng = np.random.default_rng(1)
+    state = np.cumsum(rng.random(600) < 0.1) % 2
+    step = rng.gamma(np.array([2.0, 5.0])[state], np.array([0.5, 1.0])[state])
+    turn = rng.vonmises(np.array([np.pi, 0.2])[state], np.array([1.0, 4.0])[state])
+    data = {"step": step, "turn": turn}
+    fit = sm.fit(
+        "cbind(step, turn) ~ hmm(gamma & von_mises, states=2)", data, engine="stanli", seed=1
+    )
+    assert fit.diagnose().problems == ()
+    mu = fit.draws["posterior"]["mu_turn"]
+    away = np.angle(np.exp(1j * (mu - np.array([np.pi, 0.2]))))
+    assert (np.abs(away.mean(axis=(0, 1))) < 4 * mu.std(("chain", "draw"))).all()
+    assert (mu.std(("chain", "draw")) < 0.3).all()
+    low, high = interval(fit, "kappa_turn")
+    assert ((low < [1, 4]) & (high > [1, 4])).all()
+    member = fit.membership({"step": [1.0, 5.0], "turn": [-3.1, 0.2]})
+    assert member.idxmax(axis=1).tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("name", FAMILY_TRUTHS)
 def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: str) -> None:
     """Of an HMM, since that identifies components whose distributions overlap."""

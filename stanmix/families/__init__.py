@@ -1,5 +1,6 @@
 """The distribution families, and what it takes to declare one."""
 
+from stanmix.families.angle import VON_MISES
 from stanmix.families.choice import RDM, WALD
 from stanmix.families.count import (
     BERNOULLI,
@@ -51,6 +52,7 @@ FAMILIES: dict[str, Family] = {
         LOGLOGISTIC,
         FRECHET,
         BETA,
+        VON_MISES,
         POISSON,
         NEGBINOMIAL,
         GEOMETRIC,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["real", "positive", "unit", "count", "binary", "choice"]
+Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
 Axis = Literal["column", "column_to", "accumulator"]
@@ -21,6 +21,7 @@ STAN_COLUMN = {
     "real": "vector",
     "positive": "vector",
     "unit": "vector",
+    "angle": "vector",
     "count": "array[] int",
     "binary": "array[] int",
     "choice": "array[] int",
@@ -108,6 +109,8 @@ class Param:
         Whether it is the family's location, which orders the components by default.
     correlation
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
+    circular
+        Whether it is an angle, which no bounds cut and no order sorts.
     shared
         Whether all components have it in common unless told otherwise.
     by_row
@@ -127,6 +130,7 @@ class Param:
     axes: tuple[Axis, ...] = ()
     orders: bool = False
     correlation: bool = False
+    circular: bool = False
     shared: bool = False
     by_row: bool = False
     collapse: Collapse | None = None

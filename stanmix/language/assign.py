@@ -15,7 +15,7 @@ from stanmix.language.priors import (
     parse_target,
     parts,
 )
-from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
+from stanmix.priors import CIRCULAR, CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
 from stanmix.spec import Axis, Parameter
 
 
@@ -146,7 +146,12 @@ Refuse = Callable[..., SpecError]
 def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
     """Refuse a prior of numbers for a simplex, and the reverse."""
     name = prior.distribution
-    by_constraint = {"simplex": SIMPLEX, "correlation": CORRELATION, "none": tuple(DISTRIBUTIONS)}
+    by_constraint = {
+        "simplex": SIMPLEX,
+        "correlation": CORRELATION,
+        "circular": CIRCULAR,
+        "none": tuple(DISTRIBUTIONS),
+    }
     allowed = [
         d
         for d in by_constraint[parameter.constraint]
@@ -177,7 +182,7 @@ def _check_index(
     refuse: Refuse,
 ) -> tuple[int, ...]:
     """The index as numbers from 1."""
-    reserved = {"simplex": 1, "correlation": 2, "none": 0}[parameter.constraint]
+    reserved = {"simplex": 1, "correlation": 2, "circular": 0, "none": 0}[parameter.constraint]
     axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - reserved]
     given = target.index
     if axes[:1] == ("move",) and len(given) > 1 and all(isinstance(i, int) for i in given[:2]):

@@ -128,6 +128,11 @@ class _Chooser:
         if any(p.constraint == "correlation" for p in matching):
             message = f"`{name}` is a correlation matrix, so it cannot order the components."
             raise self.refusal(message)
+        if any(p.constraint == "circular" for p in matching):
+            message = (
+                f"`{name}` is an angle, which has no order, so it cannot order the components."
+            )
+            raise self.refusal(message)
         if any(p.axes[-1] == "accumulator" for p in matching):
             family = next(self.emission.users(matching[0]))[0].family.name
             message = f"`{name}` is a vector in each component, so it cannot order them."

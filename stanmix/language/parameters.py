@@ -13,7 +13,7 @@ from stanmix.language.options import Options
 from stanmix.language.pieces import Piece
 from stanmix.language.priors import parse_prior
 from stanmix.priors import PriorEntry
-from stanmix.spec import Fixed, Parameter, Regression, Response, Term, Use
+from stanmix.spec import Constraint, Fixed, Parameter, Regression, Response, Term, Use
 
 Pieces = Sequence[tuple[Piece, ...]]
 Arguments = Mapping[tuple[int, int, str], Fixed | Use]
@@ -124,6 +124,12 @@ def read_parameters(
     return Emission(pieces, tuple(builder.parameters), builder.arguments)
 
 
+def _constraint(param: Param) -> Constraint:
+    if param.circular:
+        return "circular"
+    return "correlation" if param.correlation else "none"
+
+
 def _names(pieces: Pieces) -> Mapping[tuple[str, str], None]:
     """The (parameter, column suffix) pairs, in order of first appearance."""
     return {
@@ -168,7 +174,7 @@ class _Holder:
         ordered = p.name in self.piece.ordered
         # Two quantities of one name differ in what their default priors are scaled by: the `mu`
         # of a lognormal is on the log scale.
-        return (p.axes, p.lower, p.upper, p.link, p.correlation, p.prior, ordered)
+        return (p.axes, p.lower, p.upper, p.link, p.correlation, p.circular, p.prior, ordered)
 
 
 class _Builder:
@@ -256,7 +262,7 @@ class _Builder:
             name=name,
             axes=(*(("state",) if by_state else ()), *param.axes),
             priors=(PriorEntry(prior),),
-            constraint="correlation" if param.correlation else "none",
+            constraint=_constraint(param),
             lower=param.lower,
             upper=param.upper,
             below=below,

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 
 from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.tokens import Token, tokenize
-from stanmix.priors import CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorArgument, literal
+from stanmix.priors import (
+    CIRCULAR,
+    CORRELATION,
+    DISTRIBUTIONS,
+    SIMPLEX,
+    Prior,
+    PriorArgument,
+    literal,
+)
 
 MAX_LENGTH = 1000
 """Most characters of a prior."""
@@ -156,7 +164,7 @@ class _Reader:
 
     def prior(self) -> Prior:
         token = self.next
-        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1]]
+        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1], *CIRCULAR[:-1]]
         if token.kind != "name":
             raise self.error("Expected a prior such as `normal(0, 5)` here.")
         if token.text not in known:
@@ -196,13 +204,18 @@ class _Reader:
                 )
             positive = [w.endswith("*") for w in wanted]
         else:
-            allowed = {"sticky": (2,), "lkj": (1, 2), "dirichlet": range(1, MAX_LENGTH)}[name.text]
+            allowed = {
+                "sticky": (2,),
+                "von_mises": (2,),
+                "lkj": (1, 2),
+                "dirichlet": range(1, MAX_LENGTH),
+            }[name.text]
             if count not in allowed:
                 least = plural(min(allowed))
                 more = " or 2" if name.text == "lkj" else " or more"
-                extra = "" if name.text == "sticky" else more
+                extra = "" if len(allowed) == 1 else more
                 raise self.error(f"`{name.text}` takes {least}{extra}, not {count}.", name.span)
-            positive = [True] * count
+            positive = [name.text != "von_mises"] + [True] * (count - 1)
         for (argument, span), must in zip(arguments, positive, strict=True):
             if must and min(parts(argument.value)) <= 0:
                 raise self.error(f"This argument of `{name.text}` must be positive.", span)

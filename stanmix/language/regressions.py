@@ -199,6 +199,8 @@ class _Reader:
 
         Where there is no link, the sd of the default prior of the parameter is 2.5 of them.
         """
+        if parameter.constraint == "circular":
+            return Unit(1.0, "", "radians")
         if regression.link != "identity":
             return Unit(1.0, "", f"on the {regression.link} scale")
         prior = parameter.priors[0].prior.arguments[1]

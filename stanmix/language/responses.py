@@ -16,7 +16,7 @@ from stanmix.language.pieces import Piece
 from stanmix.spec import Response
 
 _DISCRETE = ("count", "binary")
-_WEAKEST = ("real", "positive", "unit", "count", "binary")
+_WEAKEST = ("real", "angle", "positive", "unit", "count", "binary")
 
 
 def read_responses(

@@ -72,6 +72,7 @@ def _made_up(formula: tree.Formula, rows: int) -> dict[str, NDArray[Any]]:
         "real": 2 * spread - 1,
         "positive": 0.5 + spread,
         "unit": spread,
+        "angle": 2 * spread - 1,
         "count": steps % 5,
         "binary": steps % 2,
         "choice": steps % 2 + 1,

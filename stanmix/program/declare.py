@@ -86,6 +86,8 @@ def sampled_name(parameter: Parameter) -> str:
     """The name under which a parameter is sampled, where that differs from its own."""
     if parameter.constraint == "correlation":
         return f"{parameter.name}_cholesky"
+    if parameter.constraint == "circular":
+        return f"{parameter.name}_direction"
     if is_slope(parameter):
         return parameter.axes[-1]
     if is_between(parameter):
@@ -245,6 +247,8 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
             kind, sizes = "cholesky_factor_corr", sizes[:-1]
         elif parameter.constraint == "simplex":
             kind = "simplex"
+        elif parameter.constraint == "circular":
+            kind, sizes = "vector", [*sizes, "2"]
         elif parameter.order is not None:
             positive = not is_between(parameter) and parameter.lower is not None
             kind = "positive_ordered" if positive else "ordered"
@@ -308,6 +312,10 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
         elif is_shifted(parameter):
             value = f"{lower_bound(parameter)} + {name}_above"
             yield Declaration("vector[K]", name, value=value)
+        elif parameter.constraint == "circular":
+            each, at = ("1:K", "[k]") if parameter.axes else ("", "")
+            kind = "vector[K]" if each else "real"
+            yield Declaration(kind, name, value=f"angle({name}_direction{at})", each=each)
         elif is_restricted(parameter, spec):
             rows = [f"spread_out({name}_from_{k}, allowed[{k}])" for k in range(1, spec.K + 1)]
             value = "{" + ", ".join(rows) + "}"

@@ -47,6 +47,8 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
             statements += _restricted(parameter, spec)
         elif parameter.constraint == "simplex":
             statements += _simplex(parameter, spec)
+        elif parameter.constraint == "circular":
+            statements += _circular(parameter, spec)
         elif parameter.constraint == "correlation":
             statements += _correlation(parameter, spec)
         else:
@@ -130,6 +132,18 @@ def _row(name: str, row: str, prior: Prior, over: str = "") -> Iterator[Statemen
     else:
         alpha = f"[{', '.join(texts)}]'"
     yield Statement(f"dirichlet_lpdf({name} | {alpha})", over)
+
+
+def _circular(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
+    """Angles: their directions make them uniform, and other priors are a factor."""
+    name, direction = parameter.name, sampled_name(parameter)
+    at, each = ("[k]", "1:K") if parameter.axes else ("", "")
+    yield Statement(f"direction_lpdf({direction}{at} | )", each)
+    for k in range(1, spec.K + 1) if each else (0,):
+        prior = parameter.prior_at((k,) if each else ())
+        if prior is not None and prior.distribution == "von_mises":
+            place = f"{name}[{k}]" if each else name
+            yield Statement(f"von_mises_lpdf({place} | {_texts(prior)}) + log(2 * pi())")
 
 
 def _correlation(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:

@@ -275,7 +275,7 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
     return data
 
 
-PLACEHOLDER = {"real": 0.0, "positive": 1.0, "unit": 0.5, "count": 0.0, "binary": 0.0}
+PLACEHOLDER = {"real": 0.0, "positive": 1.0, "unit": 0.5, "angle": 0.0, "count": 0.0, "binary": 0.0}
 """What stands in the data block where a row has no value; nothing looks at it."""
 
 

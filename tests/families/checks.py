@@ -33,7 +33,7 @@ ALPHA = 1e-4
 
 def has_log_cumulative(variant: Variant) -> bool:
     """Whether there is a distribution function: of one column, which may come with trials."""
-    return not variant.many and not variant.chooses
+    return not variant.many and not variant.chooses and variant.columns[0].kind != "angle"
 
 
 def check_heads(variant: Variant) -> None:
@@ -212,13 +212,16 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     # A composite Gauss-Legendre rule on a scale where no density is narrow or long; an edge is
     # where a density may have a kink.
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160)}[kind]
-    edges = np.linspace(*ends, 10 * (ends[1] - ends[0]) // 2 + 1)
+    turn = (-np.pi, np.pi)
+    ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160), "angle": turn}[kind]
+    edges = np.linspace(*ends, int(5 * (ends[1] - ends[0])) + 1)
     if kind == "real" and not variant.many:
         edges = np.sort(np.append(edges, np.arcsinh(params["mu"])))
     half = np.diff(edges)[:, None] / 2
     x = (edges[:-1, None] + half * (1 + nodes)).ravel()
     dx = (half * weights).ravel()
+    if kind == "angle":
+        return x, dx
     if kind == "unit":
         inside = 1 / (1 + np.exp(-x))
         return inside, dx * inside * (1 - inside)

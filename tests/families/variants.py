@@ -127,6 +127,7 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
         "real": [],
         "positive": [-1.0, -1e-300, 0.0, start / 2, start],
         "unit": [-1.0, -1e-300, 0.0, 1.0, 1.5],
+        "angle": [],
         "count": [-30, -1, TRIALS + 1],
         "binary": [-1, 2, 7],
         "choice": [],

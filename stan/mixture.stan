@@ -12,7 +12,9 @@ vector mixture_log_density(array[] vector log_omega, vector weights) {
   return total;
 }
 
-// The same with weights that differ by observation: log_weights[k, n].
+// Log density of each observation under a mixture whose weights differ by observation:
+// log(sum over k of exp(log_weights[k, n] + log_omega[k, n])). -1e300 stands in for minus infinity in
+// the first, since log_sum_exp of two of these has no gradient.
 vector mixture_of_experts_log_density(array[] vector log_omega, array[] vector log_weights) {
   vector[num_elements(log_omega[1])] total = log_weights[1] + log_omega[1];
   if (min(total) < -1e300) {

@@ -6,19 +6,28 @@ vector spread_out(vector probability, array[] int allowed) {
 }
 
 // Log probabilities of moves in so many steps, a column for each number of steps: the K moves from
-// state 1, then those from state 2, and so on. reach[g] is 1 where steps[g] of them may lead; other
-// places have -1e300, since minus infinity has no gradient.
-matrix log_moves(array[] vector transition, array[,,] int reach, array[] int steps) {
+// state 1, then those from state 2, and so on. binary[g] holds the binary digits of a number of steps,
+// the lowest first; reach[g] is 1 where so many may lead. Other places have -1e300, since minus
+// infinity has no gradient.
+matrix log_moves(array[] vector transition, array[,,] int reach, array[,] int binary) {
   int K = size(transition);
   matrix[K, K] once;
   for (i in 1:K) {
     once[i] = transition[i]';
   }
-  matrix[K * K, size(steps)] log_move = rep_matrix(-1e300, K * K, size(steps));
-  for (g in 1:size(steps)) {
-    matrix[K, K] moved = once;
-    for (step in 2:steps[g]) {
-      moved = moved * once;
+  int B = size(binary[1]);
+  array[B] matrix[K, K] doubled; // by 1, 2, 4, .. steps
+  doubled[1] = once;
+  for (b in 2:B) {
+    doubled[b] = doubled[b - 1] * doubled[b - 1];
+  }
+  matrix[K * K, size(binary)] log_move = rep_matrix(-1e300, K * K, size(binary));
+  for (g in 1:size(binary)) {
+    matrix[K, K] moved = identity_matrix(K);
+    for (b in 1:B) {
+      if (binary[g, b]) {
+        moved = moved * doubled[b];
+      }
     }
     for (i in 1:K) {
       for (j in which(reach[g, i])) {
@@ -29,7 +38,8 @@ matrix log_moves(array[] vector transition, array[,,] int reach, array[] int ste
   return log_move;
 }
 
-// Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+// Log probabilities of the move into each of T places, a column for each: the K moves from state 1,
+// then those from state 2, and so on;
 // `transition` where all covariates are at their means, from where predictors move it on the scale
 // of logarithms. move_slope says which predictor a move has, 0 for none.
 matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
@@ -133,7 +143,9 @@ real hmm_log_density_by_place(array[] vector log_omega, array[] vector log_initi
 
 // Log density of all series under a hidden Markov model that does not allow all moves. It works on
 // logs throughout: where mass cannot come back, a state of probability below 1e-308 may be the only
-// one that later rows admit. The arguments are as above.
+// one that later rows admit. log_initial[k] is the log probability of starting in state k, of each
+// series or of all; move[t] says which column of log_move leads into t; first[t] is 1 where a series
+// begins.
 real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
                              matrix log_move, array[] int move, array[] int first) {
   int K = size(log_omega);

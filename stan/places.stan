@@ -11,7 +11,7 @@ array[] int which(array[] int is) {
   return places;
 }
 
-// How often a value stands in a list, and where.
+// How often a value stands in a list.
 int count_of(array[] int values, int value) {
   int count = 0;
   for (v in values) {
@@ -20,6 +20,7 @@ int count_of(array[] int values, int value) {
   return count;
 }
 
+// Where a value stands in a list.
 array[] int places_of(array[] int values, int value) {
   array[count_of(values, value)] int places;
   int found = 0;

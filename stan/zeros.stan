@@ -11,7 +11,7 @@ vector inflate_zeros(array[] int y, vector log_mass, real zi) {
   return inflated;
 }
 
-// The same for the log distribution function.
+// Log distribution function of counts that are 0 with probability zi, and else as log_cumulative says.
 vector inflate_zeros_cumulative(array[] int y, vector log_cumulative, real zi) {
   vector[size(y)] log_zi = log(zi) + zeros_vector(size(y));
   return restrict_to_nonnegative(log_sum_exp(log_zi, log_cumulative + log1m(zi)), to_vector(y));

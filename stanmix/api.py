@@ -9,8 +9,8 @@ from stanmix.engines.base import Engine, Variables
 from stanmix.errors import SpecError, listing
 from stanmix.fit import Fit
 from stanmix.language.syntax import parse
-from stanmix.language.templates import with_responses
-from stanmix.model import model
+from stanmix.made_up import with_responses
+from stanmix.model import build, model
 from stanmix.simulation import Simulated
 
 
@@ -116,7 +116,7 @@ def simulate(
     data
         Covariates, units, series and times of the rows to simulate, as for `stanmix.fit`; or, where
         there are none, the number of rows. Responses may be there and are replaced; default priors
-        are scaled from them.
+        are scaled from them. Of choices, and of categories, that are not there, there are two.
     parameters
         Values by the names of the posterior: see `stanmix.Model.simulate`. Drawn from the prior if
         not given, which needs responses in `data` or `priors` of all that these scale.
@@ -144,10 +144,15 @@ def simulate(
     ((100, 1), [1, 2])
     """
     template, made_up = with_responses(parse(formula), data)
-    described = model(formula, template, priors=priors)
-    if parameters is None and made_up and described.spec.constants:
+    described = build(formula, template, priors)
+    if made_up and parameters is None and described.spec.constants:
         raise SpecError(
             f"The data have no {listing(made_up)} to scale default priors by: give `parameters`, "
             "or `priors` of all of them."
+        )
+    if made_up and any(isinstance(r.upper, str) for r in described.spec.regressions):
+        raise SpecError(
+            f"The data have no {listing(made_up)}, whose smallest value bounds a parameter that "
+            "varies."
         )
     return described.simulate(parameters, seed=seed)

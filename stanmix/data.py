@@ -367,7 +367,9 @@ def choice_codes(
         column = column.astype(object).map(str, na_action="ignore")
     numeric = column.dtype.kind in "biuf"
     text = column.map(lambda v: f"{v:g}") if numeric else column.astype(object)
-    codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(np.float64)
+    codes = text.map({label: a for a, label in enumerate(labels, 1)}).to_numpy(
+        np.float64, copy=True
+    )
     codes[is_missing(table, name) & optional] = 1
     unknown = np.isnan(codes)
     if unknown.any():

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stanmix.data import Table, bad_rows, numbers
 from stanmix.errors import DataError, SpecError, listing
+from stanmix.levels import codes_of, level
 from stanmix.spec import Covariate, Design, ModelSpec
 
 Array = NDArray[np.float64]
@@ -58,15 +59,18 @@ class Encoding:
         try:
             with np.errstate(all="ignore"):
                 made = self.remembered.get_model_matrix(frame, context=_CONTEXT)
-        except (FormulaicError, ValueError, TypeError, ArithmeticError) as error:
+                values = np.asarray(made, dtype=np.float64)[:, int(self.intercept) :]
+        except _FAILURES as error:
             raise DataError(f"These terms cannot be had here: {self._reason(error)}") from None
-        values = np.asarray(made, dtype=np.float64)[:, int(self.intercept) :]
         _require_finite(values, self.columns, table)
         return values
 
     def _reason(self, error: Exception) -> str:
         return _reason(error, self.design.covariates)
 
+
+_FAILURES = (FormulaicError, ValueError, TypeError, ArithmeticError)
+"""What formulaic raises, and what functions of terms do."""
 
 _CONTEXT = {"sqrt": np.sqrt}
 """What formulaic may call besides its own."""
@@ -98,7 +102,8 @@ def encode(design: Design, table: Table) -> Encoding:
         with np.errstate(all="ignore"):
             formula = formulaic.Formula(design.terms)
             made = formula.get_model_matrix(frame, context=_CONTEXT, na_action="ignore")
-    except (FormulaicError, ValueError, TypeError, ArithmeticError) as error:
+            values = np.asarray(made, dtype=np.float64)
+    except _FAILURES as error:
         raise SpecError(
             f"These terms make no design: {_reason(error, design.covariates)}"
         ) from None
@@ -108,7 +113,7 @@ def encode(design: Design, table: Table) -> Encoding:
     repeated = next((name for name in columns if columns.count(name) > 1), None)
     if repeated is not None:
         raise SpecError(f"Two of these terms would both be called `{repeated}`.")
-    _require_finite(np.asarray(made, dtype=np.float64)[:, int(intercept) :], columns, table)
+    _require_finite(values[:, int(intercept) :], columns, table)
     return Encoding(design, made.model_spec, columns, intercept)
 
 
@@ -120,49 +125,6 @@ def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
     """The encodings of all designs of `spec`, in the data `table` that it was made with."""
     designs = [design for r in spec.regressions for design in r.designs]
     return {design: encode(design, table) for design in dict.fromkeys(designs)}
-
-
-def levels_of(table: Table, name: str, *, least: int = 2) -> tuple[str, ...]:
-    """The levels of a column, as text: of a categorical one in its order, else sorted.
-
-    Raises
-    ------
-    DataError
-        Values are missing, or there are fewer levels than `least`.
-    """
-    column = table.columns[name]
-    texts = _texts(table, name)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        order = [_text(c) for c in column.cat.categories]
-        found = set(texts)
-        levels = [level for level in order if level in found]
-    elif column.dtype.kind in "iuf":
-        levels = [_text(v) for v in np.unique(column.to_numpy())]
-    else:
-        levels = sorted(set(texts))
-    if len(levels) < least:
-        raise DataError(f"Column `{name}` has the one level {levels[0]!r}, and explains nothing.")
-    return tuple(levels)
-
-
-def has_levels(table: Table, name: str) -> bool:
-    """Whether a column is one of levels: text, categories, or true and false."""
-    column = table.columns[name]
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind == "b":
-        return True
-    plain = column.dtype.kind in "iuf"
-    return not plain and bool(column.map(lambda v: isinstance(v, str | bool | np.bool_)).any())
-
-
-def codes_of(table: Table, name: str, levels: Sequence[str]) -> NDArray[np.int64]:
-    """The place among `levels`, from 0, of every row of a column; -1 for any other value.
-
-    Raises
-    ------
-    DataError
-        Values are missing.
-    """
-    return np.asarray(pd.Index(levels).get_indexer(pd.Index(_texts(table, name))), np.int64)
 
 
 def _frame(covariates: Sequence[Covariate], table: Table) -> pd.DataFrame:
@@ -177,25 +139,11 @@ def _frame(covariates: Sequence[Covariate], table: Table) -> pd.DataFrame:
             continue
         codes = codes_of(table, covariate.column, covariate.levels)
         if (codes < 0).any():
-            shown = repr(_texts(table, covariate.column)[int(np.argmax(codes < 0))])
+            shown = repr(level(table.columns[covariate.column][int(np.argmax(codes < 0))]))
             known = f"must hold one of {listing(covariate.levels)}"
             raise bad_rows(table, covariate.column, known, codes < 0, shown)
         columns[covariate.alias] = pd.Categorical.from_codes(codes, pd.Index(covariate.levels))
     return pd.DataFrame(columns, index=range(table.n_rows))
-
-
-def _texts(table: Table, name: str) -> list[str]:
-    column = table.columns[name]
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise bad_rows(table, name, "must have no missing values", missing, "missing")
-    return [_text(value) for value in column]
-
-
-def _text(value: Any) -> str:
-    """A level as text: whole numbers alike, whether they are stored as integers or not."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return f"{value:.15g}" if number else str(value)
 
 
 def _require_finite(values: Array, columns: Sequence[str], table: Table) -> None:

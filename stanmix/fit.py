@@ -516,7 +516,7 @@ class Fit:
         if spec.unit is not None:
             if spec.freq is not None:
                 log_omega = frequencies(spec.freq, table)[rows.order][:, None] * log_omega
-            starts = np.cumsum(rows.unit_size) - rows.unit_size
+            starts = rows.heads
             log_omega = np.add.reduceat(log_omega, starts, axis=1)
         if spec.known is not None:
             log_omega = np.where(possible_states(spec, table, rows), log_omega, -np.inf)

@@ -158,7 +158,7 @@ def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str
     inv_gamma(3, s) moves the scale w of a component of n rows by about s / (2 n w) of its size,
     and the data leave it uncertain by 1 / sqrt(2 n): the ratio is s / (w sqrt(2 n)).
     """
-    for constant in spec.constants if not spec.regressions else ():
+    for constant in spec.constants if not spec.emission_regressions else ():
         named = [p.name for p in spec.parameters if p.param == "sigma" and _uses(p, constant.name)]
         if not named or not constant.name.endswith("_scale"):
             continue

@@ -18,7 +18,9 @@ from scipy.special import logit
 from stanmix.clusters import cluster, cluster_lines, standardise
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
+from stanmix.prior_draws import sum_to_zero
 from stanmix.program.declare import (
+    effect_axes,
     effect_range,
     is_between,
     is_placed,
@@ -38,6 +40,7 @@ from stanmix.spec import (
     Response,
     Term,
     Use,
+    move_slopes,
     reported,
 )
 
@@ -132,7 +135,7 @@ def _group_units(
     kept = [r for r in spec.responses if r.value is None and (choices or r.kind != "choice")]
     features = np.column_stack([_feature(r, data) for r in kept])
     features = standardise(features)
-    starts = np.cumsum(rows.unit_size) - rows.unit_size
+    starts = rows.heads
     if lines:
         designs = {r: data[f"X_{r.name}"] for k in range(spec.K) for r in _trends(spec, k).values()}
         return cluster_lines(features, np.column_stack(list(designs.values())), starts, spec.K, rng)
@@ -149,6 +152,9 @@ def _feature(response: Response, data: Mapping[str, Any]) -> Array:
         values = np.log(values) - np.log1p(-values)
     elif response.kind == "count":
         values = np.sqrt(values)
+    elif response.kind == "category":
+        codes = np.arange(1, len(response.labels) + 1)[:, None]
+        values = np.where(np.isnan(values), np.nan, values == codes)
     elif response.kind == "angle":
         values = np.stack([np.cos(values), np.sin(values)])
     if np.isnan(values).any():
@@ -253,8 +259,13 @@ def _observed(
         seen = ~np.isnan(values_by_row(main, data))
         chosen = chosen & (seen.all(axis=0) if main.many else seen)
     columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
-    choice = any(spec.response(name).kind == "choice" for name in term.responses)
-    return columns, {"A": int(data["A"])} if choice else {}, chosen
+    counted = (
+        {"A": int(data["A"])}
+        if "A" in data and any(spec.response(name).kind == "choice" for name in term.responses)
+        else {}
+    )
+    counted |= {"C": len(main.labels)} if main.kind == "category" else {}
+    return columns, counted, chosen
 
 
 def _component_order(
@@ -291,7 +302,7 @@ def _log_density(
     worst = -1e6 * np.count_nonzero(chosen)
     for term in spec.component(component):
         params = {
-            param.name: _value(a, estimates)
+            param.name: _value(spec, a, estimates)
             for param, a in zip(term.declaration.params, term.arguments, strict=True)
         }
         reference = term.declaration.reference(**params)
@@ -301,11 +312,16 @@ def _log_density(
     return total if np.isfinite(total) else worst
 
 
-def _value(argument: Fixed | Use, estimates: Mapping[str, Any]) -> Any:
-    """An argument of a family at rough estimates; without an intercept, 0 on the link's scale."""
+def _value(spec: ModelSpec, argument: Fixed | Use, estimates: Mapping[str, Any]) -> Any:
+    """An argument of a family at rough estimates; without an intercept, where its link is 0."""
     if isinstance(argument, Fixed):
         return argument.value
-    return estimates[argument.parameter] if argument.parameter else 0.5
+    if argument.parameter:
+        return estimates[argument.parameter]
+    regression = spec.regression(argument.regression)
+    lower, upper = regression.lower or 0.0, 1.0 if regression.upper is None else regression.upper
+    middle = 0.5 * (lower + (upper if isinstance(upper, float) else 1.0))
+    return {"identity": 0.0, "log": lower + 1.0, "logit": middle}[regression.link]
 
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
@@ -333,6 +349,8 @@ def _jittered(
         # Half way to independence: safely positive definite, whatever the rows were.
         return 0.5 * value + 0.5 * np.eye(value.shape[-1])
     noise = rng.normal(0.0, JITTER, value.shape)
+    if parameter.constraint == "simplex":
+        return np.asarray(value * np.exp(noise))
     if is_slope(parameter):
         sizes = np.array(spec.regression(parameter.name.removeprefix("beta_")).spread)
         return np.asarray(np.where(value == 0, noise / sizes, value * (1 + noise)))
@@ -360,12 +378,12 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
     name = sampled_name(parameter)
     if parameter.constraint == "correlation":
         return {name: np.asarray(np.linalg.cholesky(value))}
+    if parameter.constraint == "simplex":
+        return {name: value / value.sum(axis=-1, keepdims=True)}
     if parameter.constraint == "circular":
         return {name: np.stack([np.cos(value), np.sin(value)], axis=-1)}
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
-    if is_slope(parameter) and value.shape[-1] > spec.sizes[parameter.axes[-1]]:
-        value = value[..., 1:]  # The posterior has the intercept as well.
     if is_placed(parameter):
         place = (spec.order_column or 1) - 1
         rest = np.delete(value, place, axis=1)
@@ -425,7 +443,8 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
     SpecError
         A name is unknown or missing, or a value has the wrong shape or breaks a constraint.
     """
-    known = [p.name for p in spec.parameters]
+    effects = {f"r_{e.name}": (r, e) for r in spec.regressions for e in r.groups}
+    known = [*(p.name for p in spec.parameters), *effects]
     derived = ["initial"] if spec.initial == "stationary" else []
     for name in given:
         if name not in [*known, *derived]:
@@ -434,14 +453,16 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
     missing = [name for name in known if name not in given]
     if missing:
         raise SpecError(f"`inits` of chain {chain} have no value for {listing(missing)}.")
+    checked: dict[str, Array] = {}
+    for name in known:
+        try:
+            checked[name] = np.array(given[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise SpecError(f"`{name}` in `inits` of chain {chain} must be numbers.") from None
     values: dict[str, Array] = {}
     for parameter in spec.parameters:
-        try:
-            value = np.asarray(given[parameter.name], dtype=np.float64)
-        except (TypeError, ValueError):
-            broken: str | None = "must be numbers"
-        else:
-            broken = _broken(spec, parameter, value)
+        value = checked[parameter.name]
+        broken = broken_constraint(spec, parameter, value)
         if broken:
             raise SpecError(f"`{parameter.name}` in `inits` of chain {chain} {broken}.")
         if is_restricted(parameter, spec):
@@ -449,12 +470,55 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
                 values[f"transition_from_{k}"] = value[k - 1, row] / value[k - 1, row].sum()
         elif parameter.constraint == "simplex":
             values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
+        elif is_slope(parameter):
+            values[sampled_name(parameter)] = _given_slopes(spec, parameter, value)
         else:
             values |= _sampled(spec, parameter, value)
+    for name, (regression, effect) in effects.items():
+        shape = tuple(spec.sizes[axis] for axis in effect_axes(spec, regression, effect))
+        if checked[name].shape != shape:
+            raise SpecError(f"`{name}` in `inits` of chain {chain} must have shape {shape}.")
+        values[f"z_{effect.name}"] = _given_effects(spec, regression, effect, checked)
     return values
 
 
-def _broken(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
+def _given_slopes(spec: ModelSpec, parameter: Parameter, value: Array) -> Array:
+    """Slopes as they are sampled, from coefficients; intercepts follow from other parameters."""
+    regression = spec.regression(parameter.name.removeprefix("beta_"))
+    slopes = value if regression.parameter is None else value[..., 1:]
+    return _free(spec, regression, slopes)
+
+
+def _given_effects(
+    spec: ModelSpec,
+    regression: Regression,
+    effect: GroupEffect,
+    given: Mapping[str, Array],
+) -> Array:
+    """Standard normal effects of groups, as they are sampled, from those that they scale to."""
+    sd = given[f"sd_{effect.name}"]
+    scale = sd[..., :, None] * np.eye(len(effect.columns))
+    if effect.has_correlations:
+        scale = sd[..., :, None] * np.linalg.cholesky(given[f"cor_{effect.name}"])
+    r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"]), -1, -2)
+    whole = np.broadcast_to(scale, (*r.shape[:-2], *scale.shape[-2:]))
+    return np.asarray(np.linalg.solve(whole, r), dtype=np.float64)
+
+
+def _free(spec: ModelSpec, regression: Regression, values: Array) -> Array:
+    """Values as they are sampled: contrasts of components, moves in a list, others as they are."""
+    if regression.link != "softmax":
+        return values
+    if regression.name == "transition":
+        slopes = np.array(move_slopes(spec.moves))
+        places = [np.argwhere(slopes == m + 1)[0] for m in range(spec.sizes["move"])]
+        kept = [values[i, j] for i, j in places]
+        return np.stack(kept) if kept else np.zeros((0, *values.shape[2:]))
+    basis = sum_to_zero(np.eye(spec.K - 1)[None])[0]
+    return np.asarray(np.tensordot(basis.T, values, axes=1))
+
+
+def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
     """What is wrong with a user's value of a parameter, if anything is."""
     shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
     if value.shape != shape:
@@ -472,6 +536,8 @@ def _broken(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
         )
         proper = proper and bool((np.linalg.eigvalsh(value) > 0).all())
         return None if proper else "must be a correlation matrix"
+    if is_slope(parameter) and spec.regression(parameter.name.removeprefix("beta_")).parameter:
+        value = value[..., 1:]
     low, high = _bounds(spec, parameter)
     if not ((value > low) & (value < high)).all():
         return f"must lie between {low:g} and {high:g}"

@@ -25,9 +25,8 @@ from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.prior_draws import prior_draws
-from stanmix.program.declare import require_distinct_names
 from stanmix.program.program import StanProgram
-from stanmix.program.render import render
+from stanmix.program.render import render, require_distinct_names
 from stanmix.program.rows import Rows, arrange
 from stanmix.program.standata import standata
 from stanmix.simulation import Simulated, checked, required, simulate
@@ -72,6 +71,25 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     >>> m.priors()["prior"].tolist()
     ['normal(2.15, 4.875)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
     """
+    made = build(formula, data, priors)
+    for message in identifiability_warnings(made.spec, made.data):
+        warn(message, IdentifiabilityWarning)
+    return made
+
+
+def build(formula: str, data: Any, priors: Mapping[str, str] | None = None) -> Model:
+    """The same without warnings.
+
+    Parameters
+    ----------
+    formula, data, priors
+        As of `model`.
+
+    Raises
+    ------
+    FormulaError, SpecError, DataError
+        As of `model`.
+    """
     if priors is not None and not isinstance(priors, Mapping):
         raise SpecError("`priors` is a mapping from parameters to priors: {'mu': 'normal(0, 5)'}.")
     table = read_table(data)
@@ -81,10 +99,7 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     spec = replace(spec, gaps=bool((rows.steps > 1).any()))
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
     encoded = encodings(spec, table)
-    made = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
-    for message in identifiability_warnings(spec, made.data):
-        warn(message, IdentifiabilityWarning)
-    return made
+    return Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
 
 
 @dataclass(frozen=True, eq=False)

@@ -223,9 +223,12 @@ def _exchangeable(parameter: Parameter, shape: tuple[int, ...], axis: int) -> bo
 def _simplexes(
     parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator
 ) -> Array:
-    K = spec.K
+    K, size = spec.K, spec.sizes[parameter.axes[-1]]
     if len(parameter.axes) == 1:
-        return rng.dirichlet(_concentration(parameter.prior_at(()), 0, K, K), draws)
+        return rng.dirichlet(_concentration(parameter.prior_at(()), 0, size, K), draws)
+    if parameter.name != "transition":
+        alphas = [_concentration(parameter.prior_at((k + 1,)), k, size, K) for k in range(K)]
+        return np.stack([rng.dirichlet(alpha, draws) for alpha in alphas], axis=1)
     rows = np.zeros((draws, K, K))
     for k, allowed in enumerate(np.array(spec.moves, dtype=bool)):
         prior = parameter.prior_at((k + 1,))

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from stanmix.data import Table, is_missing
-from stanmix.design import Encodings, codes_of
+from stanmix.design import Encodings
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
+from stanmix.levels import codes_of, level
 from stanmix.prior_draws import upper_bound
 from stanmix.program.rows import Rows
-from stanmix.spec import Design, Fixed, ModelSpec, Regression, Term, Use
+from stanmix.spec import Design, Fixed, ModelSpec, Parameter, Regression, Response, Term, Use
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -98,15 +99,55 @@ def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
     missing = [name for name in shapes if name not in given]
     if missing:
         raise SpecError(f"A simulation needs {listing(missing)} too.")
+    own = {p.name: p for p in spec.parameters}
     values = {}
     for name, shape in shapes.items():
-        values[name] = np.asarray(given[name], dtype=np.float64)
-        if values[name].shape != shape:
-            raise SpecError(f"`{name}` must have shape {shape}, not {values[name].shape}.")
-        probabilities = name in ("weights", "initial", "transition")
-        if probabilities and not np.allclose(values[name].sum(axis=-1), 1, atol=1e-6):
-            raise SpecError(f"`{name}` must sum to 1.")
+        try:
+            values[name] = np.array(given[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise SpecError(f"`{name}` must be numbers.") from None
+        broken = _broken(spec, own.get(name), values[name], shape)
+        if broken:
+            raise SpecError(f"`{name}` must {broken}.")
     return values
+
+
+def _broken(
+    spec: ModelSpec, parameter: Parameter | None, value: Array, shape: tuple[int, ...]
+) -> str | None:
+    """What a value must be that it is not. Bounds are those of the family, priors aside."""
+    if value.shape != shape:
+        return f"have shape {shape}, not {value.shape}"
+    if not np.isfinite(value).all():
+        return "be finite"
+    if parameter is None or any(axis.startswith("slope_") for axis in parameter.axes):
+        return None
+    if parameter.constraint == "simplex":
+        allowed = np.array(spec.moves, dtype=bool) if parameter.name == "transition" else True
+        proper = (value >= 0).all() and np.allclose(value.sum(axis=-1), 1, atol=1e-6)
+        if not proper:
+            return "be probabilities that sum to 1"
+        return None if (np.where(allowed, 0, value) == 0).all() else "be 0 where moves are excluded"
+    if parameter.constraint == "correlation":
+        proper = np.allclose(value, np.swapaxes(value, -1, -2)) and np.allclose(
+            np.diagonal(value, axis1=-2, axis2=-1), 1
+        )
+        proper = proper and bool((np.linalg.eigvalsh(value) > 0).all())
+        return None if proper else "be a correlation matrix"
+    low, high, closed = _own_bounds(spec, parameter)
+    inside = (value >= low) & (value <= high) if closed else (value > low) & (value < high)
+    return None if inside.all() else f"lie between {low:g} and {high:g}"
+
+
+def _own_bounds(spec: ModelSpec, parameter: Parameter) -> tuple[float, float, bool]:
+    """The bounds that its family gives a parameter, and whether it may lie on them."""
+    for k in range(spec.K):
+        for term in spec.component(k):
+            for param, argument in zip(term.declaration.params, term.arguments, strict=True):
+                if isinstance(argument, Use) and argument.parameter == parameter.name:
+                    low = -np.inf if param.lower is None else param.lower
+                    return low, np.inf if param.upper is None else param.upper, param.closed
+    return -np.inf, np.inf, False
 
 
 def simulate(
@@ -143,11 +184,11 @@ def simulate(
                 for name, drawn in values.items():
                     columns[name] = _replaced(columns[name], chosen, drawn)
     for response in spec.responses:
-        if response.kind == "choice":
+        if response.kind in ("choice", "category"):
             # A choice that nobody happened to make is one still.
             (name,) = response.columns
-            if columns[name].dropna().map(str).nunique() < len(response.labels):
-                codes = columns[name].map(str, na_action="ignore")
+            if columns[name].dropna().map(level).nunique() < len(response.labels):
+                codes = columns[name].map(level, na_action="ignore")
                 columns[name] = pd.Series(pd.Categorical(codes, list(response.labels)))
     absent = {c: is_missing(table, c) for r in spec.responses for c in r.columns}
     for name, mask in absent.items():
@@ -175,7 +216,7 @@ def _replaced(column: pd.Series, chosen: Integers, drawn: NDArray[Any]) -> pd.Se
     values = column.to_numpy(dtype=np.float64 if plain else object, na_value=np.nan).copy()
     values[chosen] = drawn
     if plain and np.isfinite(values).all() and (values == np.floor(values)).all():
-        whole = column.dtype.kind in "iub" and drawn.dtype.kind in "iu"
+        whole = column.dtype.kind in "iub"
         return pd.Series(values.astype(np.int64) if whole else values)
     return pd.Series(values)
 
@@ -236,11 +277,17 @@ class _Emission:
         reference = term.declaration.reference(**values)
         drawn = np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
         if choice is not None:
-            labels = np.array(choice.labels, dtype=object)[drawn[:, 1].astype(np.int64) - 1]
-            own = self.table.columns[choice.columns[0]]
-            labels = labels if own.dtype.kind not in "iuf" else labels.astype(np.int64)
+            labels = self.labels(choice, drawn[:, 1])
             return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
+        if main.kind == "category":
+            return {main.columns[0]: self.labels(main, drawn)}
         return dict(zip(main.columns, np.atleast_2d(drawn), strict=True))
+
+    def labels(self, response: Response, codes: Integers) -> NDArray[Any]:
+        """The names of choices or categories, as numbers where the column holds numbers."""
+        labels = np.array(response.labels, dtype=object)[codes.astype(np.int64) - 1]
+        numeric = self.table.columns[response.columns[0]].dtype.kind in "iuf"
+        return labels.astype(np.float64) if numeric else labels
 
     def trials(self, value: int | None, columns: tuple[str, ...]) -> Integers:
         if value is not None:
@@ -328,8 +375,7 @@ class _States:
     @property
     def heads(self) -> Integers:
         """The user's row that stands for each unit."""
-        sizes = self.rows.unit_size
-        return np.asarray(self.rows.order[np.cumsum(sizes) - sizes])
+        return np.asarray(self.rows.order[self.rows.heads])
 
     def probabilities(self, name: str, heads: Integers) -> Array:
         """Probabilities of components in every place: (place, state)."""

@@ -98,7 +98,7 @@ class Response:
     value
         The same number in every row (`trials(20)`).
     labels
-        The names of the choices, in order of their codes.
+        The names of the choices or categories, in order of their codes.
     missing
         Whether some rows have no value, or of several columns not all.
     addition
@@ -106,7 +106,7 @@ class Response:
     """
 
     name: str
-    kind: Literal["real", "positive", "unit", "angle", "count", "binary", "choice"]
+    kind: Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
     columns: tuple[str, ...]
     many: bool = False
     value: int | None = None
@@ -404,7 +404,11 @@ class ModelSpec:
         return term.family, term.responses, fixed
 
     def _varies(self, use: Use) -> object:
-        return self.regression(use.regression).design if use.regression else None
+        if not use.regression:
+            return None
+        regression = self.regression(use.regression)
+        effects = tuple((e.group, e.design, e.correlated) for e in regression.groups)
+        return regression.design, regression.offset, effects
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -416,6 +420,9 @@ class ModelSpec:
             sizes["column"] = sizes["column_to"] = len(vectors[0].columns)
         if choices:
             sizes["accumulator"] = len(choices[0].labels)
+        for response in self.responses:
+            if response.kind == "category":
+                sizes[f"category_{response.name}"] = len(response.labels)
         sizes["contrast"] = self.K - 1
         sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
@@ -446,6 +453,8 @@ class ModelSpec:
                 labels["column"] = labels["column_to"] = list(response.columns)
             if response.kind == "choice":
                 labels["accumulator"] = list(response.labels)
+            if response.kind == "category":
+                labels[f"category_{response.name}"] = list(response.labels)
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)
@@ -469,6 +478,11 @@ class ModelSpec:
         columns = [c.column for design in designs for c in design.covariates]
         columns += [effect.group.column for effect in self.group_effects]
         return tuple(dict.fromkeys(columns))
+
+    @property
+    def emission_regressions(self) -> tuple[Regression, ...]:
+        """The regressions of parameters of families."""
+        return tuple(r for r in self.regressions if r.link != "softmax")
 
     @property
     def group_effects(self) -> tuple[GroupEffect, ...]:

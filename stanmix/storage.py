@@ -14,10 +14,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from stanmix.data import Table, read_table
+from stanmix.data import Table, is_missing, read_table
 from stanmix.design import encodings
 from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError, StanmixWarning, warn
+from stanmix.language.syntax import parse
+from stanmix.language.terms import formula_designs
 from stanmix.program.declare import effect_axes
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
@@ -121,14 +123,33 @@ def _named(spec: ModelSpec) -> tuple[str | None, ...]:
 
 
 def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
-    """Columns as they were given, as numbers, times or text."""
-    found = {}
-    for name in names:
-        array = table.columns[name].to_numpy()
-        if array.dtype.kind == "O" and all(isinstance(v, int | np.integer) for v in array):
-            array = array.astype(np.int64)
-        found[name] = ("obs", array if array.dtype.kind in "biufM" else array.astype(str))
+    """Columns as they were given, as numbers, times or text; an attribute says what is missing."""
+    found = {name: _column(name, table) for name in names}
     return xr.Dataset(found, coords={"obs": table.labels})
+
+
+def _column(name: str, table: Table) -> tuple[str, NDArray[Any], dict[str, Any]]:
+    column, absent = table.columns[name], is_missing(table, name)
+    array = column.to_numpy()
+    if array.dtype.kind in "biufM":
+        return "obs", array, {}
+    numeric = all(isinstance(v, int | float | np.number) for v in column[~absent])
+    if numeric and absent.any():
+        return "obs", column.to_numpy(dtype=np.float64, na_value=np.nan), {}
+    if numeric:
+        whole = all(isinstance(v, int | np.integer) for v in array)
+        return "obs", array.astype(np.int64 if whole else np.float64), {}
+    text = np.where(absent, "", column.astype(object).map(str).to_numpy(dtype=str))
+    return "obs", text, {"missing": np.flatnonzero(absent)} if absent.any() else {}
+
+
+def _values(variable: xr.DataArray) -> NDArray[Any]:
+    """The values of a saved column, None where they are missing."""
+    values = variable.values
+    if "missing" in variable.attrs:
+        values = values.astype(object)
+        values[np.atleast_1d(variable.attrs["missing"])] = None
+    return np.asarray(values)
 
 
 def save(fit: Fit, path: str | Path) -> Path:
@@ -203,9 +224,10 @@ def load(path: str | Path) -> Fit:
             )
         spec = from_json(document["spec"])
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
-        columns = {str(n): v.values for group in given for n, v in group.items()}
+        columns = {str(n): _values(v) for group in given for n, v in group.items()}
         table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
         rows = arrange(spec, table)
+        _require_known_terms(spec, table)
         encoded = encodings(spec, table)
         fitted = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
         same = fitted.code == document["program"]
@@ -222,6 +244,17 @@ def load(path: str | Path) -> Fit:
             StanmixWarning,
         )
     return fit
+
+
+def _require_known_terms(spec: ModelSpec, table: Table) -> None:
+    """Refuse terms that are not those of the formula.
+
+    Formulaic evaluates Python. What it is given must have been written by our own parser, whatever
+    a file says.
+    """
+    known = {design.terms for design in formula_designs(parse(spec.formula), table)}
+    if any(design.terms not in known for r in spec.regressions for design in r.designs):
+        raise ValueError("terms of the file are not those of its formula")
 
 
 def _path(path: Any) -> Path:

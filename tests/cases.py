@@ -162,6 +162,12 @@ CASES = (
         FRAME.assign(turn=np.round(np.angle(np.exp(1j * FRAME["y"])), 3)),
         {"mu_turn[2]": "von_mises(0, 2)"},
     ),
+    Case(
+        "classes",
+        "cbind(hit, subject, grade) ~ mix(bernoulli & categorical & categorical, K=2)",
+        FRAME.assign(grade=[3, 7, 7, 9] * 6, subject=FRAME["subject"].where(FRAME.index != 2)),
+        {"prob_grade[2]": "dirichlet(3, 2, 1)"},
+    ),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),
     Case(
         "moves",

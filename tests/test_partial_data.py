@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,51 @@ def test_known_labels_identify_components_and_new_rows_need_none() -> None:
     require_recovered(fit, {"mu": np.array([3.0, -3.0])})
     assert (fit.membership().to_numpy()[np.arange(20), component[:20]] == 1).all()
     assert fit.membership({"y": [3.0, -3.0]}).idxmax(axis=1).tolist() == [1, 2]
+
+
+def test_missing_text_and_choices_survive_saving(tmp_path: Path) -> None:
+    frame = FRAME.assign(label=["1", "!2", None, "2"] * 6)
+    frame["choice"] = frame["choice"].map({1: "left", 2: "right"}).where(frame.index != 3)
+    frame["rt"] = frame["rt"].where(frame.index != 3)
+    formula = "rt | dec(choice) + known(label) ~ mix(rdm, K=2)"
+    fit = sm.fit(formula, frame, engine="stanli", chains=1, warmup=20, draws=5, seed=1)
+    again = sm.load(fit.save(tmp_path / "fit.nc"))
+    assert again.membership().equals(fit.membership())
+
+
+def test_gaps_of_a_million_steps_cost_little() -> None:
+    frame = FRAME.iloc[:12].assign(t=np.arange(12) * 1_000_000)
+    here = log_density("y | time(t) ~ hmm(normal, states=2, initial=stationary)", frame)
+    assert np.isfinite(here[0])
+
+
+@pytest.mark.parametrize("new_groups", ["Error", None])
+def test_what_becomes_of_new_groups_is_checked(new_groups: Any) -> None:
+    model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | subject)", FRAME)
+    with pytest.raises(sm.SpecError, match="new_groups"):
+        sm.Fit(model, fake_draws(model), "none").log_omega(FRAME, new_groups=new_groups)
+
+
+def test_classes_of_categories_are_recovered_and_new_rows_told_apart() -> None:
+    rng = np.random.default_rng(7)
+    at = {
+        "prob_a": [[0.8, 0.1, 0.1], [0.1, 0.2, 0.7]],
+        "prob_b": [[0.9, 0.1], [0.2, 0.8]],
+        "prob_c": [[0.1, 0.9], [0.8, 0.2]],
+        "weights": [0.4, 0.6],
+    }
+    rows = {
+        "a": rng.choice(["x", "y", "z"], 1000),
+        "b": rng.choice(["no", "yes"], 1000),
+        "c": rng.choice([0, 1], 1000),
+    }
+    formula = "cbind(a, b, c) ~ mix(categorical & categorical & categorical, K=2)"
+    drawn = sm.simulate(formula, rows, at, seed=1)
+    label = drawn.states.where(drawn.states.index < 30)
+    data = drawn.data.assign(label=label)
+    fit = sm.fit(formula.replace("~", "| known(label) ~"), data, engine="stanli", seed=1)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    new = {"a": ["x", "z"], "b": ["no", "yes"], "c": [1, 0]}
+    assert fit.membership(new).idxmax(axis=1).tolist() == [1, 2]
+    with pytest.raises(sm.DataError, match="must hold one of"):
+        fit.membership({**new, "a": ["x", "w"]})

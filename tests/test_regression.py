@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import expit
 
 import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
-from stanmix.inits import starting_points
+from stanmix.inits import given_values, starting_points
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
-from tests.cases import FRAME
+from tests.cases import FRAME, UNITS
 
 pytestmark = pytest.mark.engine
 
@@ -296,6 +297,52 @@ def test_planes_of_two_columns_are_recovered() -> None:
     data = {"u": y[:, 0], "v": y[:, 1], "x": x}
     fit = sm.fit(formula, data, engine="stanli", seed=1)
     require_recovered(fit, {"beta_mu": b})
+
+
+def short_fit(formula: str, data: Any) -> sm.Fit:
+    """A fit that says nothing of the posterior, but is one."""
+    return sm.fit(formula, data, engine="stanli", chains=1, warmup=20, draws=5, seed=1)
+
+
+def test_terms_of_a_file_that_are_not_those_of_its_formula_are_refused(tmp_path: Path) -> None:
+    """Formulaic evaluates Python: a file must not be able to give it any."""
+    fit = short_fit("y ~ mix(normal, K=2)\nmu ~ I(x^2)", FRAME)
+    path, ran = fit.save(tmp_path / "fit.nc"), tmp_path / "ran"
+    tree = xr.load_datatree(path)
+    evil = f"I(_c0_ + 0 * (open({str(ran)!r}, 'w') is None))"
+    tree.attrs["stanmix"] = tree.attrs["stanmix"].replace("I(_c0_ ** 2)", evil.replace('"', ""))
+    tree.to_netcdf(path)
+    with pytest.raises(sm.DataError, match="holds no fit"):
+        sm.load(path)
+    assert not ran.exists()
+
+
+def test_inits_may_be_draws_of_the_posterior() -> None:
+    formula = (
+        "count | series(subject) ~ hmm(poisson, states=2)\nrate ~ x + (1 + x | choice)\n"
+        "transition ~ x + (1 | choice); initial ~ b"
+    )
+    data = UNITS
+    fit = short_fit(formula, data)
+    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
+    given = {str(name): values.values for name, values in posterior.items()}
+    sampled = given_values(fit.model.spec, given, 1)
+    for name in fit.model.program.parameters:
+        group = "sampled" if name in fit.draws["sampled"] else "posterior"
+        kept = fit.draws[group][name].isel(chain=0, draw=-1)
+        np.testing.assert_allclose(sampled[name], kept, rtol=1e-8, atol=1e-8, err_msg=name)
+
+
+def test_groups_of_like_names_stay_apart() -> None:
+    frame = FRAME.assign(**{"a.b": FRAME["subject"], "a_b": FRAME["choice"]})
+    model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | `a.b`); sigma ~ (1 | a_b)", frame)
+    assert model.data["G_a_b"] == 2
+    assert model.data["G_a_b_2"] == 2
+
+
+def test_components_of_unequal_groups_are_not_alike() -> None:
+    model = sm.model("y ~ mix(normal, K=2)\nmu[1] ~ x; mu[2] ~ x + (1 | subject)", FRAME)
+    assert not model.spec.labels_may_switch
 
 
 def test_the_coefficients_of_crossed_parabolas_are_the_published_ones(reference: Path) -> None:

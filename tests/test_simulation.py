@@ -203,6 +203,22 @@ def test_what_is_missing_stays_missing_and_labels_become_true() -> None:
         ("y ~ mix(poisson, K=2)", 10, {"rate": [1, 2], "weights": [0.5, 0.4]}, "sum to 1"),
         ("y ~ mix(poisson, K=2)", 10, None, "have no `y` to scale default priors by"),
         ("y ~ mix(poisson, K=2)", -1, None, "number of rows must be"),
+        ("y ~ mix(poisson, K=2)", {"x": 3}, None, "0 dimensions"),
+        ("y ~ mix(normal, K=1)", 9, {"mu": ["a"], "sigma": [1], "weights": [1]}, "be numbers"),
+        ("y ~ mix(normal, K=1)", 9, {"mu": [0], "sigma": [-1], "weights": [1]}, "lie between 0"),
+        ("y ~ mix(poisson, K=2)", 9, {"rate": [1, 2], "weights": [-0.5, 1.5]}, "probabilities"),
+        (
+            "y ~ hmm(poisson, states=2, transition=left_right)",
+            9,
+            {"rate": [1, 2], "transition": [[0.5, 0.5], [0.5, 0.5]]},
+            "be 0 where moves are excluded",
+        ),
+        (
+            "rt | dec(c) ~ mix(rdm, K=1, share=ndt)\nndt ~ x",
+            {"x": np.arange(9.0)},
+            {"threshold": [1], "drift": [[1, 2]], "beta_ndt": [0, 1], "weights": [1]},
+            "whose smallest value bounds",
+        ),
         ("y | freq(choice) ~ mix(normal, K=2)", FRAME, None, "count several times"),
     ],
 )

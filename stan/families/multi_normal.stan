@@ -66,7 +66,8 @@ vector partial_diagonal_log_density(matrix residual, array[,] int seen, array[] 
   return log_density;
 }
 
-// Likewise, with a common standard deviation.
+// Log density of the columns that each observation has, of deviations from the means, with a common
+// standard deviation: `seen` and `pattern` say which columns those are.
 vector partial_spherical_log_density(matrix residual, array[,] int seen, array[] int pattern,
                                      real sigma) {
   vector[cols(residual)] log_density = zeros_vector(cols(residual));
@@ -78,7 +79,8 @@ vector partial_spherical_log_density(matrix residual, array[,] int seen, array[]
   return log_density;
 }
 
-// Likewise, correlated columns.
+// Log density of the columns that each observation has, of deviations from the means: `seen` and
+// `pattern` say which columns those are.
 vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
                                       vector sigma, matrix corr) {
   vector[cols(residual)] log_density = zeros_vector(cols(residual));
@@ -128,19 +130,19 @@ vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int p
   return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma, corr);
 }
 
-// The same with means that vary by observation: a common standard deviation.
+// Log density of the columns that each observation has: means that vary, a common standard deviation.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       matrix mu, real sigma) {
   return partial_spherical_log_density(y - mu, seen, pattern, sigma);
 }
 
-// The same with means that vary by observation: independent columns.
+// Log density of the columns that each observation has: means that vary, independent columns.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       matrix mu, vector sigma) {
   return partial_diagonal_log_density(y - mu, seen, pattern, sigma);
 }
 
-// The same with means that vary by observation.
+// Log density of the columns that each observation has: means that vary.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
                                       matrix mu, vector sigma, matrix corr) {
   return partial_correlated_log_density(y - mu, seen, pattern, sigma, corr);

@@ -28,7 +28,8 @@ vector of_accumulator(matrix values, array[] int choice, int after) {
   return picked;
 }
 
-// The same with drifts that vary by row, a column for each.
+// Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
+// unless rt is above ndt.
 vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matrix drift, real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);

@@ -1,6 +1,7 @@
 """The distribution families, and what it takes to declare one."""
 
 from stanmix.families.angle import VON_MISES
+from stanmix.families.category import CATEGORICAL
 from stanmix.families.choice import RDM, WALD
 from stanmix.families.count import (
     BERNOULLI,
@@ -63,6 +64,7 @@ FAMILIES: dict[str, Family] = {
         ZERO_INFLATED_NEGBINOMIAL,
         ZERO_INFLATED_BINOMIAL,
         HURDLE_POISSON,
+        CATEGORICAL,
         WALD,
         RDM,
     )

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "choice"]
+Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
-Axis = Literal["column", "column_to", "accumulator"]
-"""Axes of a parameter within one state: response columns, or the accumulators of a race."""
+Axis = Literal["column", "column_to", "accumulator", "category"]
+"""Axes of a parameter within one state: response columns, accumulators of a race, categories."""
 
 STAN_COLUMN = {
     "real": "vector",
@@ -24,6 +24,7 @@ STAN_COLUMN = {
     "angle": "vector",
     "count": "array[] int",
     "binary": "array[] int",
+    "category": "array[] int",
     "choice": "array[] int",
 }
 
@@ -36,7 +37,7 @@ class Column:
     ----------
     kind
         What the values may be. A `choice` column holds codes 1 to A, and brings a second argument,
-        the number of choices `A`.
+        the number of choices `A`; so does a `category` column with its number `C`.
     name
         Its argument name in the Stan functions.
     addition
@@ -59,7 +60,8 @@ class Column:
         if self.many:
             return (("matrix", self.name),)
         own = (STAN_COLUMN[self.kind], self.name)
-        return (own, ("int", "A")) if self.kind == "choice" else (own,)
+        counted = {"choice": "A", "category": "C"}.get(self.kind)
+        return (own, ("int", counted)) if counted else (own,)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Param:
         Whether it is the family's location, which orders the components by default.
     correlation
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
+    simplex
+        Whether it holds probabilities, which sum to 1.
     circular
         Whether it is an angle, which no bounds cut and no order sorts.
     shared
@@ -130,6 +134,7 @@ class Param:
     axes: tuple[Axis, ...] = ()
     orders: bool = False
     correlation: bool = False
+    simplex: bool = False
     circular: bool = False
     shared: bool = False
     by_row: bool = False
@@ -168,9 +173,10 @@ class Family:
         laid out as in Stan: the simulator, and the oracle in tests. What draws need of the
         response is given to `rvs` by name (`trials`, the number of choices `A`).
     start
-        Takes the response columns of the rows of one presumed state, in order, and the number of
-        choices by name (`A`) where there is a choice. Returns rough values of the parameters by
-        name, from which chains start; they respect the bounds that a parameter has of its own.
+        Takes the response columns of the rows of one presumed state, in order, and by name the
+        number of choices (`A`) or categories (`C`) where there are any. Returns rough values of the
+        parameters by name, from which chains start; they respect the bounds that a parameter has of
+        its own.
     stan
         Prefix of its Stan functions; its name unless given.
     cov

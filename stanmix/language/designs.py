@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stanmix.data import Table
-from stanmix.design import Encoding, encode, levels_of
+from stanmix.design import Encoding, encode
 from stanmix.errors import DataError, Problem, Span, SpecError
 from stanmix.language import tree
 from stanmix.language.constants import Constants
 from stanmix.language.pieces import plain_name
 from stanmix.language.priors import parse_prior
 from stanmix.language.terms import Terms, read_terms
+from stanmix.levels import levels_of
 from stanmix.priors import PriorEntry
 from stanmix.spec import (
     Axis,
@@ -85,6 +86,7 @@ class Designs:
         self.table = table
         self.source = source
         self.made: dict[Design, tuple[Encoding, Array]] = {}
+        self.short: dict[str, str] = {}
 
     def refuse(self, message: str, span: Span, hint: str | None = None) -> SpecError:
         """An error at a place of the formula."""
@@ -176,7 +178,7 @@ class Designs:
             if absent := self.table.missing(column):
                 problem = Problem(absent, self.source, term.by.span, self.table.hint(column))
                 raise DataError(problem)
-            short = plain_name(column)
+            short = self.short_name(column)
             group = Covariate(short, column, levels_of(self.table, column))
             effects.append(GroupEffect(f"{short}_{name}", group, design, names, term.correlated))
         repeated = [e for e in effects if [o.name for o in effects].count(e.name) > 1]
@@ -185,6 +187,15 @@ class Designs:
             message = f"Groups `{column}` have two terms; one term may hold several coefficients."
             raise self.refuse(message, line.line.terms.span)
         return tuple(effects)
+
+    def short_name(self, column: str) -> str:
+        """A name for a column of groups in longer names, another one for each column."""
+        if column not in self.short:
+            plain, number = plain_name(column), 2
+            while plain in self.short.values():
+                plain, number = f"{plain_name(column)}_{number}", number + 1
+            self.short[column] = plain
+        return self.short[column]
 
     def coefficients(
         self, regression: Regression, axes: tuple[Axis, ...], unit: Unit, constants: Constants

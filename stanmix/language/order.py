@@ -88,7 +88,7 @@ class _Chooser:
 
     def named(self, name: str, part: str | None) -> str:
         """The parameter that `order=name` or `order=name[part]` means."""
-        matching = [p for p in self.emission.parameters if name in (p.name, p.param)]
+        matching = [p for p in self.of_families() if name in (p.name, p.param)]
         if not matching:
             raise self.unknown(name)
         self.require_orderable(name, matching)
@@ -103,6 +103,10 @@ class _Chooser:
         known = dict.fromkeys(c for p in matching for c in self.emission.columns(p))
         raise self.refusal(f"`{name}` has no part `{part}`; it has {listing(known)}.")
 
+    def of_families(self) -> list[Parameter]:
+        """The parameters of families; others are coefficients, and the spread of groups."""
+        return [p for p in self.emission.parameters if any(self.emission.users(p))]
+
     def order_by(self, column: int) -> None:
         """Note the column that increases; all ordered vectors increase in the same one."""
         if self.column not in (None, column):
@@ -114,8 +118,7 @@ class _Chooser:
             return self.refusal(f"`{name}` is fixed, so it cannot order the components.")
         if any(r.parameter is None and r.name == name for r in self.emission.regressions):
             return self.refusal(f"`{name}` has no intercept, so it cannot order the components.")
-        known = list(dict.fromkeys(p.param for p in self.emission.parameters))
-        known = [k for k in known if not k.startswith("beta_")]
+        known = list(dict.fromkeys(p.param for p in self.of_families()))
         message = f"`order` names no parameter of these families: `{name}`; "
         return self.refusal(message + f"they have {listing(known)}.", did_you_mean(name, known))
 
@@ -128,6 +131,9 @@ class _Chooser:
         if any(p.constraint == "correlation" for p in matching):
             message = f"`{name}` is a correlation matrix, so it cannot order the components."
             raise self.refusal(message)
+        if any(p.constraint == "simplex" for p in matching):
+            message = f"`{name}` holds probabilities of categories, so it cannot order them."
+            raise self.refusal(message.replace("them", "the components"))
         if any(p.constraint == "circular" for p in matching):
             message = (
                 f"`{name}` is an angle, which has no order, so it cannot order the components."

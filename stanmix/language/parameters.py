@@ -127,6 +127,8 @@ def read_parameters(
 def _constraint(param: Param) -> Constraint:
     if param.circular:
         return "circular"
+    if param.simplex:
+        return "simplex"
     return "correlation" if param.correlation else "none"
 
 
@@ -255,12 +257,14 @@ class _Builder:
         made = {s: self.constants.of(response, s, kind) for s in statistics_in(param.prior)}
         text = param.prior.format(**{s: constant.name for s, constant in made.items()})
         prior = parse_prior(text, {c.name: c.value for c in made.values()})
+        # Categories are those of a response, of which there may be several.
+        own = [f"category_{response.name}" if a == "category" else a for a in param.axes]
         below = None
         if param.below and (bounded or len(self.pieces) == 1):
             below = self.constants.of(response, param.below, response.kind).name
         return Parameter(
             name=name,
-            axes=(*(("state",) if by_state else ()), *param.axes),
+            axes=(*(("state",) if by_state else ()), *own),
             priors=(PriorEntry(prior),),
             constraint=_constraint(param),
             lower=param.lower,

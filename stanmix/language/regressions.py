@@ -109,6 +109,8 @@ class _Reader:
 
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:
         span = line.parameter.span
+        if parameter.constraint == "simplex":
+            raise self.refuse(f"`{parameter.name}` holds probabilities; it cannot vary yet.", span)
         if parameter.constraint == "correlation":
             raise self.refuse(f"`{parameter.name}` is a correlation matrix; it cannot vary.", span)
         param = next(self.emission.users(parameter))[1]
@@ -203,6 +205,9 @@ class _Reader:
             return Unit(1.0, "", "radians")
         if regression.link != "identity":
             return Unit(1.0, "", f"on the {regression.link} scale")
-        prior = parameter.priors[0].prior.arguments[1]
+        default = parameter.priors[0].prior
+        if default.distribution != "normal":
+            return Unit(1.0, "", f"units of {parameter.name}")
+        prior = default.arguments[1]
         words = f"times the prior sd of {parameter.name} / {SLOPE}"
         return Unit(float(np.max(prior.value)) / SLOPE, prior.text, words)

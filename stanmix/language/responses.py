@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from stanmix.data import Table, choice_labels, is_missing, response_values
+from stanmix.data import MAX_CHOICES, Table, choice_labels, is_missing, response_values
 from stanmix.errors import DataError, Problem, SpecError
 from stanmix.families import Column
 from stanmix.language import tree
 from stanmix.language.additions import Additions
 from stanmix.language.pieces import Piece
+from stanmix.levels import levels_of
 from stanmix.spec import Response
 
-_DISCRETE = ("count", "binary")
-_WEAKEST = ("real", "angle", "positive", "unit", "count", "binary")
+_DISCRETE = ("count", "binary", "category")
+_WEAKEST = ("real", "angle", "positive", "unit", "count", "binary", "category")
 
 
 def read_responses(
@@ -56,12 +57,21 @@ def read_responses(
             message += "which cannot be mixed for one column."
             problems.append(Problem(message, source, other.call.span))
             continue
+        if "category" in kinds and len(kinds) > 1:
+            other = next(p for p, c in observers if c.kind != column.kind)
+            message = f"`{piece.family.name}` and `{other.family.name}` cannot be mixed for one "
+            message += "column: one has categories, the other numbers."
+            problems.append(Problem(message, source, other.call.span))
+            continue
         # A row must be possible in some component; each gives -inf where it is not possible in it.
         kind = min(kinds, key=_WEAKEST.index)
         name = f"{column.name}_{piece.suffix}" if piece.suffix else column.name
         some = any(is_missing(table, own).any() for own in columns)
-        responses.append(Response(name, kind, columns, many, missing=some))
-        for own in columns:
+        labels: tuple[str, ...] = ()
+        if kind == "category":
+            labels = _categories(table, columns[0])
+        responses.append(Response(name, kind, columns, many, labels=labels, missing=some))
+        for own in columns if not labels else ():
             if not len(response_values(table, own, replace(column, kind=kind))):
                 raise DataError(f"Column `{own}` has no values: all rows are missing.")
     if problems:
@@ -74,10 +84,21 @@ def read_responses(
             value = int(argument.value)
             responses.append(Response(column.name, column.kind, (), value=value, addition=addition))
             continue
-        labels: tuple[str, ...] = ()
+        labels = ()
         if column.kind == "choice":
             labels = choice_labels(table, argument.text, absent)
         responses.append(
             Response(column.name, column.kind, (argument.text,), labels=labels, addition=addition)
         )
     return tuple(responses)
+
+
+def _categories(table: Table, name: str) -> tuple[str, ...]:
+    """The categories of a response, of which there are some, but not very many."""
+    if is_missing(table, name).all():
+        raise DataError(f"Column `{name}` has no values: all rows are missing.")
+    labels = levels_of(table, name, least=1, missing=True)
+    if not 2 <= len(labels) <= MAX_CHOICES:
+        count = "the one category" if len(labels) == 1 else f"{len(labels)} categories"
+        raise DataError(f"Column `{name}` holds {count}; there must be 2 to {MAX_CHOICES}.")
+    return labels

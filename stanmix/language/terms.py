@@ -6,13 +6,13 @@ aliases for columns: numbers, operators, and calls of the functions below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from stanmix.data import Table
-from stanmix.design import has_levels, levels_of
 from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language import tree
+from stanmix.levels import has_levels, levels_of
 from stanmix.spec import Covariate, Design
 
 
@@ -84,6 +84,17 @@ def read_terms(node: tree.Term, table: Table, source: str) -> Terms:
     text = " ".join(f"{sign} {written.term(summand)}" for sign, summand in fixed) or "1"
     design = Design(text.removeprefix("+ "), written.covariates)
     return Terms(design, _offset(offsets, table, source), tuple(groups))
+
+
+def formula_designs(formula: tree.Formula, table: Table) -> Iterator[Design]:
+    """The designs of all lines of a formula, as `read_terms` writes them."""
+    for line in formula.lines:
+        terms = read_terms(line.terms, table, formula.text)
+        yield terms.design
+        if terms.offset is not None:
+            yield terms.offset
+        for group in terms.groups:
+            yield read_terms(group.terms, table, formula.text).design
 
 
 def summands(node: tree.Term) -> list[tree.Term]:

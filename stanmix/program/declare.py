@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stanmix.errors import DataError
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
 from stanmix.program.predictors import coefficients, effect_scale, group_effects, predictor
@@ -21,7 +20,7 @@ _SIZES = {
     "contrast": "K - 1",
     "move": "M",
 }
-_PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_"}
+_PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_", "category_": "C_"}
 
 
 @dataclass(frozen=True)
@@ -95,18 +94,6 @@ def sampled_name(parameter: Parameter) -> str:
     return f"{parameter.name}_above" if is_shifted(parameter) else parameter.name
 
 
-def require_distinct_names(spec: ModelSpec) -> None:
-    """Raise DataError if names that columns lead to meet in the program."""
-    blocks = (data(spec), parameters(spec), transformed(spec), generated(spec))
-    names = [d.name for block in blocks for d in block] + ["log_omega"]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(
-                f"Two parts of the program would be called `{name}`: rename the column that leads "
-                "to it."
-            )
-
-
 def data(spec: ModelSpec) -> Iterator[Declaration]:
     """The data block."""
     whole = "int<lower=1>"
@@ -175,7 +162,8 @@ def _moves(spec: ModelSpec) -> Iterator[Declaration]:
         yield Declaration(kind, "move_slope", "which of them a move is, 0 for none")
     else:
         yield Declaration("int<lower=1>", "G", "different numbers of steps")
-        yield Declaration("array[G] int<lower=1>", "steps")
+        yield Declaration("int<lower=1>", "B", "binary digits of the largest")
+        yield Declaration("array[G, B] int<lower=0, upper=1>", "binary", "the lowest digit first")
         yield Declaration("array[G, K, K] int<lower=0, upper=1>", "reach", "where they may lead")
         kind = f"array[{units(spec)}] int<lower=1, upper=G>"
         yield Declaration(kind, "move", "which number of steps leads there")
@@ -190,6 +178,9 @@ def _response(response: Response) -> Iterator[Declaration]:
     elif response.kind == "choice":
         yield Declaration("int<lower=1>", "A", "choices")
         yield Declaration("array[N] int<lower=1, upper=A>", name, comment)
+    elif response.kind == "category":
+        yield Declaration("int<lower=2>", f"C_{name}", f"categories: {', '.join(response.labels)}")
+        yield Declaration(f"array[N] int<lower=1, upper=C_{name}>", name, comment)
     elif STAN_COLUMN[response.kind] == "vector":
         yield Declaration("vector[N]", name, comment)
     else:

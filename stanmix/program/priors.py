@@ -91,16 +91,17 @@ def _braced(numbers: list[int]) -> str:
 
 def _simplex(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
     whole, rows = _whole(parameter), _indexed(parameter)
+    size = size_name(parameter.axes[-1])
     if len(parameter.axes) == 1:
         if whole is not None:
-            yield from _row(parameter.name, "", whole)
+            yield from _row(parameter.name, "", whole, size)
         return
     rest = _rest({i for (i,) in rows}, spec.K)
     if whole is not None and rest:
         over = "1:K" if not rows else _braced(rest)
-        yield from _row(f"{parameter.name}[k]", "k", whole, over)
+        yield from _row(f"{parameter.name}[k]", "k", whole, size, over)
     for (row,), prior in sorted(rows.items(), key=lambda item: item[0]):
-        yield from _row(f"{parameter.name}[{row}]", str(row), prior)
+        yield from _row(f"{parameter.name}[{row}]", str(row), prior, size)
 
 
 def _restricted(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
@@ -120,7 +121,7 @@ def _restricted(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
         yield Statement(f"dirichlet_lpdf({parameter.name}_from_{k} | {alpha})")
 
 
-def _row(name: str, row: str, prior: Prior, over: str = "") -> Iterator[Statement]:
+def _row(name: str, row: str, prior: Prior, size: str, over: str = "") -> Iterator[Statement]:
     """The prior of one simplex, or of each that a loop runs over."""
     texts = [argument.text for argument in prior.arguments]
     if prior.distribution == "flat":
@@ -128,7 +129,7 @@ def _row(name: str, row: str, prior: Prior, over: str = "") -> Iterator[Statemen
     if prior.distribution == "sticky":
         alpha = f"sticky({row}, K, {', '.join(texts)})"
     elif len(texts) == 1:
-        alpha = f"rep_vector({texts[0]}, K)"
+        alpha = f"rep_vector({texts[0]}, {size})"
     else:
         alpha = f"[{', '.join(texts)}]'"
     yield Statement(f"dirichlet_lpdf({name} | {alpha})", over)

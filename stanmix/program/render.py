@@ -12,6 +12,7 @@ from functools import cache
 
 import jinja2
 
+from stanmix.errors import DataError
 from stanmix.priors import format_number
 from stanmix.program import declare
 from stanmix.program.predictors import by_row, predictor
@@ -94,8 +95,8 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
         arguments: list[str] = []
         for name in term.responses:
             arguments.append(f"{name}{rows}")
-            if spec.response(name).kind == "choice":
-                arguments.append("A")
+            counted = {"choice": "A", "category": f"C_{name}"}.get(spec.response(name).kind)
+            arguments += [counted] if counted else []
         if main.missing and main.many:
             arguments += [f"seen_{main.name}", f"pattern_{main.name}"]
         for argument in term.arguments:
@@ -132,6 +133,21 @@ def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
             yield _by_row(use, spec, "")
 
 
+def require_distinct_names(spec: ModelSpec) -> None:
+    """Raise DataError if names that columns lead to meet in the program."""
+    blocks = (declare.data, declare.parameters, declare.transformed, declare.generated)
+    names = [d.name for block in blocks for d in block(spec)]
+    names += [d.name for d in (*_common(spec), *declare.predictors(spec), *declare.latent(spec))]
+    names += [d.name for k in range(len(spec.emissions)) for d in _emission(spec, k).by_row]
+    names.append("log_omega")
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(
+                f"Two parts of the program would be called `{name}`: rename the column that leads "
+                "to it."
+            )
+
+
 def _likelihood(spec: ModelSpec) -> str:
     """The call that sums out the latent states."""
     log_omega = "log_omega"
@@ -154,7 +170,7 @@ def _likelihood(spec: ModelSpec) -> str:
         return f"hmm_log_density({log_omega}, {initial}, transition, first)"
     initial = "log_initial" if spec.varies("initial") else f"log_start({initial})"
     varies = spec.varies("transition")
-    moves = "log_move" if varies else "log_moves(transition, reach, steps)"
+    moves = "log_move" if varies else "log_moves(transition, reach, binary)"
     count = declare.units(spec)
     move = f"linspaced_int_array({count}, 1, {count})" if varies else "move"
     function = "hmm_log_density_by_" + ("place" if spec.allowed is None else "move")

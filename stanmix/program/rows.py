@@ -46,6 +46,11 @@ class Rows:
     series_labels: tuple[Any, ...]
 
     @property
+    def heads(self) -> Integers:
+        """The place in the program's data of the first row of each unit."""
+        return np.asarray(np.cumsum(self.unit_size) - self.unit_size)
+
+    @property
     def unit_of_row(self) -> Integers:
         """The unit of each of the user's rows."""
         units = np.empty(len(self.order), np.int64)

@@ -19,9 +19,10 @@ from stanmix.data import (
     require_known,
     response_values,
 )
-from stanmix.design import Encodings, codes_of, levels_of
-from stanmix.errors import DataError, plural
+from stanmix.design import Encodings
+from stanmix.errors import DataError, SpecError, listing, plural
 from stanmix.families import Column
+from stanmix.levels import codes_of, levels_of
 from stanmix.program.declare import by_move
 from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec, Regression, Response, move_slopes
@@ -38,6 +39,8 @@ def groups(spec: ModelSpec, table: Table, new: NewGroups) -> dict[str, tuple[str
     DataError
         There are others, and `new` is "error".
     """
+    if new not in ("error", "draw"):
+        raise SpecError(f'`new_groups` is "error" or "draw", not {new!r}.')
     found: dict[str, tuple[str, ...]] = {}
     for effect in spec.group_effects:
         column, known = effect.group.column, effect.group.levels
@@ -141,7 +144,7 @@ def possible_states(spec: ModelSpec, table: Table, rows: Rows) -> NDArray[np.boo
     """
     if spec.known is None or table.missing(spec.known):
         return np.ones((len(rows.unit_size), spec.K), dtype=np.bool_)
-    heads = np.cumsum(rows.unit_size) - rows.unit_size
+    heads = rows.heads
     by_row = known_states(table, spec.known, spec.K)[rows.order]
     possible = np.logical_and.reduceat(by_row, heads, axis=0)
     none = ~possible.any(axis=1)
@@ -164,8 +167,10 @@ def _moves(spec: ModelSpec, rows: Rows) -> dict[str, Any]:
         return data | {"M": spec.sizes["move"], "move_slope": np.array(move_slopes(spec.moves))}
     steps, move = np.unique(rows.steps, return_inverse=True)
     reach = np.stack([np.linalg.matrix_power(allowed.astype(bool), int(n)) for n in steps])
-    moves = {"steps": steps, "reach": reach.astype(np.int64), "move": move + 1}
-    return data | {"G": len(steps), **moves}
+    digits = int(steps.max()).bit_length()
+    binary = (steps[:, None] >> np.arange(digits)) & 1
+    moves = {"binary": binary, "reach": reach.astype(np.int64), "move": move + 1}
+    return data | {"G": len(steps), "B": digits, **moves}
 
 
 def _regression(
@@ -224,7 +229,7 @@ def _at_places(
     arranged = values[rows.order]
     if regression.place == "row":
         return arranged
-    heads = np.cumsum(rows.unit_size) - rows.unit_size
+    heads = rows.heads
     column = spec.unit
     if regression.place == "series":
         heads, column = heads[rows.starts], spec.series
@@ -250,6 +255,8 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
         raise DataError(*absent)
     if response.addition:
         return {name: _companion(response, spec, table)[rows.order]}
+    if response.kind == "category":
+        return _category(response, table, rows)
     column = Column(response.kind)
     whole = response.kind in ("count", "binary")
     values = np.full((len(response.columns), table.n_rows), PLACEHOLDER[response.kind])
@@ -272,6 +279,24 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
     else:
         data[f"N_{name}"] = int(seen.sum())
         data[f"rows_{name}"] = np.flatnonzero(seen[0]) + 1
+    return data
+
+
+def _category(response: Response, table: Table, rows: Rows) -> dict[str, Any]:
+    """The categories of a response by their codes, and which rows have one."""
+    name, (own,) = response.name, response.columns
+    codes = codes_of(table, own, response.labels, missing=response.missing)
+    seen = ~is_missing(table, own)
+    unknown = seen & (codes < 0)
+    if unknown.any():
+        shown = repr(str(table.columns[own][int(np.argmax(unknown))]))
+        known = f"must hold one of {listing(response.labels)}"
+        raise bad_rows(table, own, known, unknown, shown)
+    data: dict[str, Any] = {f"C_{name}": len(response.labels)}
+    data[name] = np.where(seen, codes + 1, 1)[rows.order]
+    if response.missing:
+        data[f"N_{name}"] = int(seen.sum())
+        data[f"rows_{name}"] = np.flatnonzero(seen[rows.order]) + 1
     return data
 
 

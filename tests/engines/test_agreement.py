@@ -47,9 +47,10 @@ def smallest(model: sm.Model) -> sm.Model | None:
     return sm.Model(spec, table, rows, model.encoded, data)
 
 
-def is_simplex(name: str) -> bool:
+def is_simplex(model: sm.Model, name: str) -> bool:
     """Whether a sampled variable holds one or more simplexes."""
-    return name in ("weights", "initial", "transition") or name.startswith("transition_from_")
+    simplexes = {p.name for p in model.spec.parameters if p.constraint == "simplex"}
+    return name in simplexes or name.startswith("transition_from_")
 
 
 def unconstrained_sizes(model: sm.Model) -> list[tuple[str, int, bool]]:
@@ -58,7 +59,7 @@ def unconstrained_sizes(model: sm.Model) -> list[tuple[str, int, bool]]:
     sizes = []
     for name in model.program.parameters:
         shape = values[name].shape
-        if is_simplex(name):
+        if is_simplex(model, name):
             sizes.append((name, int(np.prod(shape[:-1])) * (shape[-1] - 1), True))
         elif name.endswith("_cholesky"):
             pairs = shape[-1] * (shape[-1] - 1) // 2
@@ -88,7 +89,7 @@ def require_equal(model: sm.Model, engines: tuple[Any, Any]) -> None:
         values = point(model, seed)
         a, gradient_a = ours.log_density(model.program, model.data, values)
         b, gradient_b = theirs.log_density(model.program, model.data, values)
-        simplexes = [v for n, v in values.items() if is_simplex(n)]
+        simplexes = [v for n, v in values.items() if is_simplex(model, n)]
         halves = [0.5 * np.prod(v.shape[:-1]) * np.log(v.shape[-1]) for v in simplexes]
         constant = sum(halves) if stick else 0.0
         assert a - b == pytest.approx(constant, abs=1e-8 * max(1.0, abs(a))), seed

@@ -33,7 +33,15 @@ ALPHA = 1e-4
 
 def has_log_cumulative(variant: Variant) -> bool:
     """Whether there is a distribution function: of one column, which may come with trials."""
-    return not variant.many and not variant.chooses and variant.columns[0].kind != "angle"
+    return (
+        not variant.many
+        and not variant.chooses
+        and variant.columns[0].kind
+        not in (
+            "angle",
+            "category",
+        )
+    )
 
 
 def check_heads(variant: Variant) -> None:
@@ -125,7 +133,7 @@ def check_edges(variant: Variant, uniform: Uniform) -> None:
     response = some_response(variant, params, uniform)
     model = gradient_model(variant, params, response)
     for param in variant.family.params:
-        if param.correlation:
+        if param.correlation or param.simplex:
             continue
         low = -1e6 if param.lower is None else param.lower + 1e-9
         high = 1e6 if param.upper is None else param.upper - 1e-9
@@ -168,7 +176,8 @@ def check_draws(variant: Variant, evaluate: Evaluate, uniform: Uniform, rows: in
         observed = np.bincount(drawn[:, 1].astype(int), minlength=CHOICES + 1)[1:]
         assert stats.chisquare(observed, rows * expected / expected.sum()).pvalue > ALPHA
     if variant.discrete:
-        _check_counts(drawn.astype(int), density[0])
+        first = 1 if variant.columns[0].kind == "category" else 0
+        _check_counts(drawn.astype(int) - first, density[0])
         return
     mass = density.sum(axis=0) * weights
     cumulative = np.cumsum(mass) - mass / 2
@@ -206,6 +215,8 @@ def _assert_equal(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-9)
 def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     """Points all over the support of the first column, and the weights of a sum over them."""
     kind = variant.columns[0].kind
+    if kind == "category":
+        return np.arange(1, CHOICES + 1), np.ones(CHOICES)
     if variant.discrete:
         top = 2 if kind == "binary" else TRIALS + 1 if variant.tries else 400
         return np.arange(top), np.ones(top)

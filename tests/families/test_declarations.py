@@ -21,9 +21,11 @@ def test_every_stan_file_belongs_to_a_family_and_every_family_to_a_key() -> None
 
 
 @each_variant
-def test_one_parameter_orders_the_components_but_for_angles(variant: Variant) -> None:
-    circular = any(param.circular for param in variant.family.params)
-    assert sum(param.orders for param in variant.family.params) == (0 if circular else 1)
+def test_one_parameter_orders_the_components_but_for_those_without_order(
+    variant: Variant,
+) -> None:
+    without = any(param.circular or param.simplex for param in variant.family.params)
+    assert sum(param.orders for param in variant.family.params) == (0 if without else 1)
 
 
 @each_variant

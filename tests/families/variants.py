@@ -41,7 +41,7 @@ class Variant:
 
     @property
     def discrete(self) -> bool:
-        return self.columns[0].kind in ("count", "binary")
+        return self.columns[0].kind in ("count", "binary", "category")
 
     @property
     def chooses(self) -> bool:
@@ -54,6 +54,8 @@ class Variant:
     @property
     def choices(self) -> dict[str, int]:
         """The argument that a choice brings along."""
+        if self.columns[0].kind == "category":
+            return {"C": CHOICES}
         return {"A": CHOICES} if self.chooses else {}
 
     def shift(self, params: Params) -> float:
@@ -71,7 +73,7 @@ def variants(family: Family) -> list[Variant]:
 
 def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[str, Any]:
     """Parameters of ordinary size within their bounds."""
-    sizes = {"column": columns, "accumulator": CHOICES}
+    sizes = {"column": columns, "accumulator": CHOICES, "category": CHOICES}
     # Not U-shaped between 0 and 1, with mass closer to 1 than there are numbers.
     unit = variant.columns[0].kind == "unit"
 
@@ -92,6 +94,9 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
             np.fill_diagonal(factor, 1.0)
             factor /= np.linalg.norm(factor, axis=1, keepdims=True)
             return factor @ factor.T
+        if param.simplex:
+            weights = np.array([uniform(0.1, 1) for _ in range(CHOICES)])
+            return weights / weights.sum()
         if param.axes:
             return np.array([number(param) for _ in range(sizes[param.axes[0]])])
         return number(param)
@@ -111,7 +116,7 @@ def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int 
         odds = first / (1 - first)
         odds = odds ** uniform(0.5, 2)
         first = odds / (1 + odds)
-    elif variant.columns[0].kind != "binary":
+    elif variant.columns[0].kind not in ("binary", "category"):
         start = variant.shift(params)
         first = start + (first - start) * uniform(0.2, 6)
     return [first.astype(int) if variant.discrete else first, *(c.astype(int) for c in rest)]
@@ -130,6 +135,7 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
         "angle": [],
         "count": [-30, -1, TRIALS + 1],
         "binary": [-1, 2, 7],
+        "category": [],
         "choice": [],
     }
     rows = list(zip(*response, strict=True))

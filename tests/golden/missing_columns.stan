@@ -13,7 +13,7 @@ functions {
     return places;
   }
 
-  // How often a value stands in a list, and where.
+  // How often a value stands in a list.
   int count_of(array[] int values, int value) {
     int count = 0;
     for (v in values) {
@@ -22,6 +22,7 @@ functions {
     return count;
   }
 
+  // Where a value stands in a list.
   array[] int places_of(array[] int values, int value) {
     array[count_of(values, value)] int places;
     int found = 0;
@@ -41,7 +42,8 @@ functions {
            - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
   }
 
-  // Likewise, correlated columns.
+  // Log density of the columns that each observation has, of deviations from the means: `seen` and
+  // `pattern` say which columns those are.
   vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
                                         vector sigma, matrix corr) {
     vector[cols(residual)] log_density = zeros_vector(cols(residual));

@@ -42,7 +42,8 @@ functions {
     return places;
   }
 
-  // Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+  // Log probabilities of the move into each of T places, a column for each: the K moves from state 1,
+  // then those from state 2, and so on;
   // `transition` where all covariates are at their means, from where predictors move it on the scale
   // of logarithms. move_slope says which predictor a move has, 0 for none.
   matrix log_moves_by_place(array[] vector transition, array[,] int allowed,

@@ -73,7 +73,8 @@ functions {
     return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
   }
 
-  // Log probability of no passage until the times t, all positive, with paths as above:
+  // Log probability of no passage until the times t, all positive, where the mean paths of the
+  // diffusions have come to path = drift * t:
   // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
   // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
   // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
@@ -94,7 +95,8 @@ functions {
            + log(0.5 * inverse_scaled_erfc([26]')[1]);
   }
 
-  // The same with drifts that vary by row, a column for each.
+  // Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
+  // unless rt is above ndt.
   vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matrix drift, real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
@@ -151,7 +153,7 @@ functions {
     return append_row(at_means - dot_product(means, slopes), slopes);
   }
 
-  // The same for each element of a vector.
+  // Coefficients of each element of a vector on the scale of the covariates, the intercept first.
   array[] vector each_from_means(vector at_means, vector means, array[] vector slopes) {
     array[num_elements(at_means)] vector[num_elements(means) + 1] coefficients;
     for (d in 1:num_elements(at_means)) {

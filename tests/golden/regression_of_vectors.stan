@@ -50,7 +50,7 @@ functions {
     return append_row(at_means - dot_product(means, slopes), slopes);
   }
 
-  // The same for each element of a vector.
+  // Coefficients of each element of a vector on the scale of the covariates, the intercept first.
   array[] vector each_from_means(vector at_means, vector means, array[] vector slopes) {
     array[num_elements(at_means)] vector[num_elements(means) + 1] coefficients;
     for (d in 1:num_elements(at_means)) {

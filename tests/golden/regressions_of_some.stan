@@ -68,7 +68,8 @@ functions {
     return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
   }
 
-  // Log probability of no passage until the times t, all positive, with paths as above:
+  // Log probability of no passage until the times t, all positive, where the mean paths of the
+  // diffusions have come to path = drift * t:
   // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
   // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
   // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a

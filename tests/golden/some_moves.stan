@@ -33,7 +33,8 @@ functions {
     return alpha;
   }
 
-  // Log probabilities of the move into each of T places, a column for each, arranged as by log_moves:
+  // Log probabilities of the move into each of T places, a column for each: the K moves from state 1,
+  // then those from state 2, and so on;
   // `transition` where all covariates are at their means, from where predictors move it on the scale
   // of logarithms. move_slope says which predictor a move has, 0 for none.
   matrix log_moves_by_place(array[] vector transition, array[,] int allowed,
@@ -59,7 +60,9 @@ functions {
 
   // Log density of all series under a hidden Markov model that does not allow all moves. It works on
   // logs throughout: where mass cannot come back, a state of probability below 1e-308 may be the only
-  // one that later rows admit. The arguments are as above.
+  // one that later rows admit. log_initial[k] is the log probability of starting in state k, of each
+  // series or of all; move[t] says which column of log_move leads into t; first[t] is 1 where a series
+  // begins.
   real hmm_log_density_by_move(array[] vector log_omega, array[] vector log_initial,
                                matrix log_move, array[] int move, array[] int first) {
     int K = size(log_omega);

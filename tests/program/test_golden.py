@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import stanmix as sm
+from stanmix.program.resources import functions
 from tests.cases import CASES, FRAME, Case
 
 
@@ -34,3 +35,18 @@ def test_a_program_holds_only_the_functions_it_uses() -> None:
     head = code.split("data {")[0]
     assert "_rng" not in head
     assert "hmm_log_density" not in head
+
+
+def test_every_comment_of_a_stan_function_stands_alone() -> None:
+    """Programs hold single functions: what stood above them is not there."""
+    for function in functions().values():
+        comment = " ".join(li[3:] for li in function.text.splitlines() if li.startswith("// "))
+        assert comment, function.name
+        for word in ("The same", "Likewise", "as above"):
+            assert word not in comment, function.name
+
+
+def test_columns_that_lead_to_one_name_are_refused() -> None:
+    data = {"u": [1.0, 2.0, 4.0], "u_by_row": [1.0, 2.0, 5.0], "y": [0.1, 0.5, 0.2]}
+    with pytest.raises(sm.DataError, match="would be called `mu_u_by_row`"):
+        sm.model("cbind(u, u_by_row) ~ mix(normal & normal, K=2); mu ~ y", data)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from stanmix.data import read_table
 from stanmix.errors import DataError
 from stanmix.families import FAMILIES
 from stanmix.language import tree
@@ -17,8 +16,8 @@ MOST_ROWS = 10_000_000
 """Most rows that a number may ask for."""
 
 
-def with_responses(formula: tree.Formula, data: Any) -> tuple[Any, list[str]]:
-    """`data` with every response of `formula`, and the names of those that are made up.
+def with_responses(formula: tree.Formula, data: Any) -> tuple[dict[str, Any], list[str]]:
+    """Columns with every response of `formula`, and the names of those that are made up.
 
     Parameters
     ----------
@@ -27,29 +26,31 @@ def with_responses(formula: tree.Formula, data: Any) -> tuple[Any, list[str]]:
     data
         Data of any kind that `read_table` takes, or a number of rows.
 
+    Returns
+    -------
+    tuple
+        A mapping of columns; and the names of those that are not in `data`.
+
     Raises
     ------
     DataError
-        It is a number that is no number of rows.
+        It is a number that is no number of rows, or `read_table` refuses it.
     """
     if isinstance(data, int | np.integer) and not isinstance(data, bool):
         if not 1 <= data <= MOST_ROWS:
             raise DataError(f"The number of rows must be between 1 and {MOST_ROWS}, not {data}.")
-        data = pd.DataFrame(index=pd.RangeIndex(int(data)))
-    elif isinstance(data, Mapping):
-        data = dict(data)
-    elif not hasattr(data, "columns"):
-        return data, []
-    rows = len(data) if not isinstance(data, dict) else _rows(data)
-    missing = {name: values for name, values in _made_up(formula, rows).items() if name not in data}
-    if isinstance(data, dict):
-        return data | missing, list(missing)
-    frame = data.to_pandas() if hasattr(data, "to_pandas") else data
-    return frame.assign(**missing), list(missing)
-
-
-def _rows(data: Mapping[str, Any]) -> int:
-    return len(next(iter(data.values()))) if data else 0
+        rows, given = int(data), dict[str, Any]()
+    else:
+        table = read_table(data)
+        rows, given = table.n_rows, dict[str, Any](table.columns)
+        given |= {
+            name: np.column_stack([given.pop(p) for p in parts])
+            for name, parts in table.matrices.items()
+        }
+    missing = {
+        name: values for name, values in _made_up(formula, rows).items() if name not in given
+    }
+    return {**given, **missing}, list(missing)
 
 
 def _made_up(formula: tree.Formula, rows: int) -> dict[str, NDArray[Any]]:
@@ -75,6 +76,7 @@ def _made_up(formula: tree.Formula, rows: int) -> dict[str, NDArray[Any]]:
         "angle": 2 * spread - 1,
         "count": steps % 5,
         "binary": steps % 2,
+        "category": steps % 2 + 1,
         "choice": steps % 2 + 1,
     }
     return {column: values[kind] for column, kind in kinds.items()}

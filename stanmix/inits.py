@@ -21,7 +21,6 @@ from stanmix.families import Param
 from stanmix.prior_draws import sum_to_zero
 from stanmix.program.declare import (
     effect_axes,
-    effect_range,
     is_between,
     is_placed,
     is_restricted,
@@ -114,10 +113,9 @@ def _regression_values(
 
 def effect_shape(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[int, ...]:
     """The shape of the standard normal effects of groups, as they are sampled."""
-    counts = {"1:K": spec.K, "1:M": spec.sizes["move"], "1:(K - 1)": spec.K - 1}
-    each = effect_range(spec, regression)
+    axis = spec.axis_of(regression)
     own = (len(effect.columns), len(effect.group.levels))
-    return (counts[each], *own) if each else own
+    return (spec.sizes[axis], *own) if axis else own
 
 
 def _group_units(

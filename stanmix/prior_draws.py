@@ -4,39 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.special import logit
 
 from stanmix.errors import SpecError
 from stanmix.latent import stationary
-from stanmix.priors import Prior
-from stanmix.program.declare import effect_range
+from stanmix.links import linked, upper_bound
+from stanmix.priors import DISTRIBUTIONS, Prior
 from stanmix.spec import GroupEffect, ModelSpec, Parameter, Regression, move_slopes
 
 Array = NDArray[np.float64]
 
 MOST_TRIED = 2_000_000
 """Draws tried for an ordered vector whose elements have different priors before it is given up."""
-
-DISTRIBUTIONS: Mapping[str, Any] = {
-    "normal": lambda mu, sigma: stats.norm(mu, sigma),
-    "student_t": lambda nu, mu, sigma: stats.t(nu, mu, sigma),
-    "cauchy": lambda mu, sigma: stats.cauchy(mu, sigma),
-    "double_exponential": lambda mu, sigma: stats.laplace(mu, sigma),
-    "logistic": lambda mu, sigma: stats.logistic(mu, sigma),
-    "lognormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
-    "gamma": lambda shape, rate: stats.gamma(shape, scale=1 / rate),
-    "inv_gamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
-    "exponential": lambda rate: stats.expon(scale=1 / rate),
-    "weibull": lambda shape, scale: stats.weibull_min(shape, scale=scale),
-    "beta": lambda a, b: stats.beta(a, b),
-    "uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
-}
-"""The priors of numbers, as scipy has them."""
 
 
 def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[str, Array]:
@@ -131,7 +112,7 @@ def truncated(
     arguments = [
         a.value[index[-1] - 1] if isinstance(a.value, tuple) else a.value for a in prior.arguments
     ]
-    distribution = DISTRIBUTIONS[prior.distribution](*arguments)
+    distribution = DISTRIBUTIONS[prior.distribution].reference(*arguments)
     low = -np.inf if lower is None else lower
     high = np.inf if upper is None else upper
     u = rng.random(draws)
@@ -320,13 +301,12 @@ def _effects(
     scale = sd[..., :, None] * np.eye(Q)
     if effect.has_correlations:
         scale = sd[..., :, None] * np.linalg.cholesky(found[f"cor_{effect.name}"])
-    counts = {"1:K": spec.K, "1:M": spec.sizes["move"], "1:(K - 1)": spec.K - 1}
-    each = effect_range(spec, regression)
-    if not each:
+    axis = spec.axis_of(regression)
+    if axis is None:
         z = rng.normal(size=(len(sd), Q, G))
         return np.swapaxes(scale @ z, -1, -2)
-    z = rng.normal(size=(len(sd), counts[each], Q, G))
-    r = np.swapaxes((scale if each == "1:K" else scale[:, None]) @ z, -1, -2)
+    z = rng.normal(size=(len(sd), spec.sizes[axis], Q, G))
+    r = np.swapaxes((scale if axis == "state" else scale[:, None]) @ z, -1, -2)
     if regression.link != "softmax":
         return r
     return spread_moves(r, spec) if regression.name == "transition" else sum_to_zero(r)
@@ -383,21 +363,3 @@ def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, A
     if regression.name == "transition" and regression.link == "softmax":
         intercept = np.where(np.array(move_slopes(spec.moves)) > 0, intercept, 0.0)
     return np.concatenate([intercept[..., None], slopes], axis=-1)
-
-
-def upper_bound(regression: Regression, spec: ModelSpec) -> float:
-    """The upper bound of a link, a number or a constant of the data."""
-    if isinstance(regression.upper, str):
-        (value,) = (c.value for c in spec.constants if c.name == regression.upper)
-        return float(np.asarray(value))
-    return 1.0 if regression.upper is None else regression.upper
-
-
-def linked(regression: Regression, value: Array, upper: float) -> Array:
-    """A parameter on the scale of its link."""
-    lower = regression.lower or 0.0
-    if regression.link == "identity":
-        return value
-    if regression.link == "log":
-        return np.asarray(np.log(value - lower))
-    return np.asarray(logit((value - lower) / (upper - lower)))

@@ -6,8 +6,11 @@ The language reads them, the specification holds them, the program writes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -20,29 +23,49 @@ class Distribution:
         Names of its arguments; a trailing `*` means that they must be positive.
     lower, upper
         Its support.
-    stan
-        Its name in Stan.
+    reference
+        Takes its arguments and returns the distribution as scipy has it.
     """
 
     arguments: tuple[str, ...]
     lower: float = -math.inf
     upper: float = math.inf
-    stan: str = ""
+    reference: Callable[..., Any] = field(default=stats.norm, compare=False, repr=False)
 
 
 DISTRIBUTIONS: Mapping[str, Distribution] = {
-    "normal": Distribution(("mu", "sigma*")),
-    "student_t": Distribution(("nu*", "mu", "sigma*")),
-    "cauchy": Distribution(("mu", "sigma*")),
-    "double_exponential": Distribution(("mu", "sigma*")),
-    "logistic": Distribution(("mu", "sigma*")),
-    "lognormal": Distribution(("mu", "sigma*"), lower=0),
-    "gamma": Distribution(("shape*", "rate*"), lower=0),
-    "inv_gamma": Distribution(("shape*", "scale*"), lower=0),
-    "exponential": Distribution(("rate*",), lower=0),
-    "weibull": Distribution(("shape*", "scale*"), lower=0),
-    "beta": Distribution(("a*", "b*"), lower=0, upper=1),
-    "uniform": Distribution(("lower", "upper")),
+    "normal": Distribution(("mu", "sigma*"), reference=stats.norm),
+    "student_t": Distribution(("nu*", "mu", "sigma*"), reference=stats.t),
+    "cauchy": Distribution(("mu", "sigma*"), reference=stats.cauchy),
+    "double_exponential": Distribution(("mu", "sigma*"), reference=stats.laplace),
+    "logistic": Distribution(("mu", "sigma*"), reference=stats.logistic),
+    "lognormal": Distribution(
+        ("mu", "sigma*"),
+        lower=0,
+        reference=lambda mu, sigma: stats.lognorm(sigma, scale=math.exp(mu)),
+    ),
+    "gamma": Distribution(
+        ("shape*", "rate*"),
+        lower=0,
+        reference=lambda shape, rate: stats.gamma(shape, scale=1 / rate),
+    ),
+    "inv_gamma": Distribution(
+        ("shape*", "scale*"),
+        lower=0,
+        reference=lambda shape, scale: stats.invgamma(shape, scale=scale),
+    ),
+    "exponential": Distribution(
+        ("rate*",), lower=0, reference=lambda rate: stats.expon(scale=1 / rate)
+    ),
+    "weibull": Distribution(
+        ("shape*", "scale*"),
+        lower=0,
+        reference=lambda shape, scale: stats.weibull_min(shape, scale=scale),
+    ),
+    "beta": Distribution(("a*", "b*"), lower=0, upper=1, reference=stats.beta),
+    "uniform": Distribution(
+        ("lower", "upper"), reference=lambda lower, upper: stats.uniform(lower, upper - lower)
+    ),
     "flat": Distribution(()),
 }
 """Priors of numbers."""

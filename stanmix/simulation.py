@@ -9,16 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import softmax
 
 from stanmix.data import Table, is_missing
 from stanmix.design import Encodings
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import codes_of, level
-from stanmix.prior_draws import upper_bound
+from stanmix.links import linked, unlinked, upper_bound
 from stanmix.program.rows import Rows
-from stanmix.spec import Design, Fixed, ModelSpec, Parameter, Regression, Response, Term, Use
+from stanmix.spec import (
+    Design,
+    Fixed,
+    ModelSpec,
+    Parameter,
+    Regression,
+    Response,
+    Term,
+    Use,
+    reported,
+)
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -69,14 +79,11 @@ def required(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 
 
 def _first_axes(regression: Regression, spec: ModelSpec) -> tuple[int, ...]:
-    if regression.link == "softmax":
-        return (spec.K, spec.K) if regression.name == "transition" else (spec.K,)
-    uses = [a for k in range(spec.K) for term in spec.component(k) for a in term.arguments]
-    by_state = any(
-        isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
-    )
-    along = (spec.sizes[regression.along],) if regression.along else ()
-    return (spec.K, *along) if by_state and regression.component is None else along
+    """The lengths of the axes of coefficients before their terms, in the posterior."""
+    axis = spec.axis_of(regression)
+    first = reported((axis,)) if axis else ()
+    along = (regression.along,) if regression.along else ()
+    return tuple(spec.sizes[a] for a in (*first, *along))
 
 
 def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -319,26 +326,11 @@ class _Emission:
             at_means = self.parameters[regression.parameter]
             at_means = at_means[self.component] if argument.by_state else at_means
             at_means = at_means[first[-1]] if regression.along else at_means
-            return _unlinked(regression, predictor, self.upper(regression), float(at_means))
-        return _unlinked(regression, predictor, self.upper(regression))
+            predictor = predictor + linked(regression, at_means, self.upper(regression))
+        return unlinked(regression, predictor, self.upper(regression))
 
     def upper(self, regression: Regression) -> float:
         return upper_bound(regression, self.spec)
-
-
-def _unlinked(
-    regression: Regression, predictor: Array, upper: float, value: float | None = None
-) -> Array:
-    """A parameter from its predictor; from its `value` at the means where the predictor is 0."""
-    lower = regression.lower or 0.0
-    if regression.link == "identity":
-        return predictor if value is None else predictor + value
-    if regression.link == "log":
-        return lower + (1.0 if value is None else value - lower) * np.exp(predictor)
-    if value is not None:
-        share = (value - lower) / (upper - lower)
-        predictor = predictor + np.log(share) - np.log1p(-share)
-    return np.asarray(lower + (upper - lower) * expit(predictor))
 
 
 @dataclass(frozen=True, eq=False)

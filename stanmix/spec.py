@@ -439,6 +439,18 @@ class ModelSpec:
         """Which moves there are, from rows to columns: 1 or 0."""
         return self.allowed or ((1,) * self.K,) * self.K
 
+    def axis_of(self, regression: Regression) -> Axis | None:
+        """What has a predictor of its own: components, contrasts or moves; None for one alone."""
+        if regression.link == "softmax":
+            return "move" if regression.name == "transition" else "contrast"
+        if regression.component is not None:
+            return None
+        uses = [a for component in self.emissions for t in component for a in t.arguments]
+        by_state = any(
+            isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
+        )
+        return "state" if by_state else None
+
     def varies(self, name: str) -> bool:
         """Whether `weights`, `initial` or `transition` varies."""
         return any(r.name == name and r.link == "softmax" for r in self.regressions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
 from stanmix.program.predictors import coefficients, effect_scale, group_effects, predictor
-from stanmix.spec import Axis, GroupEffect, ModelSpec, Parameter, Regression, Response, Use
+from stanmix.spec import Axis, GroupEffect, ModelSpec, Parameter, Regression, Response, reported
 
 _SIZES = {
     "state": "K",
@@ -259,34 +259,25 @@ def is_restricted(parameter: Parameter, spec: ModelSpec) -> bool:
 
 
 def effect_range(spec: ModelSpec, regression: Regression) -> str:
-    """The range of what has group effects of its own: components, contrasts, moves; empty for one.
-
-    A regression of one component, or of a parameter that all share, has none.
-    """
-    if regression.link == "softmax":
-        return "1:M" if regression.name == "transition" else "1:(K - 1)"
-    common = regression.component is not None or not _by_state(spec, regression)
-    return "" if common else "1:K"
+    """The range of what has group effects of its own, empty for one alone."""
+    axis = spec.axis_of(regression)
+    if axis is None:
+        return ""
+    size = size_name(axis)
+    return f"1:({size})" if " " in size else f"1:{size}"
 
 
 def effect_array(spec: ModelSpec, regression: Regression) -> str:
     """The same as the array of a type."""
-    count = effect_range(spec, regression).removeprefix("1:").strip("()")
-    return f"array[{count}] " if count else ""
+    axis = spec.axis_of(regression)
+    return f"array[{size_name(axis)}] " if axis else ""
 
 
 def effect_axes(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[Axis, ...]:
     """The axes of the effects of groups in the posterior."""
-    latent = {"weights": ("state",), "initial": ("state",), "transition": ("state", "state_to")}
-    own = ("state",) if effect_range(spec, regression) else ()
-    first = latent[regression.name] if regression.link == "softmax" else own
+    axis = spec.axis_of(regression)
+    first = reported((axis,)) if axis else ()
     return (*first, f"group_{effect.group_name}", f"effect_{effect.name}")
-
-
-def _by_state(spec: ModelSpec, regression: Regression) -> bool:
-    """Whether every component has a regression of its own of this name."""
-    uses = [a for c in spec.emissions for term in c for a in term.arguments]
-    return any(isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses)
 
 
 def transformed(spec: ModelSpec) -> Iterator[Declaration]:

@@ -18,6 +18,7 @@ from stanmix.diagnostics import warn_of
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
+from stanmix.equations import equations
 from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing, warn
 from stanmix.fit import Fit
 from stanmix.identifiability import held_correlations, identifiability_warnings
@@ -160,6 +161,31 @@ class Model:
                     }
                 )
         return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), "")
+
+    def equations(self) -> str:
+        """The model as mathematics in plain text.
+
+        Returns
+        -------
+        str
+            Lines: responses, what varies, states, priors. Rows are n (or units u), components or
+            states k and j; `~` reads "is distributed as".
+
+        Examples
+        --------
+        >>> m = model("y ~ mix(poisson, K=2); rate ~ x", {"y": [0, 1, 7, 9], "x": [1, 2, 3, 6]})
+        >>> print(m.equations())
+        y[n] | z[n] = k  ~  poisson(rate[n, k])
+        <BLANKLINE>
+        log(rate[n, k]) = log(rate[k]) + beta_rate[k, x] (x[n] - 3)
+        <BLANKLINE>
+        z[n]  ~  categorical(weights)
+        <BLANKLINE>
+        rate  ~  exponential(0.235294117647059), above 0, increasing in state
+        beta_rate  ~  normal(0, [1.34])
+        weights  ~  dirichlet(2)
+        """
+        return equations(self.spec)
 
     def sample_prior(self, draws: int = 1000, *, seed: int | None = None) -> xr.Dataset:
         """Draws from the prior. Needs no engine.

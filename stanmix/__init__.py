@@ -11,19 +11,24 @@ from stanmix.errors import (
     SpecError,
     StanmixError,
 )
+from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
 from stanmix.model import Model, model
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 
 __all__ = [
+    "Collapse",
+    "Column",
     "ConvergenceWarning",
     "DataError",
     "EngineError",
+    "Family",
     "Fit",
     "FormulaError",
     "IdentifiabilityWarning",
     "Model",
+    "Param",
     "SamplingError",
     "Simulated",
     "SpecError",

@@ -7,10 +7,12 @@ from typing import Any
 
 from stanmix.engines.base import Engine, Variables
 from stanmix.errors import SpecError, listing
+from stanmix.families import Family
 from stanmix.fit import Fit
 from stanmix.language.syntax import parse
 from stanmix.made_up import with_responses
 from stanmix.model import build, model
+from stanmix.own_families import with_own
 from stanmix.simulation import Simulated
 
 
@@ -19,6 +21,7 @@ def fit(
     data: Any,
     *,
     priors: Mapping[str, str] | None = None,
+    families: Sequence[Family] = (),
     engine: str | Engine = "auto",
     chains: int = 4,
     warmup: int = 1000,
@@ -40,6 +43,8 @@ def fit(
     priors
         Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults, which
         `stanmix.model(formula, data).priors()` shows.
+    families
+        Families of your own that the formula may name; see `stanmix.Family`.
     engine
         `cmdstan` (installed, or built now from the wheel of `stanmix[toolchain]`), `stanli`, or
         `auto`: `cmdstan` where a CmdStan is installed, else `stanli`.
@@ -87,7 +92,7 @@ def fit(
     >>> f.membership().round().loc[0].tolist()
     [1.0, 0.0]
     """
-    return model(formula, data, priors=priors).fit(
+    return model(formula, data, priors=priors, families=families).fit(
         engine=engine,
         chains=chains,
         warmup=warmup,
@@ -105,6 +110,7 @@ def simulate(
     parameters: Mapping[str, Any] | None = None,
     *,
     priors: Mapping[str, str] | None = None,
+    families: Sequence[Family] = (),
     seed: int | None = None,
 ) -> Simulated:
     """Simulate data from the model that a formula describes, with the true states.
@@ -120,7 +126,7 @@ def simulate(
     parameters
         Values by the names of the posterior: see `stanmix.Model.simulate`. Drawn from the prior if
         not given, which needs responses in `data` or `priors` of all that these scale.
-    priors
+    priors, families
         As for `stanmix.fit`.
     seed
         Seed of everything random; another one at every call if not given.
@@ -143,8 +149,8 @@ def simulate(
     >>> drawn.data.shape, sorted(set(drawn.states))
     ((100, 1), [1, 2])
     """
-    template, made_up = with_responses(parse(formula), data)
-    described = build(formula, template, priors)
+    template, made_up = with_responses(parse(formula), data, with_own(families))
+    described = build(formula, template, priors, families)
     if made_up and parameters is None and described.spec.constants:
         raise SpecError(
             f"The data have no {listing(made_up)} to scale default priors by: give `parameters`, "

@@ -242,7 +242,7 @@ def _start(
     for regression, values in slopes.items():
         if values.any():
             columns[0] = columns[0] - np.asarray(data[f"X_{regression.name}"])[chosen] @ values
-    return dict(term.declaration.start(*columns, **choices))
+    return dict(term.declaration.started(*columns, **choices))
 
 
 def _observed(

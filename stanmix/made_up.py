@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,16 @@ from numpy.typing import NDArray
 
 from stanmix.data import read_table
 from stanmix.errors import DataError
-from stanmix.families import FAMILIES
+from stanmix.families import Family
 from stanmix.language import tree
 
 MOST_ROWS = 10_000_000
 """Most rows that a number may ask for."""
 
 
-def with_responses(formula: tree.Formula, data: Any) -> tuple[dict[str, Any], list[str]]:
+def with_responses(
+    formula: tree.Formula, data: Any, families: Mapping[str, Family]
+) -> tuple[dict[str, Any], list[str]]:
     """Columns with every response of `formula`, and the names of those that are made up.
 
     Parameters
@@ -25,6 +28,8 @@ def with_responses(formula: tree.Formula, data: Any) -> tuple[dict[str, Any], li
         What `parse` returned.
     data
         Data of any kind that `read_table` takes, or a number of rows.
+    families
+        The families there are.
 
     Returns
     -------
@@ -48,15 +53,19 @@ def with_responses(formula: tree.Formula, data: Any) -> tuple[dict[str, Any], li
             for name, parts in table.matrices.items()
         }
     missing = {
-        name: values for name, values in _made_up(formula, rows).items() if name not in given
+        name: values
+        for name, values in _made_up(formula, rows, families).items()
+        if name not in given
     }
     return {**given, **missing}, list(missing)
 
 
-def _made_up(formula: tree.Formula, rows: int) -> dict[str, NDArray[Any]]:
+def _made_up(
+    formula: tree.Formula, rows: int, known: Mapping[str, Family]
+) -> dict[str, NDArray[Any]]:
     """Values that the families of a formula may observe, for its responses and choices."""
     kinds: dict[str, str] = {}
-    families = {f.name: f for f in FAMILIES.values()}
+    families = {f.name: f for f in known.values()}
     for component in formula.model.latent.components:
         calls = component.families
         calls = calls * len(formula.model.response) if len(calls) == 1 else calls

@@ -20,11 +20,13 @@ from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
 from stanmix.equations import equations
 from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing, warn
+from stanmix.families import Family
 from stanmix.fit import Fit
 from stanmix.identifiability import held_correlations, identifiability_warnings
 from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
+from stanmix.own_families import with_own
 from stanmix.prior_draws import prior_draws
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render, require_distinct_names
@@ -36,7 +38,13 @@ from stanmix.starts import Starts
 from stanmix.storage import draws_tree, posterior_variables
 
 
-def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -> Model:
+def model(
+    formula: str,
+    data: Any,
+    *,
+    priors: Mapping[str, str] | None = None,
+    families: Sequence[Family] = (),
+) -> Model:
     """The model that a formula describes for some data. Needs no engine.
 
     Parameters
@@ -48,6 +56,8 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
         columns.
     priors
         Prior text by parameter (`{"mu": "normal(0, 5)"}`); the others keep their defaults.
+    families
+        Families of your own that the formula may name; see `stanmix.Family`.
 
     Returns
     -------
@@ -72,18 +82,23 @@ def model(formula: str, data: Any, *, priors: Mapping[str, str] | None = None) -
     >>> m.priors()["prior"].tolist()
     ['normal(2.15, 4.875)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
     """
-    made = build(formula, data, priors)
+    made = build(formula, data, priors, families)
     for message in identifiability_warnings(made.spec, made.data):
         warn(message, IdentifiabilityWarning)
     return made
 
 
-def build(formula: str, data: Any, priors: Mapping[str, str] | None = None) -> Model:
+def build(
+    formula: str,
+    data: Any,
+    priors: Mapping[str, str] | None = None,
+    families: Sequence[Family] = (),
+) -> Model:
     """The same without warnings.
 
     Parameters
     ----------
-    formula, data, priors
+    formula, data, priors, families
         As of `model`.
 
     Raises
@@ -94,7 +109,7 @@ def build(formula: str, data: Any, priors: Mapping[str, str] | None = None) -> M
     if priors is not None and not isinstance(priors, Mapping):
         raise SpecError("`priors` is a mapping from parameters to priors: {'mu': 'normal(0, 5)'}.")
     table = read_table(data)
-    spec = resolve(parse(formula), table, priors)
+    spec = resolve(parse(formula), table, priors, with_own(families))
     require_distinct_names(spec)
     rows = arrange(spec, table)
     spec = replace(spec, gaps=bool((rows.steps > 1).any()))

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -268,14 +269,14 @@ class Regression:
 class Term:
     """A family with the responses and the arguments it takes."""
 
-    family: str
+    declaration: Family
     responses: tuple[str, ...]
     arguments: tuple[Fixed | Use, ...]
 
     @property
-    def declaration(self) -> Family:
-        """The family."""
-        return FAMILIES[self.family]
+    def family(self) -> str:
+        """The key of the family."""
+        return self.declaration.key
 
 
 def reported(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
@@ -532,18 +533,27 @@ def to_json(spec: ModelSpec) -> dict[str, Any]:
     return typing.cast(dict[str, Any], _plain(spec))
 
 
-def from_json(document: dict[str, Any]) -> ModelSpec:
+def from_json(document: dict[str, Any], families: Mapping[str, Family] = FAMILIES) -> ModelSpec:
     """The specification that `to_json` wrote.
+
+    Parameters
+    ----------
+    document
+        What `to_json` returned.
+    families
+        All families there are, by their keys.
 
     Raises
     ------
     TypeError, KeyError
-        The document is not one.
+        The document is not one, or has a family that is not there.
     """
-    return typing.cast(ModelSpec, _typed(document, ModelSpec))
+    return typing.cast(ModelSpec, _Reader(families).typed(document, ModelSpec))
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Family):
+        return value.key
     if dataclasses.is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple):
@@ -551,21 +561,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _typed(value: Any, wanted: Any) -> Any:
-    """`value` as the annotated type `wanted`: the reverse of `_plain`."""
-    if dataclasses.is_dataclass(wanted):
-        hints = typing.get_type_hints(wanted)
-        return typing.cast(Any, wanted)(**{k: _typed(v, hints[k]) for k, v in value.items()})
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if origin is tuple and isinstance(value, list):
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_typed(v, arguments[0]) for v in value)
-        return tuple(_typed(v, a) for v, a in zip(value, arguments, strict=True))
-    if origin in (types.UnionType, typing.Union):
-        if isinstance(value, dict):
-            classes = [a for a in arguments if dataclasses.is_dataclass(a)]
-            fits = [c for c in classes if {f.name for f in dataclasses.fields(c)} == set(value)]
-            return _typed(value, fits[0])
-        if isinstance(value, list):
-            return _typed(value, next(a for a in arguments if typing.get_origin(a) is tuple))
-    return value
+@dataclass(frozen=True)
+class _Reader:
+    """Reads values as annotated types: the reverse of `_plain`."""
+
+    families: Mapping[str, Family]
+
+    def typed(self, value: Any, wanted: Any) -> Any:
+        """`value` as the annotated type `wanted`."""
+        if wanted is Family:
+            return self.families[value]
+        if dataclasses.is_dataclass(wanted):
+            hints = typing.get_type_hints(wanted)
+            fields = {k: self.typed(v, hints[k]) for k, v in value.items()}
+            return typing.cast(Any, wanted)(**fields)
+        origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+        if origin is tuple and isinstance(value, list):
+            if len(arguments) == 2 and arguments[1] is Ellipsis:
+                return tuple(self.typed(v, arguments[0]) for v in value)
+            return tuple(self.typed(v, a) for v, a in zip(value, arguments, strict=True))
+        if origin in (types.UnionType, typing.Union):
+            if isinstance(value, dict):
+                classes = [a for a in arguments if dataclasses.is_dataclass(a)]
+                fits = [c for c in classes if {f.name for f in dataclasses.fields(c)} == set(value)]
+                return self.typed(value, fits[0])
+            if isinstance(value, list):
+                wanted = next(a for a in arguments if typing.get_origin(a) is tuple)
+                return self.typed(value, wanted)
+        return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from stanmix.data import Table, is_missing, read_table
 from stanmix.design import encodings
 from stanmix.engines.base import Draws, SamplerSettings
 from stanmix.errors import DataError, StanmixWarning, warn
+from stanmix.families import Family
 from stanmix.language.syntax import parse
 from stanmix.language.terms import formula_designs
+from stanmix.own_families import with_own
 from stanmix.program.declare import effect_axes
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
@@ -174,13 +176,15 @@ def save(fit: Fit, path: str | Path) -> Path:
     return target
 
 
-def load(path: str | Path) -> Fit:
+def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
     """The fit that `Fit.save` wrote. No code in the file is executed.
 
     Parameters
     ----------
     path
         The file.
+    families
+        The families of your own that the fit has.
 
     Returns
     -------
@@ -222,7 +226,7 @@ def load(path: str | Path) -> Fit:
                 f"{str(source)!r} was written by stanmix {document['version']}, a later version "
                 "whose files this one cannot read."
             )
-        spec = from_json(document["spec"])
+        spec = from_json(document["spec"], with_own(families))
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
         columns = {str(n): _values(v) for group in given for n, v in group.items()}
         table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))

@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
 Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
@@ -177,23 +181,45 @@ class Family:
         number of choices (`A`) or categories (`C`) where there are any. Returns rough values of the
         parameters by name, from which chains start; they respect the bounds that a parameter has of
         its own.
+        Where it is not given, all parameters must be numbers, and the reference is fitted roughly.
     stan
         Prefix of its Stan functions; its name unless given.
     cov
         For several columns at once, the covariance form in formulas.
+    stan_code
+        Its Stan functions, of a family that is not one of stanmix.
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> rayleigh = Family(
+    ...     "rayleigh",
+    ...     response=(Column("positive"),),
+    ...     params=(Param("scale", link="log", lower=0, prior="lognormal({log_center}, 1)"),),
+    ...     reference=lambda scale: stats.rayleigh(scale=scale),
+    ... )
+    >>> rayleigh.signature()
+    'vector rayleigh_log_omega(vector y, real scale)'
     """
 
     name: str
     response: tuple[Column, ...]
     params: tuple[Param, ...]
     reference: Callable[..., Any] = field(compare=False, repr=False)
-    start: Callable[..., Mapping[str, Any]] = field(compare=False, repr=False)
+    start: Callable[..., Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
     stan: str = ""
     cov: str | None = None
+    stan_code: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.stan:
             object.__setattr__(self, "stan", self.name)
+
+    def started(self, *response: Any, **counted: int) -> Mapping[str, Any]:
+        """Rough values of the parameters in the rows of one presumed state; see `start`."""
+        if self.start is not None:
+            return self.start(*response, **counted)
+        return fitted(self, *response, **counted)
 
     @property
     def key(self) -> str:
@@ -243,3 +269,45 @@ class Family:
         arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
+
+
+def fitted(family: Family, *response: Any, **counted: int) -> dict[str, float]:
+    """Parameters roughly fitted to the rows of a response, from their middle.
+
+    Parameters
+    ----------
+    family
+        A family whose parameters are numbers.
+    *response, **counted
+        As of `Family.start`.
+    """
+    y = np.asarray(response[0], dtype=np.float64)
+    middle = float(np.median(y)) if y.size else 0.0
+
+    def parameters(point: NDArray[np.float64]) -> dict[str, float]:
+        return {p.name: _moved(p, middle, x) for p, x in zip(family.params, point, strict=True)}
+
+    def misfit(point: NDArray[np.float64]) -> float:
+        with np.errstate(all="ignore"):
+            reference = family.reference(**parameters(point))
+            density = getattr(reference, "logpdf", None) or reference.logpmf
+            total = float(np.sum(np.maximum(density(*response, **counted), -1e4)))
+        return -total if np.isfinite(total) else 1e9
+
+    origin = np.zeros(len(family.params))
+    best = optimize.minimize(misfit, origin, method="Nelder-Mead", options={"maxfev": FITTED})
+    return parameters(best.x)
+
+
+FITTED = 200
+"""Evaluations that a rough fit may take."""
+
+
+def _moved(param: Param, middle: float, x: float) -> float:
+    """A parameter a distance `x` from its middle, within its bounds."""
+    if param.lower is None:
+        return middle + x * max(abs(middle), 1.0)
+    if param.upper is None:
+        start = middle - param.lower if param.orders and middle > param.lower else 1.0
+        return param.lower + start * float(np.exp(np.clip(x, -20, 20)))
+    return param.lower + (param.upper - param.lower) / (1 + float(np.exp(-np.clip(x, -20, 20))))

@@ -81,7 +81,7 @@ def zero_inflated(family: Family) -> Family:
         stan=f"zero_inflated_{family.name}",
         params=(*family.params, ZI),
         reference=lambda zi, **params: ZeroInflated(family.reference(**params), zi),
-        start=lambda y, *row: start_with_zeros(y, family.start(y, *row), "zi"),
+        start=lambda y, *row: start_with_zeros(y, family.started(y, *row), "zi"),
     )
 
 
@@ -95,5 +95,5 @@ HURDLE_POISSON = replace(
     stan="hurdle_poisson",
     params=(*POISSON.params, HU),
     reference=HurdlePoisson,
-    start=lambda y: start_with_zeros(y, POISSON.start(y), "hu"),
+    start=lambda y: start_with_zeros(y, POISSON.started(y), "hu"),
 )

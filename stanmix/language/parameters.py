@@ -60,7 +60,7 @@ class Emission:
         return tuple(
             tuple(
                 Term(
-                    piece.family.key,
+                    piece.family,
                     tuple(
                         column.name if column.addition else observed(piece, responses).name
                         for column in piece.family.columns(additions.names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from stanmix.data import Table
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
-from stanmix.families import FAMILIES, Family, Param
+from stanmix.families import Family, Param
 from stanmix.language import tree
 from stanmix.language.additions import Additions
 from stanmix.language.options import Options
@@ -27,7 +27,12 @@ class Piece:
 
 
 def read_pieces(
-    line: tree.ModelLine, options: Options, additions: Additions, table: Table, source: str
+    line: tree.ModelLine,
+    options: Options,
+    additions: Additions,
+    table: Table,
+    source: str,
+    families: Mapping[str, Family],
 ) -> list[tuple[Piece, ...]]:
     """For each component the families that observe the response; a lone one is repeated.
 
@@ -51,7 +56,7 @@ def read_pieces(
             problems.append(Problem(message, source, component.span))
             continue
         suffixes = _suffixes(columns)
-        for family, own, call in _spread(calls, columns, options.cov):
+        for family, own, call in _spread(calls, columns, options.cov, families):
             if isinstance(family, Problem):
                 problems.append(replace(family, source=source))
                 continue
@@ -64,7 +69,7 @@ def read_pieces(
         components.append(tuple(pieces))
     if problems:
         raise SpecError(*_distinct(problems))
-    problems = list(_unused_additions(line, additions, components))
+    problems = list(_unused_additions(line, components, families))
     if (
         options.cov_span
         and not any(p.family.cov for c in components for p in c)
@@ -82,27 +87,30 @@ def _distinct(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _spread(
-    calls: Sequence[tree.FamilyCall], columns: tuple[str, ...], cov: str
+    calls: Sequence[tree.FamilyCall],
+    columns: tuple[str, ...],
+    cov: str,
+    families: Mapping[str, Family],
 ) -> Iterator[tuple[Family | Problem, tuple[str, ...], tree.FamilyCall]]:
     """The family of each column; a family with covariances takes all columns at once."""
     if len(calls) > 1:
         for call, column in zip(calls, columns, strict=True):
-            yield _family(call), (column,), call
+            yield _family(call, families), (column,), call
         return
     call = calls[0]
-    together = FAMILIES.get(f"{call.name.text}[{cov}]")
+    together = families.get(f"{call.name.text}[{cov}]")
     if len(columns) > 1 and together is not None:
         yield together, columns, call
     else:
         for column in columns:
-            yield _family(call), (column,), call
+            yield _family(call, families), (column,), call
 
 
-def _family(call: tree.FamilyCall) -> Family | Problem:
+def _family(call: tree.FamilyCall, families: Mapping[str, Family]) -> Family | Problem:
     name = call.name.text
-    names = list(dict.fromkeys(f.name for f in FAMILIES.values()))
+    names = list(dict.fromkeys(f.name for f in families.values()))
     if name in names:
-        return FAMILIES[name]
+        return families[name]
     return Problem(
         f"Unknown family `{name}`; must be one of {listing(names, most=60)}.",
         None,
@@ -204,17 +212,19 @@ def _range(param: Param) -> str:
 
 
 def _unused_additions(
-    line: tree.ModelLine, additions: Additions, components: Sequence[Sequence[Piece]]
+    line: tree.ModelLine,
+    components: Sequence[Sequence[Piece]],
+    families: Mapping[str, Family],
 ) -> Iterator[Problem]:
     """`dec(..)` or `trials(..)` that no family looks at."""
     used = {c.addition for pieces in components for p in pieces for c in p.family.response}
     for addition in line.additions:
         name = addition.name.text
         if name in ("dec", "trials") and name not in used:
-            families = [
-                f.name for f in FAMILIES.values() if any(c.addition == name for c in f.response)
+            would = [
+                f.name for f in families.values() if any(c.addition == name for c in f.response)
             ]
-            message = f"No family here uses `{name}(..)`; {listing(families)} would."
+            message = f"No family here uses `{name}(..)`; {listing(would)} would."
             yield Problem(message, None, addition.span)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from stanmix.data import Table, known_states, require_enough
 from stanmix.errors import listing
+from stanmix.families import FAMILIES, Family
 from stanmix.language import syntax, tree
 from stanmix.language.additions import read_additions
 from stanmix.language.assign import assign
@@ -31,7 +32,10 @@ from stanmix.spec import ModelSpec, Parameter
 
 
 def resolve(
-    formula: tree.Formula, table: Table, priors: Mapping[str, str] | None = None
+    formula: tree.Formula,
+    table: Table,
+    priors: Mapping[str, str] | None = None,
+    families: Mapping[str, Family] = FAMILIES,
 ) -> ModelSpec:
     """The model that `formula` describes for these data.
 
@@ -44,6 +48,8 @@ def resolve(
         matter here.
     priors
         Prior text by what it is a prior of; the others keep their defaults.
+    families
+        The families that a formula may name, by their keys.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def resolve(
     options = read_options(line.latent, source)
     require_enough(options.K, table.n_rows, "rows")
     additions = read_additions(line, options.kind, table, source)
-    pieces = read_pieces(line, options, additions, table, source)
+    pieces = read_pieces(line, options, additions, table, source, families)
     responses = read_responses(pieces, additions, table, source)
     constants = Constants(table)
     emission = read_parameters(pieces, options, responses, constants, source)

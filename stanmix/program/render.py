@@ -18,7 +18,7 @@ from stanmix.program import declare
 from stanmix.program.predictors import by_row, predictor
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
-from stanmix.program.resources import folder, needed_functions
+from stanmix.program.resources import folder, needed_functions, split_functions
 from stanmix.spec import Fixed, ModelSpec, Response, Term, Use
 
 
@@ -56,7 +56,9 @@ def render(spec: ModelSpec) -> StanProgram:
         for component in spec.emissions
         for term in component
     ]
-    needed = needed_functions(wanted, template.render(functions=[], **variables))
+    codes = dict.fromkeys(t.declaration.stan_code for c in spec.emissions for t in c)
+    own = split_functions("\n".join(codes))
+    needed = needed_functions(wanted, template.render(functions=[], **variables), own)
     code = template.render(functions=[f.text for f in needed], **variables)
     return StanProgram(code, tuple(d.name for d in declare.parameters(spec)))
 

@@ -142,7 +142,9 @@ def split_functions(text: str) -> list[Function]:
     return found
 
 
-def needed_functions(wanted: Iterable[tuple[str, frozenset[str]]], text: str) -> list[Function]:
+def needed_functions(
+    wanted: Iterable[tuple[str, frozenset[str]]], text: str, own: Iterable[Function] = ()
+) -> list[Function]:
     """The functions that a program needs, each before those that call it.
 
     Parameters
@@ -151,6 +153,8 @@ def needed_functions(wanted: Iterable[tuple[str, frozenset[str]]], text: str) ->
         Functions by signature, with the arguments that have a value a row.
     text
         Program text; other functions are found in its calls.
+    own
+        Functions besides those that stanmix ships.
 
     Raises
     ------
@@ -158,7 +162,8 @@ def needed_functions(wanted: Iterable[tuple[str, frozenset[str]]], text: str) ->
         A signature that no file has.
     """
     by_name: dict[str, list[Function]] = {}
-    for function in functions().values():
+    known = functions() | {function.signature: function for function in own}
+    for function in known.values():
         by_name.setdefault(function.name, []).append(function)
     chosen: dict[str, Function] = {}
 
@@ -175,7 +180,7 @@ def needed_functions(wanted: Iterable[tuple[str, frozenset[str]]], text: str) ->
 
     named = set()
     for signature, by_row in wanted:
-        function = functions()[signature]
+        function = known[signature]
         named.add(function.name)
         add(function.with_rows(by_row))
     for name, arguments in calls(text):

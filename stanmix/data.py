@@ -112,8 +112,8 @@ def read_table(data: Any) -> Table:
     unusable: dict[str, str] = {}
     for key, values in given.items():
         name = str(key)
-        if isinstance(values, pd.Series):
-            columns[name] = values.reset_index(drop=True)
+        if isinstance(values, pd.Series | pd.Categorical):
+            columns[name] = pd.Series(values).reset_index(drop=True)
             continue
         array = _array(name, values)
         if array.ndim == 1:
@@ -254,7 +254,7 @@ def _meaning(label: Any, K: int) -> NDArray[np.bool_]:
     """Which of K states a label leaves possible; none if it is no label."""
     number = isinstance(label, int | float | np.number) and not isinstance(label, bool | np.bool_)
     text = f"{label:g}" if number else str(label).strip()
-    states = [part.strip() for part in text.removeprefix("!").split("|")]
+    states = [part.strip().removesuffix(".0") for part in text.removeprefix("!").split("|")]
     if not all(s.isdecimal() and 1 <= int(s) <= K for s in states):
         return np.zeros(K, dtype=np.bool_)
     named = np.isin(np.arange(1, K + 1), [int(s) for s in states])
@@ -286,6 +286,24 @@ def known_states(table: Table, name: str, K: int) -> NDArray[np.bool_]:
 
 MAX_CHOICES = 50
 """Most choices of a column: beyond, it is the wrong column."""
+
+
+def frequencies(table: Table, name: str) -> NDArray[np.int64]:
+    """How often each row counts; once where there is no such column.
+
+    Raises
+    ------
+    DataError
+        Values that are no counts from 1 on.
+    """
+    if table.missing(name):
+        return np.ones(table.n_rows, dtype=np.int64)
+    values = numbers(table, name)
+    bad = (values < 1) | (values != np.floor(values))
+    if bad.any():
+        shown = f"{values[int(np.argmax(bad))]:g}"
+        raise bad_rows(table, name, "must count rows: 1, 2, ...", bad, shown)
+    return values.astype(np.int64)
 
 
 def require_known(table: Table, name: str, optional: NDArray[np.bool_]) -> None:

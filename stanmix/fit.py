@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix import latent, storage
-from stanmix.data import Table, read_table
+from stanmix.data import Table, frequencies, read_table
 from stanmix.diagnostics import APART, Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
@@ -27,7 +27,6 @@ from stanmix.program.render import render
 from stanmix.program.rows import Rows, arrange
 from stanmix.program.standata import (
     NewGroups,
-    frequencies,
     groups,
     possible_states,
     standata,
@@ -504,10 +503,11 @@ class Fit:
         back = slice(None) if self.model.spec.unit is not None else np.argsort(rows.order)
         impossible, asked = np.zeros(len(rows.unit_size), np.int64), 0
         for log_omega, at in self._emissions(table, rows, picked, new_groups):
-            by_unit = self._by_unit(log_omega, table, rows)
-            impossible += (by_unit == -np.inf).all(axis=-1).sum(axis=0)
-            asked += len(by_unit)
-            yield answer(by_unit, at, rows)[:, back]
+            values = answer(self._by_unit(log_omega, table, rows), at, rows)
+            none = values < 0 if values.dtype.kind == "i" else np.isnan(values).any(axis=-1)
+            impossible += none.sum(axis=0)
+            asked += len(values)
+            yield values[:, back]
         self._require_possible(impossible / asked, table, rows)
 
     def _by_unit(self, log_omega: Array, table: Table, rows: Rows) -> Array:
@@ -515,7 +515,7 @@ class Fit:
         spec = self.model.spec
         if spec.unit is not None:
             if spec.freq is not None:
-                log_omega = frequencies(spec.freq, table)[rows.order][:, None] * log_omega
+                log_omega = frequencies(table, spec.freq)[rows.order][:, None] * log_omega
             starts = rows.heads
             log_omega = np.add.reduceat(log_omega, starts, axis=1)
         if spec.known is not None:

@@ -81,7 +81,7 @@ def _starting_point(
     """A starting point from a split of the units into groups."""
     by_row = np.repeat(groups, rows.unit_size)
     estimates = _estimates(spec, data, by_row)
-    order = _component_order(spec, data, by_row, estimates)
+    order = _component_order(spec, data, by_row, estimates, rng)
     labels = np.argsort(order)[groups]
     values: dict[str, Array] = {}
     estimated = {name for groups in estimates for found in groups for name in found}
@@ -107,7 +107,8 @@ def _regression_values(
         return _sampled(spec, parameter, np.broadcast_to(np.eye(shape[-1]), shape).copy())
     if is_slope(parameter):
         return _sampled(spec, parameter, _jittered(spec, parameter, np.zeros(shape), rng))
-    scales = next(c.value for c in spec.constants if c.name == f"{parameter.name}_scale")
+    named = [c.value for c in spec.constants if c.name == f"{parameter.name}_scale"]
+    scales = named[0] if named else 1.0
     return _sampled(spec, parameter, np.full(shape, scales) * np.exp(rng.normal(-1, JITTER, shape)))
 
 
@@ -267,7 +268,11 @@ def _observed(
 
 
 def _component_order(
-    spec: ModelSpec, data: Mapping[str, Any], group: Integers, estimates: Estimates
+    spec: ModelSpec,
+    data: Mapping[str, Any],
+    group: Integers,
+    estimates: Estimates,
+    rng: np.random.Generator,
 ) -> Integers:
     """The group that each component takes: where its family fits, or as the order wants it.
 
@@ -281,6 +286,10 @@ def _component_order(
         name = ordered[0].name
         values = [_scalar(spec, ordered[0], estimates[k][k][name]) for k in range(spec.K)]
         return np.argsort(values, kind="stable")
+    if spec.emission_regressions and rng.random() < 0.5:
+        # Rough estimates know no slopes but those of locations: which component has which group is
+        # then better found by climbing from both.
+        return rng.permutation(spec.K)
     fits = [
         [_log_density(spec, k, data, group == g, estimates[k][g]) for g in range(spec.K)]
         for k in range(spec.K)
@@ -299,24 +308,36 @@ def _log_density(
     total = 0.0
     worst = -1e6 * np.count_nonzero(chosen)
     for term in spec.component(component):
+        columns, choices, rows = _observed(spec, term, data, chosen)
         params = {
-            param.name: _value(spec, a, estimates)
+            param.name: _value(spec, a, estimates, data, rows)
             for param, a in zip(term.declaration.params, term.arguments, strict=True)
         }
         reference = term.declaration.reference(**params)
         density = getattr(reference, "logpdf", None) or reference.logpmf
-        columns, choices, _ = _observed(spec, term, data, chosen)
         total += float(np.sum(np.maximum(density(*columns, **choices), -1e6)))
     return total if np.isfinite(total) else worst
 
 
-def _value(spec: ModelSpec, argument: Fixed | Use, estimates: Mapping[str, Any]) -> Any:
-    """An argument of a family at rough estimates; without an intercept, where its link is 0."""
+def _value(
+    spec: ModelSpec,
+    argument: Fixed | Use,
+    estimates: Mapping[str, Any],
+    data: Mapping[str, Any],
+    rows: NDArray[np.bool_],
+) -> Any:
+    """An argument of a family at rough estimates in some rows, with its slopes where it has any."""
     if isinstance(argument, Fixed):
         return argument.value
+    if argument.regression:
+        regression = spec.regression(argument.regression)
+        slopes = estimates.get(regression.coefficients)
+        if slopes is not None and np.any(slopes):
+            moved = np.asarray(data[f"X_{regression.name}"])[rows] @ slopes
+            return estimates[argument.parameter] + moved if argument.parameter else moved
     if argument.parameter:
         return estimates[argument.parameter]
-    regression = spec.regression(argument.regression)
+    # Without an intercept, where the link is 0.
     lower, upper = regression.lower or 0.0, 1.0 if regression.upper is None else regression.upper
     middle = 0.5 * (lower + (upper if isinstance(upper, float) else 1.0))
     return {"identity": 0.0, "log": lower + 1.0, "logit": middle}[regression.link]

@@ -15,8 +15,7 @@ from stanmix.errors import DataError
 
 def level(value: Any) -> str:
     """A level as text: whole numbers alike, whether they are stored as integers or not."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return f"{value:.15g}" if number else str(value)
+    return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)
 
 
 def levels_of(table: Table, name: str, *, least: int = 2, missing: bool = False) -> tuple[str, ...]:
@@ -36,7 +35,7 @@ def levels_of(table: Table, name: str, *, least: int = 2, missing: bool = False)
         found = set(column)
         levels = [level(c) for c in column.cat.categories if c in found]
     elif column.dtype.kind in "iuf":
-        levels = [level(v) for v in np.unique(column.to_numpy(dtype=np.float64))]
+        levels = list(dict.fromkeys(level(v) for v in sorted(column.unique())))
     else:
         levels = sorted({level(v) for v in column})
     if len(levels) < least:

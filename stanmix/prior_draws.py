@@ -149,6 +149,14 @@ def _by_increments(
             for _ in range(shape[-1] - 1)
         ]
         values[(slice(None), *place)] = np.cumsum([first, *added], axis=0).T
+    inside = np.ones(draws, dtype=bool)
+    if parameter.upper is not None:
+        inside = np.asarray((values.reshape(draws, -1) < parameter.upper).all(axis=1))
+    if not inside.any():
+        raise SpecError(f"No prior draw of `{parameter.name}` is within its bounds.")
+    if not inside.all():
+        more = _by_increments(parameter, steps, shape, draws, rng)
+        values = np.concatenate([values[inside], more])[:draws]
     return values
 
 

@@ -214,8 +214,8 @@ class Regression:
     columns
         Names of the coefficients, without the intercept.
     center, spread
-        What is taken off each column: its mean, or 0 without an intercept; and its standard
-        deviation.
+        What is taken off each column: its mean, or 0 without an intercept; and its root mean
+        square about that.
     offset
         What is added as it is, if anything, and its mean.
     lower, upper

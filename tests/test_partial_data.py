@@ -198,3 +198,25 @@ def test_classes_of_categories_are_recovered_and_new_rows_told_apart() -> None:
     assert fit.membership(new).idxmax(axis=1).tolist() == [1, 2]
     with pytest.raises(sm.DataError, match="must hold one of"):
         fit.membership({**new, "a": ["x", "w"]})
+
+
+def test_default_priors_count_rows_as_often_as_they_count() -> None:
+    frame = FRAME.assign(times=1 + FRAME.index % 3, once=1)
+    formula = "y | freq({}) ~ mix(normal, K=2)\nmu ~ x"
+    counted = sm.model(formula.format("times"), frame)
+    written = sm.model(formula.format("once"), frame.loc[frame.index.repeat(frame["times"])])
+    assert counted.priors().equals(written.priors())
+    assert counted.spec.regressions[0].center == pytest.approx(written.spec.regressions[0].center)
+
+
+@pytest.mark.parametrize("question", ["membership", "filtering", "viterbi"])
+def test_new_series_that_no_path_leads_through_are_refused(question: str) -> None:
+    frame = FRAME.assign(label=np.nan)
+    formula = "y | known(label) ~ hmm(normal, states=2, transition=left_right)"
+    fit = sm.Fit(sm.model(formula, frame), fake_draws(sm.model(formula, frame)), "none")
+    extra = {"transition": np.tile([[0.5, 0.5], [0.0, 1.0]], (1, 4, 1, 1))}
+    dims = ("chain", "draw", "state", "state_to")
+    posterior = fit.draws["posterior"].to_dataset().assign({k: (dims, v) for k, v in extra.items()})
+    fit.draws["posterior"] = xr.DataTree(posterior)
+    with pytest.raises(sm.DataError, match="density 0"):
+        getattr(fit, question)({"y": [0.0, 1.0], "label": [2, 1]})

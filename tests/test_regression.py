@@ -269,10 +269,41 @@ def test_a_slope_of_one_state_is_recovered() -> None:
     x, state = rng.normal(size=400), np.cumsum(rng.random(400) < 0.1) % 2
     y = rng.poisson(np.where(state == 0, 4.0, np.exp(2 + 0.5 * x)))
     data = {"y": y, "x": x}
-    fit = sm.fit(
-        "y ~ hmm(poisson, states=2, order=rate)\nrate[2] ~ x", data, engine="stanli", seed=1
-    )
+    fit = sm.fit("y ~ hmm(poisson, states=2)\nrate[2] ~ x", data, engine="stanli", seed=1)
     require_recovered(fit, {"beta_rate_2": np.array([2.0, 0.5])})
+
+
+@pytest.mark.parametrize("model", ["mix(normal, K=2)", "mix(normal + student)"])
+def test_the_component_with_a_slope_gets_the_rows_that_have_one(model: str) -> None:
+    """Every chain, although nothing but the slope tells which component is which."""
+    rng = np.random.default_rng(0)
+    x, component = rng.normal(2, 1, 400), rng.integers(2, size=400)
+    y = np.where(component == 0, 4.0, -8 + 2 * x) + rng.normal(size=400)
+    fit = sm.fit(f"y ~ {model}\nmu[2] ~ x", {"y": y, "x": x}, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    slope = fit.draws["posterior"]["beta_mu_2"].sel(term_mu_2="x")
+    assert (np.abs(slope.mean("draw") - 2) < 0.4).all()
+
+
+def test_levels_without_an_intercept_lie_where_the_response_does() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(1000, 1, 200) + np.repeat([0, 3], 100)
+    data = {"y": y, "g": np.repeat(["a", "b"], 100)}
+    fit = sm.fit("y ~ mix(normal, K=1)\nmu ~ 0 + g", data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {"beta_mu": np.array([[1000.0, 1003.0]]), "sigma": np.array([1.0])})
+
+
+@pytest.mark.parametrize("line", ["weights ~ x", "weights ~ (1 | subject)"])
+def test_one_component_has_the_weight_1_whatever_varies(line: str) -> None:
+    fit = short_fit(f"y ~ mix(normal, K=1)\n{line}", FRAME)
+    assert (fit.membership() == 1).all(axis=None)
+
+
+def test_a_prior_of_ones_own_on_the_spread_of_groups_is_no_obstacle_to_starting() -> None:
+    model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | subject)", FRAME)
+    shown = dict(model.priors()[["parameter", "prior"]].itertuples(index=False))
+    again = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | subject)", FRAME, priors=shown)
+    assert points(again).keys() == points(model).keys()
 
 
 def test_saved_fits_keep_their_encodings(tmp_path: Path) -> None:

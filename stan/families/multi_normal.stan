@@ -53,46 +53,60 @@ vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
          - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
 }
 
-// Log density of the columns that each observation has, of deviations from the means: pattern[n]
-// says which row of `seen`, 1 or 0 for every column, holds for observation n.
-vector partial_diagonal_log_density(matrix residual, array[,] int seen, array[] int pattern,
-                                    vector sigma) {
+// Log density of the columns that each observation has, of deviations from the means, where columns
+// are independent. `arranged` lists the observations by pattern, pattern_size[p] of each, and seen[p]
+// has 1 for every column that they have, else 0.
+vector partial_diagonal_log_density(matrix residual, array[,] int seen, array[] int arranged,
+                                    array[] int pattern_size, vector sigma) {
   vector[cols(residual)] log_density = zeros_vector(cols(residual));
-  for (d in 1:rows(residual)) {
-    vector[cols(residual)] has = to_vector(seen[pattern, d]);
-    log_density -= has .* (0.5 * square(residual[d]' / sigma[d])
-                           + (log(sigma[d]) + 0.5 * log(2 * pi())));
+  int start = 1;
+  for (p in 1:size(seen)) {
+    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
+    for (d in which(seen[p])) {
+      log_density[these] -= 0.5 * square(residual[d, these]' / sigma[d])
+                            + (log(sigma[d]) + 0.5 * log(2 * pi()));
+    }
+    start += pattern_size[p];
   }
   return log_density;
 }
 
 // Log density of the columns that each observation has, of deviations from the means, with a common
-// standard deviation: `seen` and `pattern` say which columns those are.
-vector partial_spherical_log_density(matrix residual, array[,] int seen, array[] int pattern,
-                                     real sigma) {
+// standard deviation. `arranged` lists the observations by pattern, pattern_size[p] of each, and
+// seen[p] has 1 for every column that they have, else 0.
+vector partial_spherical_log_density(matrix residual, array[,] int seen, array[] int arranged,
+                                     array[] int pattern_size, real sigma) {
   vector[cols(residual)] log_density = zeros_vector(cols(residual));
-  for (d in 1:rows(residual)) {
-    vector[cols(residual)] has = to_vector(seen[pattern, d]);
-    log_density -= has .* (0.5 * square(residual[d]' ./ sigma)
-                           + (log(sigma) + 0.5 * log(2 * pi())));
+  vector[cols(residual)] each = sigma + zeros_vector(cols(residual));
+  int start = 1;
+  for (p in 1:size(seen)) {
+    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
+    for (d in which(seen[p])) {
+      log_density[these] -= 0.5 * square(residual[d, these]' ./ each[these])
+                            + (log(each[these]) + 0.5 * log(2 * pi()));
+    }
+    start += pattern_size[p];
   }
   return log_density;
 }
 
-// Log density of the columns that each observation has, of deviations from the means: `seen` and
-// `pattern` say which columns those are.
-vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
-                                      vector sigma, matrix corr) {
+// Log density of the columns that each observation has, of deviations from the means. `arranged`
+// lists the observations by pattern, pattern_size[p] of each, and seen[p] has 1 for every column
+// that they have, else 0.
+vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector sigma, matrix corr) {
   vector[cols(residual)] log_density = zeros_vector(cols(residual));
   matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
+  int start = 1;
   for (p in 1:size(seen)) {
+    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
     array[sum(seen[p])] int columns = which(seen[p]);
-    array[count_of(pattern, p)] int observations = places_of(pattern, p);
     if (size(columns) > 0) {
-      log_density[observations]
-        = correlated_log_density(residual[columns, observations], sigma[columns],
+      log_density[these]
+        = correlated_log_density(residual[columns, these], sigma[columns],
                                  cholesky_decompose(whole[columns, columns]));
     }
+    start += pattern_size[p];
   }
   return log_density;
 }
@@ -113,39 +127,45 @@ vector multi_normal_log_omega(matrix y, matrix mu, vector sigma, matrix corr) {
 }
 
 // Log density of the columns that each observation has: a common standard deviation.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, real sigma) {
-  return partial_spherical_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector mu, real sigma) {
+  return partial_spherical_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
+         sigma);
 }
 
 // Log density of the columns that each observation has: independent columns.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, vector sigma) {
-  return partial_diagonal_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector mu, vector sigma) {
+  return partial_diagonal_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
+         sigma);
 }
 
 // Log density of the columns that each observation has.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      vector mu, vector sigma, matrix corr) {
-  return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma, corr);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector mu, vector sigma, matrix corr) {
+  return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
+         sigma, corr);
 }
 
 // Log density of the columns that each observation has: means that vary, a common standard deviation.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      matrix mu, real sigma) {
-  return partial_spherical_log_density(y - mu, seen, pattern, sigma);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, matrix mu, real sigma) {
+  return partial_spherical_log_density(y - mu, seen, arranged, pattern_size,
+         sigma);
 }
 
 // Log density of the columns that each observation has: means that vary, independent columns.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      matrix mu, vector sigma) {
-  return partial_diagonal_log_density(y - mu, seen, pattern, sigma);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, matrix mu, vector sigma) {
+  return partial_diagonal_log_density(y - mu, seen, arranged, pattern_size,
+         sigma);
 }
 
 // Log density of the columns that each observation has: means that vary.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                      matrix mu, vector sigma, matrix corr) {
-  return partial_correlated_log_density(y - mu, seen, pattern, sigma, corr);
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, matrix mu, vector sigma, matrix corr) {
+  return partial_correlated_log_density(y - mu, seen, arranged, pattern_size,
+         sigma, corr);
 }
 
 // N independent draws from the standard normal distribution for each of D columns.

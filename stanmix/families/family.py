@@ -265,7 +265,8 @@ class Family:
         """
         arguments = [a for column in self.columns(additions) for a in column.arguments()]
         if function == "partial_log_omega":
-            arguments += [("array[,] int", "seen"), ("array[] int", "pattern")]
+            arguments += [("array[,] int", "seen"), ("array[] int", "arranged")]
+            arguments.append(("array[] int", "pattern_size"))
         arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stanmix.data import MAX_COUNT, Table
 from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
 from stanmix.language import tree
+from stanmix.language.terms import unusable_name
 
 LATER_ADDITIONS = ("cens", "trunc")
 ADDITIONS = ("dec", "trials", "unit", "series", "time", "known", "freq")
@@ -79,9 +80,9 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
         if (absent := table.missing(column.text))
     ]
     missing += [
-        Problem(f"A column cannot be called `{name}` here; rename it.", source, column.span)
+        Problem(unusable, source, column.span)
         for column in named
-        if (name := column.text) == "obs" or "/" in name
+        if (unusable := unusable_name(column.text))
     ]
     if missing:
         raise DataError(*missing)

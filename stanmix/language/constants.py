@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
@@ -34,6 +35,7 @@ class Constants:
     """
 
     table: Table
+    freq: NDArray[np.int64] | None = None
     made: dict[str, Constant] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
 
@@ -64,7 +66,8 @@ class Constants:
 
     def _value(self, own: str, column: str, name: str, part: bool) -> float:
         values = numbers(self.table, column, missing=True)
-        values = values[~np.isnan(values)]
+        seen = ~np.isnan(values)
+        values = values[seen] if self.freq is None else np.repeat(values[seen], self.freq[seen])
         values = values[values > 0] if part else values
         value = statistic(values, name) if values.size else 0.0
         reason = ""

@@ -15,7 +15,7 @@ from stanmix.language import tree
 from stanmix.language.constants import Constants
 from stanmix.language.pieces import plain_name
 from stanmix.language.priors import parse_prior
-from stanmix.language.terms import Terms, read_terms
+from stanmix.language.terms import Terms, read_terms, unusable_name
 from stanmix.levels import levels_of
 from stanmix.priors import PriorEntry
 from stanmix.spec import (
@@ -67,7 +67,7 @@ class Measured:
     intercept
         Whether there is one.
     center, spread
-        Means, or 0 without an intercept; and standard deviations.
+        Means, or 0 without an intercept; and root mean squares about them.
     offset_center
         The mean of the offset, likewise.
     """
@@ -82,9 +82,10 @@ class Measured:
 class Designs:
     """Reads lines against the data, each design once."""
 
-    def __init__(self, table: Table, source: str) -> None:
+    def __init__(self, table: Table, source: str, freq: NDArray[np.int64] | None = None) -> None:
         self.table = table
         self.source = source
+        self.freq = freq
         self.made: dict[Design, tuple[Encoding, Array]] = {}
         self.short: dict[str, str] = {}
 
@@ -124,14 +125,15 @@ class Designs:
         if nothing and not encoding.intercept:
             raise self.refuse("This leaves nothing to vary.", line.line.terms.span)
         self.require_full_rank(matrix, encoding, line)
-        center = matrix.mean(axis=0) if encoding.intercept else np.zeros(matrix.shape[1])
-        added = self.encoded(offset, line)[1] if offset else np.zeros(1)
+        means = self.mean(matrix)
+        center = means if encoding.intercept else np.zeros(matrix.shape[1])
+        offset_mean = self.mean(self.encoded(offset, line)[1])[0] if offset else 0.0
         return Measured(
             encoding.columns,
             encoding.intercept,
             tuple(map(float, center)),
-            tuple(map(float, matrix.std(axis=0))),
-            float(added.mean()) if encoding.intercept else 0.0,
+            tuple(map(float, self.spread(matrix, about=center))),
+            float(offset_mean) if encoding.intercept else 0.0,
         )
 
     def encoded(self, design: Design, line: Line) -> tuple[Encoding, Array]:
@@ -164,6 +166,15 @@ class Designs:
             message = f"`{which}` is determined by the terms before it."
             raise self.refuse(message, line.line.terms.span, "leave it out")
 
+    def mean(self, matrix: Array) -> Array:
+        """Means of columns, of rows that may count several times."""
+        counts = np.ones(len(matrix)) if self.freq is None else self.freq
+        return np.asarray(counts @ matrix / counts.sum())
+
+    def spread(self, matrix: Array, about: Array) -> Array:
+        """Root mean square of columns about their centers: 0 without an intercept."""
+        return np.asarray(np.sqrt(self.mean((matrix - about) ** 2)))
+
     def group_effects(self, name: str, line: Line) -> tuple[GroupEffect, ...]:
         """The group-level terms of a line, for a regression called `name`."""
         effects = []
@@ -179,6 +190,8 @@ class Designs:
                 problem = Problem(absent, self.source, term.by.span, self.table.hint(column))
                 raise DataError(problem)
             short = self.short_name(column)
+            if unusable := unusable_name(column):
+                raise self.refuse(unusable, term.by.span)
             group = Covariate(short, column, levels_of(self.table, column))
             effects.append(GroupEffect(f"{short}_{name}", group, design, names, term.correlated))
         repeated = [e for e in effects if [o.name for o in effects].count(e.name) > 1]

@@ -59,7 +59,7 @@ def read_latent(
             message = f"An offset would be the same for all states, and change nothing in `{name}`."
             raise designs.refuse(message, line.terms.span)
         groups = designs.group_effects(name, read)
-        if measured.columns or groups:
+        if (measured.columns or groups) and options.K > 1:
             regressions[name] = Regression(
                 name=name,
                 parameter=name,

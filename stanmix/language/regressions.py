@@ -208,6 +208,11 @@ class _Reader:
         default = parameter.priors[0].prior
         if default.distribution != "normal":
             return Unit(1.0, "", f"units of {parameter.name}")
-        prior = default.arguments[1]
+        location, prior = default.arguments
+        if regression.parameter is None:
+            # Coefficients of levels are locations themselves, wherever these are.
+            size = float(np.hypot(np.max(prior.value), np.max(np.abs(location.value))))
+            needs = f"{location.text} {prior.text}"
+            return Unit(size / SLOPE, needs, f"times the size of {parameter.name} / {SLOPE}")
         words = f"times the prior sd of {parameter.name} / {SLOPE}"
         return Unit(float(np.max(prior.value)) / SLOPE, prior.text, words)

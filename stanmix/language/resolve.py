@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stanmix.data import Table, known_states, require_enough
+from stanmix.data import Table, frequencies, known_states, require_enough
 from stanmix.errors import listing
 from stanmix.families import FAMILIES, Family
 from stanmix.language import syntax, tree
@@ -73,9 +73,11 @@ def resolve(
     additions = read_additions(line, options.kind, table, source)
     pieces = read_pieces(line, options, additions, table, source, families)
     responses = read_responses(pieces, additions, table, source)
-    constants = Constants(table)
+    freq = additions.column("freq")
+    counts = None if freq is None else frequencies(table, freq)
+    constants = Constants(table, counts)
     emission = read_parameters(pieces, options, responses, constants, source)
-    designs = Designs(table, source)
+    designs = Designs(table, source, counts)
     lines = [line for line in formula.lines if not is_latent(line)]
     emission = read_regressions(lines, emission, constants, designs)
     lines = [line for line in formula.lines if is_latent(line)]
@@ -97,7 +99,7 @@ def resolve(
         series=additions.column("series"),
         time=additions.column("time"),
         known=additions.column("known"),
-        freq=additions.column("freq"),
+        freq=freq,
         known_apart=_known_apart(additions.column("known"), table, options.K),
         additions=tuple(sorted(additions.names & {"dec", "trials"})),
         order_column=ordered.order_column,

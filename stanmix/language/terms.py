@@ -123,6 +123,13 @@ def _offset(offsets: list[tree.Call], table: Table, source: str) -> Design | Non
     return Design(f"0 + I({' + '.join(parts)})", written.covariates)
 
 
+def unusable_name(column: str) -> str | None:
+    """What to say of a column whose name a saved fit cannot hold; None of others."""
+    if column == "obs" or "/" in column:
+        return f"A column cannot be called `{column}` here; rename it."
+    return None
+
+
 class _Writer:
     """Writes terms for formulaic, and collects the columns they need."""
 
@@ -145,6 +152,8 @@ class _Writer:
         if absent:
             hint = self.table.hint(name.text)
             raise DataError(Problem(absent, self.source, name.span, hint))
+        if unusable := unusable_name(name.text):
+            raise self.refuse(unusable, name.span)
         if levels is None:
             levels = has_levels(self.table, name.text)
         key = (name.text, levels)

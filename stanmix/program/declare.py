@@ -189,8 +189,9 @@ def _response(response: Response) -> Iterator[Declaration]:
     if response.missing and response.many:
         yield Declaration("int<lower=1>", f"patterns_{name}", "which columns a row may have")
         yield Declaration(f"array[patterns_{name}, D] int<lower=0, upper=1>", f"seen_{name}")
-        kind = f"array[N] int<lower=1, upper=patterns_{name}>"
-        yield Declaration(kind, f"pattern_{name}")
+        kind = f"array[patterns_{name}] int<lower=1>"
+        yield Declaration(kind, f"pattern_size_{name}", "rows that have them")
+        yield Declaration("array[N] int<lower=1, upper=N>", f"arranged_{name}", "rows by pattern")
     elif response.missing:
         yield Declaration("int<lower=0>", f"N_{name}", f"rows that have {name}")
         yield Declaration(f"array[N_{name}] int<lower=1, upper=N>", f"rows_{name}")

@@ -100,7 +100,7 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
             counted = {"choice": "A", "category": f"C_{name}"}.get(spec.response(name).kind)
             arguments += [counted] if counted else []
         if main.missing and main.many:
-            arguments += [f"seen_{main.name}", f"pattern_{main.name}"]
+            arguments += [f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size")]
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression:
                 declared = _by_row(argument, spec, state)

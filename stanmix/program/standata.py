@@ -13,9 +13,9 @@ from stanmix.data import (
     Table,
     bad_rows,
     choice_codes,
+    frequencies,
     is_missing,
     known_states,
-    numbers,
     require_known,
     response_values,
 )
@@ -101,7 +101,7 @@ def standata(
         data["U"] = len(rows.unit_size)
         data["unit_size"] = rows.unit_size
     if spec.freq is not None:
-        data["freq"] = frequencies(spec.freq, table)[rows.order]
+        data["freq"] = frequencies(table, spec.freq)[rows.order].astype(np.float64)
     if spec.known is not None:
         data["possible"] = possible_states(spec, table, rows).T.astype(np.int64)
     if spec.kind == "hmm":
@@ -120,18 +120,6 @@ def standata(
     data["emit"] = int(emit)
     _require_enough_trials(spec, table, data, rows)
     return data
-
-
-def frequencies(name: str, table: Table) -> NDArray[np.float64]:
-    """How often each row counts, in the user's order; once where the column is not there."""
-    if table.missing(name):
-        return np.ones(table.n_rows)
-    values = numbers(table, name)
-    bad = (values < 1) | (values != np.floor(values))
-    if bad.any():
-        shown = f"{values[int(np.argmax(bad))]:g}"
-        raise bad_rows(table, name, "must count rows: 1, 2, ...", bad, shown)
-    return values
 
 
 def possible_states(spec: ModelSpec, table: Table, rows: Rows) -> NDArray[np.bool_]:
@@ -275,7 +263,8 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
         patterns, which = np.unique(seen, axis=1, return_inverse=True)
         data[f"patterns_{name}"] = patterns.shape[1]
         data[f"seen_{name}"] = patterns.T.astype(np.int64)
-        data[f"pattern_{name}"] = np.ravel(which) + 1
+        data[f"pattern_size_{name}"] = np.bincount(np.ravel(which))
+        data[f"arranged_{name}"] = np.argsort(np.ravel(which), kind="stable") + 1
     else:
         data[f"N_{name}"] = int(seen.sum())
         data[f"rows_{name}"] = np.flatnonzero(seen[0]) + 1
@@ -321,8 +310,12 @@ def values_by_row(response: Response, data: Mapping[str, Any]) -> NDArray[np.flo
     """A response in a data block, NaN where a row has no value: (row) or (column, row)."""
     values = np.array(data[response.name], dtype=np.float64)
     if response.missing and response.many:
-        seen = np.asarray(data[f"seen_{response.name}"])[data[f"pattern_{response.name}"] - 1]
-        values[seen.T == 0] = np.nan
+        name = response.name
+        sizes = np.asarray(data[f"pattern_size_{name}"])
+        arranged = np.asarray(data[f"arranged_{name}"]) - 1
+        unseen = np.empty_like(values, dtype=np.bool_)
+        unseen[:, arranged] = np.repeat(np.asarray(data[f"seen_{name}"]) == 0, sizes, axis=0).T
+        values[unseen] = np.nan
     elif response.missing:
         absent = np.ones(len(values), dtype=np.bool_)
         absent[data[f"rows_{response.name}"] - 1] = False

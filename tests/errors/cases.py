@@ -68,6 +68,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("cbind(y, x) ~ mix(normal, K=2)\ncorr ~ rt", FRAME, {}),
         ("cbind(y, x) ~ mix(normal & normal, K=2)\nmu[z] ~ rt", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ z", FRAME, {}),
+        ("y ~ mix(normal, K=2)\nmu ~ obs + (1 | `a/b`)", FRAME.assign(obs=1.0), {}),
         ("y ~ mix(normal, K=2)\nmu ~ log(subject)", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ log(x)", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ bs(x, df=2)", FRAME, {}),

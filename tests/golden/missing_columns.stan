@@ -13,28 +13,6 @@ functions {
     return places;
   }
 
-  // How often a value stands in a list.
-  int count_of(array[] int values, int value) {
-    int count = 0;
-    for (v in values) {
-      count += v == value;
-    }
-    return count;
-  }
-
-  // Where a value stands in a list.
-  array[] int places_of(array[] int values, int value) {
-    array[count_of(values, value)] int places;
-    int found = 0;
-    for (i in 1:size(values)) {
-      if (values[i] == value) {
-        found += 1;
-        places[found] = i;
-      }
-    }
-    return places;
-  }
-
   // Log density of deviations from the means.
   vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
     matrix[rows(residual), rows(residual)] factor = diag_pre_multiply(sigma, corr);
@@ -42,28 +20,32 @@ functions {
            - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
   }
 
-  // Log density of the columns that each observation has, of deviations from the means: `seen` and
-  // `pattern` say which columns those are.
-  vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int pattern,
-                                        vector sigma, matrix corr) {
+  // Log density of the columns that each observation has, of deviations from the means. `arranged`
+  // lists the observations by pattern, pattern_size[p] of each, and seen[p] has 1 for every column
+  // that they have, else 0.
+  vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int arranged,
+                                        array[] int pattern_size, vector sigma, matrix corr) {
     vector[cols(residual)] log_density = zeros_vector(cols(residual));
     matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
+    int start = 1;
     for (p in 1:size(seen)) {
+      array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
       array[sum(seen[p])] int columns = which(seen[p]);
-      array[count_of(pattern, p)] int observations = places_of(pattern, p);
       if (size(columns) > 0) {
-        log_density[observations]
-          = correlated_log_density(residual[columns, observations], sigma[columns],
+        log_density[these]
+          = correlated_log_density(residual[columns, these], sigma[columns],
                                    cholesky_decompose(whole[columns, columns]));
       }
+      start += pattern_size[p];
     }
     return log_density;
   }
 
   // Log density of the columns that each observation has.
-  vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int pattern,
-                                        vector mu, vector sigma, matrix corr) {
-    return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, pattern, sigma, corr);
+  vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                        array[] int pattern_size, vector mu, vector sigma, matrix corr) {
+    return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
+           sigma, corr);
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.
@@ -114,7 +96,8 @@ data {
   matrix[D, N] y; // y, x
   int<lower=1> patterns_y; // which columns a row may have
   array[patterns_y, D] int<lower=0, upper=1> seen_y;
-  array[N] int<lower=1, upper=patterns_y> pattern_y;
+  array[patterns_y] int<lower=1> pattern_size_y; // rows that have them
+  array[N] int<lower=1, upper=N> arranged_y; // rows by pattern
   vector[D] y_center; // median of y, x
   vector[D] y_scale; // standard deviation of y, x
   int<lower=1, upper=D> order_column; // the column whose locations increase
@@ -144,7 +127,7 @@ model {
 
   array[K] vector[N] log_omega;
   for (k in 1:K) {
-    log_omega[k] = multi_normal_partial_log_omega(y, seen_y, pattern_y, mu[k], sigma[k], corr_cholesky[k]);
+    log_omega[k] = multi_normal_partial_log_omega(y, seen_y, arranged_y, pattern_size_y, mu[k], sigma[k], corr_cholesky[k]);
   }
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
@@ -157,7 +140,7 @@ generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
   if (emit) {
     for (k in 1:K) {
-      log_omega[k] = multi_normal_partial_log_omega(y, seen_y, pattern_y, mu[k], sigma[k], corr_cholesky[k]);
+      log_omega[k] = multi_normal_partial_log_omega(y, seen_y, arranged_y, pattern_size_y, mu[k], sigma[k], corr_cholesky[k]);
     }
   }
 }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stanmix.data import Table, is_missing, read_table
 from stanmix.design import encodings
 from stanmix.engines.base import Draws, SamplerSettings
-from stanmix.errors import DataError, StanmixWarning, warn
+from stanmix.errors import DataError, Problem, StanmixWarning, listing, warn
 from stanmix.families import Family
 from stanmix.language.syntax import parse
 from stanmix.language.terms import formula_designs
@@ -226,7 +226,9 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
                 f"{str(source)!r} was written by stanmix {document['version']}, a later version "
                 "whose files this one cannot read."
             )
-        spec = from_json(document["spec"], with_own(families))
+        known = with_own(families)
+        _require_families(document["spec"], known)
+        spec = from_json(document["spec"], known)
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
         columns = {str(n): _values(v) for group in given for n, v in group.items()}
         table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
@@ -248,6 +250,19 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
             StanmixWarning,
         )
     return fit
+
+
+def _require_families(document: dict[str, Any], known: Mapping[str, Family]) -> None:
+    """Refuse a specification that names families which are not there."""
+    named = [term["declaration"] for component in document["emissions"] for term in component]
+    absent = [name for name in dict.fromkeys(named) if name not in known]
+    if absent:
+        raise DataError(
+            Problem(
+                f"The fit has families that are not those of stanmix: {listing(absent)}.",
+                hint="give their declarations as `families=[..]`",
+            )
+        )
 
 
 def _require_known_terms(spec: ModelSpec, table: Table) -> None:

@@ -105,7 +105,40 @@ def require_equal(model: sm.Model, engines: tuple[Any, Any]) -> None:
         assert start == len(gradient_a) == len(gradient_b)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+COMPILED = {
+    "normal",
+    "full",
+    "columns",
+    "units",
+    "unit_hmm",
+    "switches",
+    "poisson_series",
+    "lognormal",
+    "ordered_between",
+    "regressions",
+    "regressions_of_some",
+    "groups",
+    "moves",
+    "experts",
+    "some_moves",
+    "gaps",
+    "missing",
+    "missing_columns",
+    "known",
+    "classes",
+    "angles",
+}
+"""Cases that are compiled by `make test`; a program takes half a minute."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if case.name in COMPILED else [pytest.mark.slow])
+        for case in CASES
+    ],
+    ids=lambda case: case.name,
+)
 def test_density_and_gradient_are_the_same(case: Case, engines: tuple[Any, Any]) -> None:
     model = sm.model(case.formula, case.data, priors=case.priors)
     require_equal(model, engines)

@@ -1,0 +1,98 @@
+"""Families that a user declares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import stanmix as sm
+from tests.cases import FRAME
+
+CODE = """
+// Log density of each row.
+vector rayleigh_log_omega(vector y, real scale) {
+  vector[num_elements(y)] inside = positive_or_one(y);
+  return restrict_to_positive(log(inside) - 2 * log(scale) - 0.5 * square(inside ./ scale), y);
+}
+"""
+RAYLEIGH = sm.Family(
+    "rayleigh",
+    response=(sm.Column("positive"),),
+    params=(
+        sm.Param("scale", link="log", lower=0, prior="lognormal({log_center}, 1)", orders=True),
+    ),
+    reference=lambda scale: stats.rayleigh(scale=scale),
+    stan_code=CODE,
+)
+
+
+def test_a_program_holds_the_functions_of_a_family_and_those_they_call() -> None:
+    model = sm.model("positive ~ mix(rayleigh, K=2)\nscale ~ x", FRAME, families=[RAYLEIGH])
+    assert "vector rayleigh_log_omega(vector y, vector scale)" in model.code
+    assert "vector positive_or_one(vector x)" in model.code
+
+
+def test_rough_values_come_from_the_reference() -> None:
+    y = stats.rayleigh(scale=40).rvs(500, random_state=1)
+    assert abs(RAYLEIGH.started(y)["scale"] / 40 - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("families", "message"),
+    [
+        (["rayleigh"], "holds declarations"),
+        ([replace(RAYLEIGH, name="normal", stan="normal")], "already"),
+        ([RAYLEIGH, RAYLEIGH], "already"),
+        ([replace(RAYLEIGH, name="my family")], "cannot be called"),
+        ([replace(RAYLEIGH, stan_code="")], "has no function `vector rayleigh_log_omega"),
+        ([replace(RAYLEIGH, stan_code="real 2x {\n}\n")], "cannot be read"),
+        (
+            [replace(RAYLEIGH, stan_code=CODE + "vector normal_log_omega(vector y) {\n}\n")],
+            "rename yours",
+        ),
+    ],
+)
+def test_what_is_no_family_is_refused(families: list[Any], message: str) -> None:
+    with pytest.raises(sm.SpecError, match=message):
+        sm.model("positive ~ mix(rayleigh, K=2)", FRAME, families=families)
+
+
+def test_the_families_of_a_formula_are_those_given() -> None:
+    with pytest.raises(sm.SpecError, match="Unknown family `rayleigh`"):
+        sm.model("positive ~ mix(rayleigh, K=2)", FRAME)
+
+
+@pytest.mark.engine
+def test_a_saved_fit_is_read_with_its_families(tmp_path: Path) -> None:
+    formula = "positive ~ mix(rayleigh, K=2)"
+    fit = sm.fit(
+        formula,
+        FRAME,
+        families=[RAYLEIGH],
+        engine="stanli",
+        chains=1,
+        warmup=20,
+        draws=5,
+        seed=1,
+    )
+    path = fit.save(tmp_path / "fit.nc")
+    again = sm.load(path, families=[RAYLEIGH])
+    assert again.membership().equals(fit.membership())
+    with pytest.raises(sm.DataError, match="rayleigh"):
+        sm.load(path)
+
+
+@pytest.mark.engine
+def test_the_density_of_ones_own_family_is_what_the_reference_says() -> None:
+    model = sm.model("positive ~ mix(rayleigh, K=2)", FRAME, families=[RAYLEIGH])
+    from tests.test_regression import evaluated
+
+    for draw in evaluated(model, FRAME, []):
+        for k in range(2):
+            expected = stats.rayleigh(scale=draw["scale"][k]).logpdf(FRAME["positive"])
+            np.testing.assert_allclose(draw["log_omega"][:, k], expected, rtol=1e-9)

@@ -465,6 +465,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
     effects = {f"r_{e.name}": (r, e) for r in spec.regressions for e in r.groups}
     known = [*(p.name for p in spec.parameters), *effects]
     derived = ["initial"] if spec.initial == "stationary" else []
+    derived += [r.coefficients for r in spec.regressions if r.is_offset_alone]
     for name in given:
         if name not in [*known, *derived]:
             message = f"`inits` name no parameter of the model: `{name}`; it has {listing(known)}."

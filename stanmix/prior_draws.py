@@ -62,7 +62,7 @@ def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[s
     for regression in spec.regressions:
         for effect in regression.groups:
             found[f"r_{effect.name}"] = _effects(effect, regression, spec, found, rng)
-        if regression.columns:
+        if regression.columns or regression.is_offset_alone:
             found[regression.coefficients] = _coefficients(regression, spec, found)
     if spec.initial == "stationary":
         found["initial"] = np.stack([stationary(matrix) for matrix in found["transition"]])
@@ -343,15 +343,15 @@ def spread_moves(free: Array, spec: ModelSpec) -> Array:
 
 def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, Array]) -> Array:
     """Coefficients on the user's scale: with the intercept, where there is one."""
-    slopes = found[regression.coefficients]
     if regression.parameter is None:
-        return slopes
+        return found[regression.coefficients]
     value = found[regression.parameter]
+    slopes = found.get(regression.coefficients)
     if regression.link == "softmax":
         with np.errstate(divide="ignore"):
             logs = np.log(value)
         if regression.name == "transition":
-            slopes = spread_moves(slopes, spec)
+            slopes = spread_moves(found[regression.coefficients], spec)
             staying = move_slopes(spec.moves)
             moves = np.array(spec.moves)
             reference = [
@@ -361,12 +361,14 @@ def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, A
             base = np.take_along_axis(logs, np.array(reference)[None, :, None], axis=2)
             at_means = np.where(np.array(staying) > 0, logs - base, 0.0)
         else:
-            slopes = sum_to_zero(slopes)
+            slopes = sum_to_zero(found[regression.coefficients])
             at_means = logs - logs.mean(axis=1, keepdims=True)
     else:
         if regression.component is not None:
             value = value[:, regression.component - 1]
         at_means = linked(regression, value, upper_bound(regression, spec))
+    if slopes is None:
+        slopes = np.zeros((*at_means.shape, 0))
     intercept = at_means - slopes @ np.array(regression.center) - regression.offset_center
     if regression.name == "transition" and regression.link == "softmax":
         intercept = np.where(np.array(move_slopes(spec.moves)) > 0, intercept, 0.0)

@@ -96,6 +96,7 @@ def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
     """
     shapes = required(spec)
     known = [*shapes, *(p.name for p in spec.parameters)]
+    known += [r.coefficients for r in spec.regressions if r.is_offset_alone]
     for name in given:
         if name not in known:
             hint = did_you_mean(str(name), known)

@@ -254,6 +254,12 @@ class Regression:
         return self.columns if self.parameter is None else ("Intercept", *self.columns)
 
     @property
+    def is_offset_alone(self) -> bool:
+        """Whether its one coefficient is the intercept, moved by an offset."""
+        moved = self.offset is not None and self.parameter is not None
+        return moved and not self.columns and self.along is None
+
+    @property
     def coefficients(self) -> str:
         """The name of its coefficients in the posterior."""
         return f"beta_{self.name}"

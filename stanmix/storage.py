@@ -77,6 +77,10 @@ def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.D
             values = _about_mean(values)
         posterior[parameter.name] = _variable(values, axes, spec)
     for regression in spec.regressions:
+        if regression.is_offset_alone:
+            name, axis = regression.coefficients, spec.axis_of(regression)
+            axes = (*((axis,) if axis else ()), f"term_{regression.name}")
+            posterior[name] = _variable(variables[name], axes, spec)
         for effect in regression.groups:
             name = f"r_{effect.name}"
             axes = effect_axes(spec, regression, effect)

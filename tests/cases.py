@@ -168,6 +168,7 @@ CASES = (
         FRAME.assign(grade=[3, 7, 7, 9] * 6, subject=FRAME["subject"].where(FRAME.index != 2)),
         {"prob_grade[2]": "dirichlet(3, 2, 1)"},
     ),
+    Case("exposure", "count ~ mix(poisson, K=2)\nrate ~ offset(log(rt))", FRAME),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),
     Case(
         "moves",

@@ -129,6 +129,10 @@ def by_rates(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     return [stats.poisson.logpmf(new["count"], r) for r in rate]
 
 
+def by_exposure(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    return [stats.poisson.logpmf(new["count"], new["rt"] * np.exp(b[0])) for b in d["beta_rate"]]
+
+
 def by_odds(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     chosen = np.stack([(new["choice"] == c).to_numpy(float) for c in (1, 2)])
     prob = [expit(b @ chosen) for b in d["beta_prob"]]
@@ -169,6 +173,7 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("y | unit(id) ~ hmm(normal, states=2)\nmu ~ x", by_lines),
         ("y ~ mix(normal, K=2)\nmu ~ x*subject\nsigma ~ I(x^2)", by_levels),
         ("count ~ mix(poisson, K=2)\nrate ~ x + offset(log(positive))", by_rates),
+        ("count ~ mix(poisson, K=2)\nrate ~ offset(log(rt))", by_exposure),
         ("successes | trials(10) ~ mix(binomial, K=2)\nprob ~ 0 + C(choice)", by_odds),
         ("y ~ mix(normal + student)\nmu[2] ~ x\nnu ~ log(rt)", by_one_component),
         ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ x", by_a_bound),
@@ -186,7 +191,8 @@ def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(
     formula: str, log_omega: Callable[[Draw, pd.DataFrame], list[np.ndarray]]
 ) -> None:
     model = sm.model(formula, FRAME)
-    names = [r.coefficients for r in model.spec.regressions if r.columns]
+    reported = [r for r in model.spec.regressions if r.columns or r.is_offset_alone]
+    names = [r.coefficients for r in reported]
     names += [p.name for p in model.spec.parameters if p.constraint == "correlation"]
     names += [f"r_{effect.name}" for effect in model.spec.group_effects]
     for draw in evaluated(model, NEW, names):

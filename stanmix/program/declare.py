@@ -209,7 +209,7 @@ def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration
     if regression.offset:
         centered = "less its mean" if regression.parameter else ""
         yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
-        if regression.parameter and regression.columns:
+        if regression.parameter:
             yield Declaration("real", f"offset_{name}_mean")
     for effect in regression.groups:
         own, group = effect.name, f"G_{effect.group_name}"
@@ -323,6 +323,8 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
         if is_slope(parameter):
             yield _coefficients(spec.regression(name.removeprefix("beta_")), each)
     for regression in spec.regressions:
+        if regression.is_offset_alone:
+            yield _coefficients(regression, "1:K" if spec.axis_of(regression) else "")
         if regression.link == "softmax":
             yield from (_effects(effect, regression, spec) for effect in regression.groups)
 
@@ -333,6 +335,7 @@ def _coefficients(regression: Regression, each: str) -> Declaration:
     array = f"array[{', '.join(sizes)}] " if sizes else ""
     name = regression.name
     terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
+    terms = terms if regression.columns else "1"
     if regression.link != "softmax":
         value = coefficients(regression, bool(each))
         return Declaration(f"{array}vector[{terms}]", f"beta_{name}", value=value, each=each)

@@ -88,6 +88,8 @@ def coefficients(regression: Regression, by_component: bool) -> str:
         value = f"logit({_to_unit(value, low, high)})"
     if regression.offset:
         value += f" - offset_{regression.name}_mean"
+    if not regression.columns:
+        return f"[{value}]'"
     return f"{function}({value}, X_{regression.name}_mean, {slopes})"
 
 

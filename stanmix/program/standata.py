@@ -185,7 +185,7 @@ def _regression(
     if regression.offset is not None:
         added = placed(encoded[regression.offset].matrix(table), "offset")[:, 0]
         data[f"offset_{name}"] = added - regression.offset_center
-        if centered and regression.columns:
+        if centered:
             data[f"offset_{name}_mean"] = regression.offset_center
     for effect in regression.groups:
         encoding = encoded[effect.design]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ class Table:
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """`names`, with each two-dimensional array replaced by its columns."""
         return tuple(c for name in names for c in self.matrices.get(name, (name,)))
+
+    def with_values(self, values: Mapping[str, float]) -> Table:
+        """The same rows with one value in some columns."""
+        moved = {name: pd.Series(np.full(self.n_rows, value)) for name, value in values.items()}
+        return replace(self, columns={**self.columns, **moved})
 
     def row(self, place: int) -> str:
         """What to call a row in a message: its number from 0, and its name where that differs."""

@@ -126,6 +126,16 @@ def test_a_flat_prior_of_a_line_cannot_be_drawn_from() -> None:
         model.sample_prior(seed=1)
 
 
+def test_a_parameter_may_be_ordered_where_a_covariate_has_a_value() -> None:
+    formula = "y ~ mix(normal, K=2, order=mu(x=2))\nmu ~ x*rt"
+    beta = prior(formula, draws=200)["beta_mu"].values[0]
+    rt = FRAME["rt"].mean()
+    there = beta @ np.array([1.0, 2.0, rt, 2.0 * rt])
+    assert (np.diff(there, axis=1) > 0).all()
+    elsewhere = beta @ np.array([1.0, -50.0, rt, -50.0 * rt])
+    assert not (np.diff(elsewhere, axis=1) > 0).all()
+
+
 def test_responses_follow_the_families_of_their_states() -> None:
     at = {
         "mu": [-1.0, 4.0],

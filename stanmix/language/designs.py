@@ -13,6 +13,7 @@ from stanmix.design import Encoding, encode
 from stanmix.errors import DataError, Problem, Span, SpecError
 from stanmix.language import tree
 from stanmix.language.constants import Constants
+from stanmix.language.options import Settings
 from stanmix.language.pieces import plain_name
 from stanmix.language.priors import parse_prior
 from stanmix.language.terms import Terms, read_terms, unusable_name
@@ -109,8 +110,8 @@ class Designs:
         """
         return Line(line, read_terms(line.terms, self.table, self.source))
 
-    def measured(self, line: Line) -> Measured:
-        """The columns of a line.
+    def measured(self, line: Line, at: Settings = ()) -> Measured:
+        """The columns of a line, centered where some covariates have given values.
 
         Raises
         ------
@@ -125,7 +126,7 @@ class Designs:
         if nothing and not encoding.intercept:
             raise self.refuse("This leaves nothing to vary.", line.line.terms.span)
         self.require_full_rank(matrix, encoding, line)
-        means = self.mean(matrix)
+        means = self.mean(encoding.matrix(self.table.with_values(dict(at))) if at else matrix)
         center = means if encoding.intercept else np.zeros(matrix.shape[1])
         offset_mean = self.mean(self.encoded(offset, line)[1])[0] if offset else 0.0
         return Measured(

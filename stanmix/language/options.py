@@ -15,6 +15,7 @@ COVARIANCES = ("spherical", "diag", "full", "tied")
 INITIALS = ("free", "uniform", "stationary")
 COUNT = {"mix": "K", "hmm": "states"}
 Moves = tuple[tuple[int, ...], ...]
+Settings = tuple[tuple[str, float], ...]
 OPTIONS = {
     "mix": ("K", "cov", "share", "order"),
     "hmm": ("states", "cov", "share", "order", "initial", "transition"),
@@ -42,6 +43,9 @@ class Options:
         How a chain starts; None for a mixture. `first`, in state 1, goes with `left_right`.
     allowed
         Which moves a chain may make, from rows to columns, 1 or 0; None for all.
+    at
+        Covariates, by parameter, at which parameters that vary are ordered: of the others, and
+        where there are none, their means.
     cov_span, share_span, order_span
         Where the values stand, for messages.
     """
@@ -53,6 +57,7 @@ class Options:
     order: tuple[tuple[str, str | None], ...] | None = None
     initial: Literal["free", "uniform", "stationary", "first"] | None = None
     allowed: Moves | None = None
+    at: tuple[tuple[str, Settings], ...] = ()
     cov_span: Span | None = field(default=None, compare=False)
     share_span: Span | None = field(default=None, compare=False)
     order_span: Span | None = field(default=None, compare=False)
@@ -83,6 +88,12 @@ def read_options(latent: tree.Latent, source: str) -> Options:
         read["K" if name == "states" else name] = value
         if name in ("cov", "share", "order"):
             read[f"{name}_span"] = argument.value.span
+        if name == "order":
+            read["at"] = tuple(
+                (item.name.text, tuple((c, float(n.value)) for c, n in item.settings))
+                for item in _items(argument.value)
+                if isinstance(item, tree.At)
+            )
     listed = len(latent.components)
     count = next((o for o in latent.options if o.name.text == COUNT[kind]), None)
     if listed > 1:
@@ -220,12 +231,14 @@ def _read_order(value: tree.Value) -> tuple[tuple[str, str | None], ...]:
             order.append((word, None))
         elif isinstance(item, tree.Index) and isinstance(item.index, tree.Name):
             order.append((item.name.text, item.index.text))
-        elif isinstance(item, tree.At | tree.Slope):
-            raise _Unfit("Ordering by a regression is not available yet.")
+        elif isinstance(item, tree.At):
+            order.append((item.name.text, None))
+        elif isinstance(item, tree.Slope):
+            raise _Unfit("Ordering by a slope is not available yet.")
         else:
             raise _Unfit(
                 "`order` takes a parameter, several as `c(a, b)`, a part such as `mu[waiting]`, "
-                "or `none`."
+                "a parameter at covariates such as `mu(x=0)`, or `none`."
             )
     return tuple(order)
 

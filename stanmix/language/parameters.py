@@ -78,6 +78,10 @@ class Emission:
             if isinstance(argument, Use) and argument.parameter == parameter.name:
                 yield self.pieces[k][j], self.pieces[k][j].family.param(name)
 
+    def parameter(self, name: str) -> Parameter:
+        """The parameter called `name`."""
+        return next(p for p in self.parameters if p.name == name)
+
     def columns(self, parameter: Parameter) -> tuple[str, ...]:
         """The response columns whose distribution a parameter describes."""
         return next(self.users(parameter))[0].columns

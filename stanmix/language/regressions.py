@@ -7,17 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
+from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
 from stanmix.language.designs import SLOPE, Designs, Line, Unit
+from stanmix.language.options import Options, Settings
 from stanmix.language.parameters import Emission
 from stanmix.language.terms import summands
 from stanmix.spec import Fixed, Parameter, Regression, Use
 
 
 def read_regressions(
-    lines: Sequence[tree.ParameterLine], emission: Emission, constants: Constants, designs: Designs
+    lines: Sequence[tree.ParameterLine],
+    emission: Emission,
+    constants: Constants,
+    designs: Designs,
+    options: Options,
 ) -> Emission:
     """The emission parameters, of which those with lines vary by row.
 
@@ -28,7 +33,7 @@ def read_regressions(
     DataError
         The data lack a covariate, or it holds what it must not.
     """
-    reader = _Reader(emission, constants, designs)
+    reader = _Reader(emission, constants, designs, options)
     failed: list[SpecError | DataError] = []
     problems: list[Problem] = []
     for line in lines:
@@ -39,14 +44,18 @@ def read_regressions(
             problems.extend(designs.placed(p, line.terms.span) for p in error.problems)
     if problems:
         raise type(failed[0])(*problems)
+    reader.require_settings()
     return reader.emission_with_regressions()
 
 
 class _Reader:
     """Collects the lines of every parameter and component."""
 
-    def __init__(self, emission: Emission, constants: Constants, designs: Designs) -> None:
+    def __init__(
+        self, emission: Emission, constants: Constants, designs: Designs, options: Options
+    ) -> None:
         self.emission = emission
+        self.options = options
         self.constants = constants
         self.designs = designs
         self.refuse = designs.refuse
@@ -169,7 +178,7 @@ class _Reader:
         self, name: str, parameter: Parameter, line: Line, component: int | None = None
     ) -> Iterator[Regression]:
         """One regression; none where a line says no more than that there is an intercept."""
-        measured = self.designs.measured(line)
+        measured = self.designs.measured(line, self.settings(parameter))
         groups = self.designs.group_effects(name, line)
         if not measured.columns and line.terms.offset is None and not groups:
             return
@@ -195,6 +204,26 @@ class _Reader:
             groups=groups,
             along=param.axes[0] if param.axes else None,
         )
+
+    def require_settings(self) -> None:
+        """Refuse `order=mu(x=0)` where `mu` does not vary with `x`."""
+        for name, settings in self.options.at:
+            lines = [*self.general.items(), *((p, line) for (p, _), line in self.own.items())]
+            of_name = [line for p, line in lines if name in (p, self.emission.parameter(p).param)]
+            covariates = [c for line in of_name for c in line.terms.design.covariates]
+            for column, _ in settings:
+                numeric = [c.column for c in covariates if not c.levels]
+                if column not in numeric:
+                    message = (
+                        f"`{name}` does not vary with numbers `{column}`, at which to order it."
+                    )
+                    span = self.options.order_span or Span(0, 0)
+                    raise self.refuse(message, span)
+
+    def settings(self, parameter: Parameter) -> Settings:
+        """The covariates at which `order=` wants a parameter ordered; none for their means."""
+        named = (parameter.name, parameter.param)
+        return next((settings for name, settings in self.options.at if name in named), ())
 
     def unit(self, regression: Regression, parameter: Parameter) -> Unit:
         """What a step of 1 is on the scale of a regression.

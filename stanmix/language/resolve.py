@@ -79,7 +79,7 @@ def resolve(
     emission = read_parameters(pieces, options, responses, constants, source)
     designs = Designs(table, source, counts)
     lines = [line for line in formula.lines if not is_latent(line)]
-    emission = read_regressions(lines, emission, constants, designs)
+    emission = read_regressions(lines, emission, constants, designs, options)
     lines = [line for line in formula.lines if is_latent(line)]
     latent, varying = read_latent(options, lines, constants, designs)
     known = additions.column("known") is not None

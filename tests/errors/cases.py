@@ -149,6 +149,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt | dec(choice) ~ mix(rdm(order=threshold), K=2)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=mu[z])", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
+        ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),
         ("x ~ mix(von_mises, K=2, order=mu)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], sigma[x]))", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], mu[x]))", FRAME, {}),

@@ -773,3 +773,33 @@ def test_a_constant_transition_is_never_spread_over_the_rows() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < spread
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda f: f.__name__)
+def test_series_may_start_with_probabilities_of_their_own(question: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(5)
+    log_omega = np.log(rng.random((4, 7, 3)))
+    initial = rng.dirichlet(np.ones(3), size=(4, 2))
+    transition = rng.dirichlet(np.ones(3), size=3)
+    together = question(log_omega, initial, transition, (0, 3))
+    first = question(log_omega[:, :3], initial[:, 0], transition)
+    second = question(log_omega[:, 3:], initial[:, 1], transition)
+    assert_same(together, np.concatenate([first, second], axis=1))
+
+
+def test_rows_may_have_weights_of_their_own() -> None:
+    rng = np.random.default_rng(6)
+    log_omega = np.log(rng.random((4, 5, 3)))
+    weights = rng.dirichlet(np.ones(3), size=(4, 5))
+    for n in range(5):
+        row = (log_omega[:, [n]], weights[:, n])
+        assert_same(latent.responsibility(log_omega, weights)[:, [n]], latent.responsibility(*row))
+        alone = latent.mixture_log_density(*row)
+        assert_same(latent.mixture_log_density(log_omega, weights)[:, [n]], alone)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 3), (4, 2, 2)])
+def test_initial_probabilities_by_series_must_fit_the_series(shape: tuple[int, ...]) -> None:
+    log_omega = np.zeros((4, 7, 3))
+    with pytest.raises(ValueError, match="`initial` must have shape"):
+        latent.filtering(log_omega, np.full(shape, 1 / 3), np.eye(3), (0, 3))

@@ -9,6 +9,7 @@ import pandas as pd
 import plotnine as p9
 from numpy.typing import NDArray
 
+from stanmix.data import numbers
 from stanmix.errors import SpecError
 from stanmix.spec import Fixed, Response
 
@@ -76,7 +77,9 @@ def components(fit: Fit) -> p9.ggplot:
 
 
 def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggplot:
-    y = np.asarray(fit.model.table.columns[response.columns[0]], dtype=float)
+    y = numbers(fit.model.table, response.columns[0], missing=True)
+    seen = ~np.isnan(y)
+    y = y[seen]
     discrete = response.kind in ("count", "binary")
     if discrete:
         step = int(np.ceil((np.ptp(y) + 1) / BARS))
@@ -89,7 +92,7 @@ def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggpl
         grid = grid[grid > 0] if response.kind in ("positive", "unit") else grid
         grid = grid[grid < 1] if response.kind == "unit" else grid
     panels = choice.labels if choice else ("",)
-    chosen = _choices(fit, choice) if choice else np.full(len(y), "")
+    chosen = _choices(fit, choice)[seen] if choice else np.full(len(y), "")
     bars = pd.concat([_bars(y[chosen == panel], edges, len(y), panel) for panel in panels])
     curves = _curves(fit, response, choice, grid)
     whole = curves.groupby(["value", "panel"], as_index=False)[["density"]].sum()
@@ -135,6 +138,9 @@ def _curves(fit: Fit, response: Response, choice: Response | None, grid: Array) 
             rows[own] = np.arange(len(values))
     if spec.series and spec.series not in rows:
         rows[spec.series] = np.zeros(len(values), int)
+    for covariate in spec.covariates:
+        # Of weights and moves alone, which do not change the density within a component.
+        rows.setdefault(covariate, [fit.model.table.columns[covariate].iloc[0]] * len(values))
     density = np.exp(fit.log_omega(rows))
     mean = (density * _shares(fit, density)).mean(("chain", "draw")).transpose("obs", "state")
     parts = [
@@ -154,11 +160,13 @@ def _shares(fit: Fit, like: Any) -> Any:
 
 def _ellipses(fit: Fit, response: Response) -> p9.ggplot:
     spec = fit.model.spec
-    first, second = (np.asarray(fit.model.table.columns[c], dtype=float) for c in response.columns)
+    table = fit.model.table
+    first, second = (numbers(table, c, missing=True) for c in response.columns)
     likely = fit.membership().idxmax(axis=1).to_numpy()
     if spec.unit is not None:
         likely = likely[fit.model.rows.unit_of_row]
     rows = pd.DataFrame({"first": first, "second": second, "component": likely.astype(str)})
+    rows = rows.dropna()
     normals = [_normal(fit, k) for k in range(spec.K)]
     draws = len(normals[0][0])
     faint = [

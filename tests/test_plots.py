@@ -31,6 +31,7 @@ FRAME = pd.DataFrame(
     [
         ("density ~ mix(normal, K=2)", 1),
         ("state ~ hmm(poisson, states=2)", 1),
+        ("density ~ mix(normal, K=2); weights ~ value + (1 | panel)", 1),
         ("many ~ mix(poisson, K=2)", 1),
         ("value | dec(panel) ~ mix(rdm, K=1)", 2),
     ],
@@ -65,6 +66,19 @@ def test_ellipses_lie_on_their_groups(family: str, spread: tuple[float, float]) 
     colours = picture.data.groupby(FIRST)["component"].nunique()
     assert colours.tolist() == [1, 1]
     picture.draw()
+
+
+@pytest.mark.parametrize(
+    "formula", ["density ~ mix(normal, K=2)", "cbind(density, component) ~ mix(normal, K=2)"]
+)
+def test_rows_without_a_response_are_left_out_of_pictures(formula: str) -> None:
+    holed = FRAME.assign(density=FRAME["density"].where(FRAME.index % 7 > 0))
+    sm.fit(formula, holed, **QUICK).plot().draw()
+
+
+def test_components_whose_parameters_vary_by_row_have_no_picture() -> None:
+    with pytest.raises(sm.SpecError, match="vary by row"):
+        sm.fit("density ~ mix(normal, K=1); mu ~ value", FRAME, **QUICK).plot()
 
 
 @pytest.mark.parametrize(

@@ -136,12 +136,18 @@ def test_a_question_for_the_other_kind_of_model_says_which_to_ask(
 def test_new_data_that_do_not_fit_are_refused(mixture: sm.Fit, chain: sm.Fit) -> None:
     with pytest.raises(sm.DataError, match="no column `y`"):
         mixture.membership({"x": [1.0]})
-    with pytest.raises(sm.DataError, match="no missing values"):
-        mixture.membership({"y": [np.nan, 1.0]})
+    with pytest.raises(sm.DataError, match="must be finite"):
+        mixture.membership({"y": [np.inf, 1.0]})
     with pytest.raises(sm.DataError, match="no column `s`"):
         chain.smoothing({"y": [1], "t": [1]})
     with pytest.raises(sm.DataError, match="no rows"):
         mixture.membership({"y": []})
+
+
+def test_a_row_without_a_response_has_the_probability_of_any_row(mixture: sm.Fit) -> None:
+    weights = mixture.draws["posterior"]["weights"]
+    at = mixture.responsibility({"y": [np.nan, 1.0]}, draws=None).isel(obs=0, drop=True)
+    np.testing.assert_allclose(at.transpose(*weights.dims), weights, rtol=1e-12)
 
 
 def test_the_draws_have_the_size_of_the_parameters(mixture: sm.Fit) -> None:
@@ -323,8 +329,8 @@ def test_draws_that_exclude_a_new_row_leave_its_state_to_the_others() -> None:
 
 
 def test_a_bad_row_is_called_as_the_user_calls_it() -> None:
-    frame = pd.DataFrame({"y": [1.0, np.nan, 2.0, 5.0]}, index=["a", "b", "c", "d"])
-    with pytest.raises(sm.DataError, match=r"first: row 1 \[index 'b'\], missing"):
+    frame = pd.DataFrame({"y": [1.0, np.inf, 2.0, 5.0]}, index=["a", "b", "c", "d"])
+    with pytest.raises(sm.DataError, match=r"first: row 1 \[index 'b'\], infinite"):
         sm.model("y ~ mix(normal, K=2)", frame)
 
 

@@ -220,3 +220,46 @@ def test_groups_of_a_slope_are_recovered_at_the_defaults() -> None:
     assert np.abs((mean - r) / sd).max() < 4
     spread = fit.draws["posterior"]["sd_g_mu"].mean(("chain", "draw"))
     assert (np.abs(spread - 0.8) < 0.4).all()
+
+
+def test_first_states_that_vary_by_series_are_recovered() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"s": np.repeat(np.arange(300), 4)})
+    frame["x"] = np.repeat(rng.normal(size=300), 4)
+    at = {
+        "rate": [1.0, 12.0],
+        "beta_initial": [[0.4, 1.0], [-0.4, -1.0]],
+        "transition": [[0.8, 0.2], [0.3, 0.7]],
+    }
+    formula = "y | series(s) ~ hmm(poisson, states=2)\ninitial ~ x"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    new = {"y": [np.nan, np.nan], "s": ["a", "b"], "x": [2.0, -2.0]}
+    first = fit.filtering(new).mean(("chain", "draw")).values[:, 0]
+    assert first[0] > 0.9
+    assert first[1] < 0.2
+
+
+@pytest.mark.slow
+def test_groups_of_moves_are_recovered() -> None:
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(12), 120)})
+    r = np.zeros((2, 2, 12, 1))
+    r[0, 1, :, 0], r[1, 0, :, 0] = rng.normal(0, 1, (2, 12))
+    at = {
+        "rate": [1.0, 12.0],
+        "initial": [0.5, 0.5],
+        "transition": [[0.85, 0.15], [0.25, 0.75]],
+        "r_g_transition": r,
+    }
+    formula = "y | series(g) ~ hmm(poisson, states=2)\ntransition ~ (1 | g)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    effects = fit.draws["posterior"]["r_g_transition"].isel(effect_g_transition=0)
+    for i, j in ((0, 1), (1, 0)):
+        ours = effects.isel(state=i, state_to=j)
+        mean, sd = ours.mean(("chain", "draw")), ours.std(("chain", "draw"))
+        assert np.abs((mean - r[i, j, :, 0]) / sd).max() < 4
+    assert 0.5 < float(fit.draws["posterior"]["sd_g_transition"].mean()) < 1.6

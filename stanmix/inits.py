@@ -16,8 +16,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import logit
 
 from stanmix.clusters import cluster, cluster_lines, standardise
+from stanmix.covariances import covariance_factor, is_correlation_matrix
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
-from stanmix.families import Param
 from stanmix.prior_draws import sum_to_zero
 from stanmix.program.declare import (
     effect_axes,
@@ -258,12 +258,11 @@ def _observed(
         seen = ~np.isnan(values_by_row(main, data))
         chosen = chosen & (seen.all(axis=0) if main.many else seen)
     columns = [np.asarray(data[name])[..., chosen] for name in term.responses]
-    counted = (
-        {"A": int(data["A"])}
-        if "A" in data and any(spec.response(name).kind == "choice" for name in term.responses)
-        else {}
-    )
-    counted |= {"C": len(main.labels)} if main.kind == "category" else {}
+    counted: dict[str, int] = {}
+    if any(spec.response(name).kind == "choice" for name in term.responses):
+        counted["A"] = int(data["A"])
+    if main.kind == "category":
+        counted["C"] = len(main.labels)
     return columns, counted, chosen
 
 
@@ -371,25 +370,14 @@ def _jittered(
     if parameter.constraint == "simplex":
         return np.asarray(value * np.exp(noise))
     if is_slope(parameter):
-        sizes = np.array(spec.regression(parameter.name.removeprefix("beta_")).spread)
+        sizes = np.array(spec.regression_of(parameter).spread)
         return np.asarray(np.where(value == 0, noise / sizes, value * (1 + noise)))
     # A bound of the family's own gives a size; one that comes from a prior may be far off.
-    lower = _declared(spec, parameter).lower
-    if lower is not None:
+    declared = spec.declared(parameter)
+    if declared is not None and (lower := declared.lower) is not None:
         return np.asarray(lower + (value - lower) * np.exp(noise))
     spread = value.std(axis=0) if value.ndim and len(value) > 1 else np.abs(value)
     return np.asarray(value + noise * np.where(spread > 0, spread, 1.0))
-
-
-def _declared(spec: ModelSpec, parameter: Parameter) -> Param:
-    """The declaration of a parameter in a family that uses it."""
-    return next(
-        param
-        for component in spec.emissions
-        for term in component
-        for param, argument in zip(term.declaration.params, term.arguments, strict=True)
-        if isinstance(argument, Use) and argument.parameter == parameter.name
-    )
 
 
 def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, Array]:
@@ -504,7 +492,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
 
 def _given_slopes(spec: ModelSpec, parameter: Parameter, value: Array) -> Array:
     """Slopes as they are sampled, from coefficients; intercepts follow from other parameters."""
-    regression = spec.regression(parameter.name.removeprefix("beta_"))
+    regression = spec.regression_of(parameter)
     slopes = value if regression.parameter is None else value[..., 1:]
     return _free(spec, regression, slopes)
 
@@ -516,10 +504,7 @@ def _given_effects(
     given: Mapping[str, Array],
 ) -> Array:
     """Standard normal effects of groups, as they are sampled, from those that they scale to."""
-    sd = given[f"sd_{effect.name}"]
-    scale = sd[..., :, None] * np.eye(len(effect.columns))
-    if effect.has_correlations:
-        scale = sd[..., :, None] * np.linalg.cholesky(given[f"cor_{effect.name}"])
+    scale = covariance_factor(given[f"sd_{effect.name}"], given.get(f"cor_{effect.name}"))
     r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"]), -1, -2)
     whole = np.broadcast_to(scale, (*r.shape[:-2], *scale.shape[-2:]))
     return np.asarray(np.linalg.solve(whole, r), dtype=np.float64)
@@ -551,12 +536,8 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
         proper = ((value > 0) == allowed).all() and np.allclose(value.sum(axis=-1), 1.0, atol=1e-6)
         return None if proper else "must be positive and sum to 1"
     if parameter.constraint == "correlation":
-        proper = np.allclose(value, np.swapaxes(value, -1, -2)) and np.allclose(
-            np.diagonal(value, axis1=-2, axis2=-1), 1.0
-        )
-        proper = proper and bool((np.linalg.eigvalsh(value) > 0).all())
-        return None if proper else "must be a correlation matrix"
-    if is_slope(parameter) and spec.regression(parameter.name.removeprefix("beta_")).parameter:
+        return None if is_correlation_matrix(value) else "must be a correlation matrix"
+    if is_slope(parameter) and spec.regression_of(parameter).parameter:
         value = value[..., 1:]
     low, high = _bounds(spec, parameter)
     if not ((value > low) & (value < high)).all():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stanmix.covariances import covariance_factor
 from stanmix.errors import SpecError
 from stanmix.latent import stationary
 from stanmix.links import linked, upper_bound
@@ -306,9 +307,7 @@ def _effects(
     """Effects of groups: (draw, .., group, term)."""
     sd = found[f"sd_{effect.name}"]
     Q, G = len(effect.columns), len(effect.group.levels)
-    scale = sd[..., :, None] * np.eye(Q)
-    if effect.has_correlations:
-        scale = sd[..., :, None] * np.linalg.cholesky(found[f"cor_{effect.name}"])
+    scale = covariance_factor(sd, found.get(f"cor_{effect.name}"))
     axis = spec.axis_of(regression)
     if axis is None:
         z = rng.normal(size=(len(sd), Q, G))

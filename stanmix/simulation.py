@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from stanmix.covariances import is_correlation_matrix
 from stanmix.data import Table, is_missing
-from stanmix.design import Encodings
+from stanmix.design import Encoding, Encodings
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import codes_of, level
@@ -137,11 +138,7 @@ def _broken(
             return "be probabilities that sum to 1"
         return None if (np.where(allowed, 0, value) == 0).all() else "be 0 where moves are excluded"
     if parameter.constraint == "correlation":
-        proper = np.allclose(value, np.swapaxes(value, -1, -2)) and np.allclose(
-            np.diagonal(value, axis1=-2, axis2=-1), 1
-        )
-        proper = proper and bool((np.linalg.eigvalsh(value) > 0).all())
-        return None if proper else "be a correlation matrix"
+        return None if is_correlation_matrix(value) else "be a correlation matrix"
     low, high, closed = _own_bounds(spec, parameter)
     inside = (value >= low) & (value <= high) if closed else (value > low) & (value < high)
     return None if inside.all() else f"lie between {low:g} and {high:g}"
@@ -149,13 +146,11 @@ def _broken(
 
 def _own_bounds(spec: ModelSpec, parameter: Parameter) -> tuple[float, float, bool]:
     """The bounds that its family gives a parameter, and whether it may lie on them."""
-    for k in range(spec.K):
-        for term in spec.component(k):
-            for param, argument in zip(term.declaration.params, term.arguments, strict=True):
-                if isinstance(argument, Use) and argument.parameter == parameter.name:
-                    low = -np.inf if param.lower is None else param.lower
-                    return low, np.inf if param.upper is None else param.upper, param.closed
-    return -np.inf, np.inf, False
+    param = spec.declared(parameter)
+    if param is None:
+        return -np.inf, np.inf, False
+    low = -np.inf if param.lower is None else param.lower
+    return low, np.inf if param.upper is None else param.upper, param.closed
 
 
 def simulate(
@@ -181,14 +176,15 @@ def simulate(
     """
     if spec.freq is not None:
         raise SpecError("Rows that count several times cannot be simulated: write them out.")
-    unit_states = _States(spec, table, rows, encoded, parameters).draw(rng)
+    matrices = {design: _matrix(encoding, table) for design, encoding in encoded.items()}
+    unit_states = _States(spec, table, rows, matrices, parameters).draw(rng)
     states = unit_states[rows.unit_of_row]
     columns = dict(table.columns)
     for k in range(spec.K):
         chosen = np.flatnonzero(states == k)
         if chosen.size:
             for term in spec.component(k):
-                values = _Emission(spec, table, encoded, parameters, k, chosen).draw(term, rng)
+                values = _Emission(spec, table, matrices, parameters, k, chosen).draw(term, rng)
                 for name, drawn in values.items():
                     columns[name] = _replaced(columns[name], chosen, drawn)
     for response in spec.responses:
@@ -229,31 +225,31 @@ def _replaced(column: pd.Series, chosen: Integers, drawn: NDArray[Any]) -> pd.Se
     return pd.Series(values)
 
 
+def _matrix(encoding: Encoding, table: Table) -> Array:
+    """A design with its intercept, in every row: (row, term)."""
+    values = encoding.matrix(table)
+    return np.column_stack([np.ones((len(values), int(encoding.intercept))), values])
+
+
 def _predictor(
     regression: Regression,
     table: Table,
-    encoded: Encodings,
+    matrices: Mapping[Design, Array],
     parameters: Mapping[str, Array],
     first: tuple[int, ...],
 ) -> Array:
     """What is linear in the covariates, in every row, at one component or move: (row)."""
     total = np.zeros(table.n_rows)
-
-    def matrix(design: Design) -> Array:
-        values = encoded[design].matrix(table)
-        lead = np.ones((len(values), int(encoded[design].intercept)))
-        return np.column_stack([lead, values])
-
     if regression.columns:
-        total += matrix(regression.design) @ parameters[regression.coefficients][first]
+        total += matrices[regression.design] @ parameters[regression.coefficients][first]
     if regression.offset is not None:
-        total += encoded[regression.offset].matrix(table)[:, 0]
+        total += matrices[regression.offset][:, 0]
         if not regression.columns:
             total -= regression.offset_center
     for effect in regression.groups:
         codes = codes_of(table, effect.group.column, effect.group.levels)
         effects = parameters[f"r_{effect.name}"][first]
-        total += (matrix(effect.design) * effects[codes]).sum(axis=1)
+        total += (matrices[effect.design] * effects[codes]).sum(axis=1)
     return total
 
 
@@ -263,7 +259,7 @@ class _Emission:
 
     spec: ModelSpec
     table: Table
-    encoded: Encodings
+    matrices: Mapping[Design, Array]
     parameters: Mapping[str, Array]
     component: int
     chosen: Integers
@@ -321,7 +317,7 @@ class _Emission:
 
     def by_row(self, argument: Use, regression: Regression, first: tuple[int, ...]) -> Array:
         """A parameter that varies, or an element of it, in each of the rows."""
-        predictor = _predictor(regression, self.table, self.encoded, self.parameters, first)
+        predictor = _predictor(regression, self.table, self.matrices, self.parameters, first)
         predictor = predictor[self.chosen]
         if regression.parameter and not regression.columns:
             at_means = self.parameters[regression.parameter]
@@ -341,7 +337,7 @@ class _States:
     spec: ModelSpec
     table: Table
     rows: Rows
-    encoded: Encodings
+    matrices: Mapping[Design, Array]
     parameters: Mapping[str, Array]
 
     def draw(self, rng: np.random.Generator) -> Integers:
@@ -382,7 +378,7 @@ class _States:
         shape = (self.spec.K,) * (2 if name == "transition" else 1)
         logits = np.empty((len(heads), *shape))
         for place in np.ndindex(*shape):
-            predictor = _predictor(regression, self.table, self.encoded, self.parameters, place)
+            predictor = _predictor(regression, self.table, self.matrices, self.parameters, place)
             logits[(slice(None), *place)] = predictor[heads]
         if not regression.columns:
             with np.errstate(divide="ignore"):

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stanmix.families import FAMILIES, Family
+from stanmix.families import FAMILIES, Family, Param
 from stanmix.priors import Prior, PriorEntry
 
 Axis = str
@@ -521,6 +521,22 @@ class ModelSpec:
             if regression.name == name:
                 return regression
         raise KeyError(name)
+
+    def regression_of(self, slopes: Parameter) -> Regression:
+        """The regression whose coefficients `slopes` are; KeyError if there is none."""
+        for regression in self.regressions:
+            if regression.coefficients == slopes.name:
+                return regression
+        raise KeyError(slopes.name)
+
+    def declared(self, parameter: Parameter) -> Param | None:
+        """The declaration of `parameter` in the first family that uses it; None if none does."""
+        for component in self.emissions:
+            for term in component:
+                for param, argument in zip(term.declaration.params, term.arguments, strict=True):
+                    if isinstance(argument, Use) and argument.parameter == parameter.name:
+                        return param
+        return None
 
     def response(self, name: str) -> Response:
         """The response called `name` in the program; KeyError if there is none."""

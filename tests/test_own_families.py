@@ -12,6 +12,7 @@ from scipy import stats
 
 import stanmix as sm
 from tests.cases import FRAME
+from tests.test_regression import evaluated
 
 CODE = """
 // Log density of each row.
@@ -90,8 +91,6 @@ def test_a_saved_fit_is_read_with_its_families(tmp_path: Path) -> None:
 @pytest.mark.engine
 def test_the_density_of_ones_own_family_is_what_the_reference_says() -> None:
     model = sm.model("positive ~ mix(rayleigh, K=2)", FRAME, families=[RAYLEIGH])
-    from tests.test_regression import evaluated
-
     for draw in evaluated(model, FRAME, []):
         for k in range(2):
             expected = stats.rayleigh(scale=draw["scale"][k]).logpdf(FRAME["positive"])

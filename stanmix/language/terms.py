@@ -6,7 +6,7 @@ aliases for columns: numbers, operators, and calls of the functions below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stanmix.data import Table
@@ -184,7 +184,7 @@ class _Writer:
         """A part of an argument of a function, where operators are arithmetic."""
         match node:
             case tree.Name():
-                if has_levels(self.table, node.text) if node.text in self.table.columns else False:
+                if node.text in self.table.columns and has_levels(self.table, node.text):
                     message = f"Column `{node.text}` holds levels, and numbers are needed here."
                     raise DataError(Problem(message, self.source, node.span))
                 return self.column(node, levels=False)
@@ -217,18 +217,16 @@ class _Writer:
             if not isinstance(column, tree.Name):
                 raise self.refuse("`C(..)` takes a column.", call.span)
             return f"C({self.column(column, levels=True)})"
-        write: Callable[[tree.Term | tree.Text], str] = self.argument
-        first = write(call.args[0])
+        first = self.argument(call.args[0])
         # Brackets around a whole argument would stand in the names of coefficients.
         first = first[1:-1] if isinstance(call.args[0], tree.Binary) else first
-        others = [self.number(name, node) for node in call.args[1:]]
+        others = [self.count(f"The second argument of `{name}`", a) for a in call.args[1:]]
         named = [self.keyword(name, function, keyword) for keyword in call.keywords]
         return f"{name}({', '.join([first, *others, *named])})"
 
-    def number(self, function: str, node: tree.Term | tree.Text) -> str:
+    def count(self, what: str, node: tree.Term | tree.Text) -> str:
         if not isinstance(node, tree.Number) or node.value != int(node.value) or node.value < 1:
-            message = f"The second argument of `{function}` is a whole number from 1 on."
-            raise self.refuse(message, node.span)
+            raise self.refuse(f"{what} is a whole number from 1 on.", node.span)
         return str(int(node.value))
 
     def keyword(self, name: str, function: Function, keyword: tree.Keyword) -> str:
@@ -242,6 +240,4 @@ class _Writer:
             if not isinstance(value, tree.Name) or value.text not in LOGICAL:
                 raise self.refuse(f"`{given}` is TRUE or FALSE.", value.span)
             return f"{given}={LOGICAL[value.text]}"
-        if not isinstance(value, tree.Number) or value.value != int(value.value) or value.value < 1:
-            raise self.refuse(f"`{given}` is a whole number from 1 on.", value.span)
-        return f"{given}={int(value.value)}"
+        return f"{given}={self.count(f'`{given}`', value)}"

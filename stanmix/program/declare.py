@@ -321,7 +321,7 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
             value = f"multiply_lower_tri_self_transpose({sampled}{at})"
             yield Declaration(f"{array}matrix[{size}, {size}]", name, value=value, each=each)
         if is_slope(parameter):
-            yield _coefficients(spec.regression(name.removeprefix("beta_")), each)
+            yield _coefficients(spec.regression_of(parameter), each)
     for regression in spec.regressions:
         if regression.is_offset_alone:
             yield _coefficients(regression, "1:K" if spec.axis_of(regression) else "")

@@ -21,6 +21,12 @@ vector hurdle_poisson_log_cumulative(array[] int y, real rate, real hu) {
     log_sum_exp(log_hu, beyond + (log1m(hu) - log1m_exp(-rate))), to_vector(y));
 }
 
+// Log probability of more, at each row.
+vector hurdle_poisson_log_survival(array[] int y, real rate, real hu) {
+  return certain_unless_nonnegative(
+    log1m(hu) - log1m_exp(-rate) + poisson_log_survival(y, rate), to_vector(y));
+}
+
 // One draw for each of N rows: 1 for the first event in a unit of time, which there is, and those
 // of the time that is left.
 array[] int hurdle_poisson_emission_rng(int N, real rate, real hu) {

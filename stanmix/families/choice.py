@@ -139,6 +139,7 @@ WALD = Family(
     params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
+    cumulative=True,
 )
 
 RDM = Family(

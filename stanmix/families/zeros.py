@@ -36,6 +36,11 @@ class ZeroInflated:
         inside = np.log1p(-self.zi) + self.counts.logcdf(y, *row)
         return np.where(np.asarray(y) >= 0, np.logaddexp(np.log(self.zi), inside), -np.inf)
 
+    def logsf(self, y: ArrayLike, *row: ArrayLike) -> Vector:
+        """Log probability of more, at each row."""
+        beyond = np.log1p(-self.zi) + self.counts.logsf(y, *row)
+        return np.where(np.asarray(y) >= 0, beyond, 0.0)
+
     def rvs(self, size: int, random_state: np.random.Generator, **row: Any) -> NDArray[np.int64]:
         """Draw counts."""
         counts = self.counts.rvs(size=size, random_state=random_state, **row)
@@ -59,6 +64,12 @@ class HurdlePoisson:
         """Log distribution function at each row, as a sum over the counts up to it."""
         upto = [np.logaddexp.reduce(self.logpmf(np.arange(int(n) + 1))) for n in np.ravel(y)]
         return np.where(np.asarray(y) >= 0, upto, -np.inf)
+
+    def logsf(self, y: ArrayLike) -> Vector:
+        """Log probability of more, at each row."""
+        positive = np.log1p(-self.hu) - np.log(-np.expm1(-self.rate))
+        beyond = positive + stats.poisson.logsf(y, self.rate)
+        return np.where(np.asarray(y) >= 0, beyond, 0.0)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> NDArray[np.int64]:
         """Draw counts, those above 0 by inversion."""

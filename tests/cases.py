@@ -87,7 +87,8 @@ CASES = (
     Case(
         "zeros",
         "cbind(count, successes) | trials(10) ~ mix(zero_inflated_poisson & zero_inflated_binomial "
-        "+ zero_inflated_negbinomial & binomial + hurdle_poisson & binomial)",
+        "+ zero_inflated_negbinomial & binomial + hurdle_poisson & binomial "
+        "+ hurdle_negbinomial & binomial)",
         FRAME,
     ),
     Case("beta", "share ~ mix(beta, K=2)", {"share": 1 / (1 + np.exp(-0.5 * FRAME["y"]))}),

@@ -128,6 +128,10 @@ FAMILY_TRUTHS = {
     ],
     "zero_inflated_binomial": [{"prob": 0.15, "zi": 0.3}, {"prob": 0.7, "zi": 0.1}],
     "hurdle_poisson": [{"rate": 2.0, "hu": 0.5}, {"rate": 15.0, "hu": 0.2}],
+    "hurdle_negbinomial": [
+        {"mu": 3.0, "shape": 5.0, "hu": 0.5},
+        {"mu": 40.0, "shape": 10.0, "hu": 0.2},
+    ],
     "beta_binomial": [{"prob": 0.1, "phi": 20.0}, {"prob": 0.7, "phi": 10.0}],
 }
 

@@ -27,6 +27,7 @@ from stanmix.families.real import (
 )
 from stanmix.families.unit import BETA
 from stanmix.families.zeros import (
+    HURDLE_NEGBINOMIAL,
     HURDLE_POISSON,
     ZERO_INFLATED_BINOMIAL,
     ZERO_INFLATED_NEGBINOMIAL,
@@ -64,6 +65,7 @@ FAMILIES: dict[str, Family] = {
         ZERO_INFLATED_NEGBINOMIAL,
         ZERO_INFLATED_BINOMIAL,
         HURDLE_POISSON,
+        HURDLE_NEGBINOMIAL,
         CATEGORICAL,
         WALD,
         RDM,

@@ -115,6 +115,10 @@ FAMILY_TRUTHS = {
     "logistic": [{"mu": -3.0, "sigma": 0.5}, {"mu": 3.0, "sigma": 1.0}],
     "gumbel": [{"mu": -3.0, "sigma": 1.0}, {"mu": 4.0, "sigma": 1.5}],
     "exgaussian": [{"mu": -4.0, "sigma": 0.5, "tau": 1.0}, {"mu": 3.0, "sigma": 1.0, "tau": 2.0}],
+    "skew_normal": [
+        {"mu": -3.0, "sigma": 1.0, "alpha": 3.0},
+        {"mu": 4.0, "sigma": 2.0, "alpha": -3.0},
+    ],
     "weibull": [{"scale": 1.0, "shape": 3.0}, {"scale": 6.0, "shape": 5.0}],
     "loglogistic": [{"scale": 1.0, "shape": 5.0}, {"scale": 6.0, "shape": 8.0}],
     "frechet": [{"scale": 1.0, "shape": 4.0}, {"scale": 6.0, "shape": 6.0}],

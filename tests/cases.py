@@ -83,11 +83,12 @@ CASES = (
     Case("spherical", "cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])", FRAME),
     Case("tied", "cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)", FRAME),
     Case("families", "y ~ mix(normal + student + normal(sigma=1))", FRAME),
-    Case("real_families", "y ~ mix(laplace + logistic + gumbel + exgaussian)", FRAME),
+    Case("real_families", "y ~ mix(laplace + logistic + gumbel + exgaussian + skew_normal)", FRAME),
     Case(
         "zeros",
         "cbind(count, successes) | trials(10) ~ mix(zero_inflated_poisson & zero_inflated_binomial "
-        "+ zero_inflated_negbinomial & binomial + hurdle_poisson & binomial)",
+        "+ zero_inflated_negbinomial & binomial + hurdle_poisson & binomial "
+        "+ hurdle_negbinomial & binomial)",
         FRAME,
     ),
     Case("beta", "share ~ mix(beta, K=2)", {"share": 1 / (1 + np.exp(-0.5 * FRAME["y"]))}),

@@ -115,6 +115,10 @@ FAMILY_TRUTHS = {
     "logistic": [{"mu": -3.0, "sigma": 0.5}, {"mu": 3.0, "sigma": 1.0}],
     "gumbel": [{"mu": -3.0, "sigma": 1.0}, {"mu": 4.0, "sigma": 1.5}],
     "exgaussian": [{"mu": -4.0, "sigma": 0.5, "tau": 1.0}, {"mu": 3.0, "sigma": 1.0, "tau": 2.0}],
+    "skew_normal": [
+        {"mu": -3.0, "sigma": 1.0, "alpha": 3.0},
+        {"mu": 4.0, "sigma": 2.0, "alpha": -3.0},
+    ],
     "weibull": [{"scale": 1.0, "shape": 3.0}, {"scale": 6.0, "shape": 5.0}],
     "loglogistic": [{"scale": 1.0, "shape": 5.0}, {"scale": 6.0, "shape": 8.0}],
     "frechet": [{"scale": 1.0, "shape": 4.0}, {"scale": 6.0, "shape": 6.0}],
@@ -128,6 +132,10 @@ FAMILY_TRUTHS = {
     ],
     "zero_inflated_binomial": [{"prob": 0.15, "zi": 0.3}, {"prob": 0.7, "zi": 0.1}],
     "hurdle_poisson": [{"rate": 2.0, "hu": 0.5}, {"rate": 15.0, "hu": 0.2}],
+    "hurdle_negbinomial": [
+        {"mu": 3.0, "shape": 5.0, "hu": 0.5},
+        {"mu": 40.0, "shape": 10.0, "hu": 0.2},
+    ],
     "beta_binomial": [{"prob": 0.1, "phi": 20.0}, {"prob": 0.7, "phi": 10.0}],
 }
 

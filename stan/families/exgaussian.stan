@@ -1,21 +1,6 @@
 // Exponentially modified normal distribution: a normal variable with mean mu and standard deviation
 // sigma, plus an exponential one with mean tau.
 
-// log(erfc(x)). Beyond 26, where erfc nears underflow, its ratio to erfc(26) is put in as a factor.
-vector log_erfc(vector x) {
-  vector[num_elements(x)] beyond = excess_over_26(x);
-  return log(erfc(x - beyond)) - beyond .* (beyond + 52)
-         - log(inverse_scaled_erfc(26 + beyond)) + log(inverse_scaled_erfc([26]')[1]);
-}
-
-// log(exp(x^2) * erfc(x)), without the squares of large x, which would cancel.
-vector log_scaled_erfc(vector x) {
-  vector[num_elements(x)] beyond = excess_over_26(x);
-  vector[num_elements(x)] near = x - beyond;
-  return log(erfc(near)) + square(near)
-         - log(inverse_scaled_erfc(26 + beyond)) + log(inverse_scaled_erfc([26]')[1]);
-}
-
 // log(2 * tau) plus the log density of each row. With z = (y - mu) / sigma and r = sigma / tau the
 // density is exp(r^2 / 2 - r * z) * erfc((r - z) / sqrt(2)) / (2 * tau). Above z = r, where erfc is
 // between 1 and 2, the exponent is -r^2 / 2 - r * (z - r); below, exp(-z^2 / 2) and a scaled erfc

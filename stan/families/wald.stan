@@ -8,17 +8,6 @@ vector wald_log_density(vector t, real threshold, vector path) {
          - 0.5 * square(threshold - path) ./ t;
 }
 
-// How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
-vector excess_over_26(vector x) {
-  vector[num_elements(x)] over = x - 26;
-  return 0.5 * (abs(over) + over);
-}
-
-// exp(-x^2) / (sqrt(pi) * erfc(x)) for x >= 26, by the continued fraction of erfc.
-vector inverse_scaled_erfc(vector x) {
-  return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
-}
-
 // Log probability of no passage until the times t, all positive, where the mean paths of the
 // diffusions have come to path = drift * t:
 // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.

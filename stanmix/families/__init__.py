@@ -21,12 +21,14 @@ from stanmix.families.real import (
     LAPLACE,
     LOGISTIC,
     NORMAL,
+    SKEW_NORMAL,
     SPHERICAL,
     STUDENT,
     TIED,
 )
 from stanmix.families.unit import BETA
 from stanmix.families.zeros import (
+    HURDLE_NEGBINOMIAL,
     HURDLE_POISSON,
     ZERO_INFLATED_BINOMIAL,
     ZERO_INFLATED_NEGBINOMIAL,
@@ -46,6 +48,7 @@ FAMILIES: dict[str, Family] = {
         LOGISTIC,
         GUMBEL,
         EXGAUSSIAN,
+        SKEW_NORMAL,
         LOGNORMAL,
         EXPONENTIAL,
         GAMMA,
@@ -64,6 +67,7 @@ FAMILIES: dict[str, Family] = {
         ZERO_INFLATED_NEGBINOMIAL,
         ZERO_INFLATED_BINOMIAL,
         HURDLE_POISSON,
+        HURDLE_NEGBINOMIAL,
         CATEGORICAL,
         WALD,
         RDM,

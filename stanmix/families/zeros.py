@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from stanmix.families.count import BINOMIAL, NEGBINOMIAL, POISSON
 from stanmix.families.family import Family, Param
@@ -48,16 +47,15 @@ class ZeroInflated:
 
 
 @dataclass(frozen=True)
-class HurdlePoisson:
-    """0 with probability `hu`, else a Poisson variable that is not 0."""
+class Hurdle:
+    """0 with probability `hu`, else a variable of a distribution of counts that is not 0."""
 
-    rate: float
+    counts: Any
     hu: float
 
     def logpmf(self, y: ArrayLike) -> Vector:
         """Log mass of each row."""
-        positive = np.log1p(-self.hu) - np.log(-np.expm1(-self.rate))
-        log_mass = positive + stats.poisson.logpmf(y, self.rate)
+        log_mass = np.log1p(-self.hu) - self.counts.logsf(0) + self.counts.logpmf(y)
         return np.asarray(np.where(np.asarray(y) == 0, np.log(self.hu), log_mass))
 
     def logcdf(self, y: ArrayLike) -> Vector:
@@ -67,14 +65,13 @@ class HurdlePoisson:
 
     def logsf(self, y: ArrayLike) -> Vector:
         """Log probability of more, at each row."""
-        positive = np.log1p(-self.hu) - np.log(-np.expm1(-self.rate))
-        beyond = positive + stats.poisson.logsf(y, self.rate)
+        beyond = np.log1p(-self.hu) + self.counts.logsf(y) - self.counts.logsf(0)
         return np.where(np.asarray(y) >= 0, beyond, 0.0)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> NDArray[np.int64]:
         """Draw counts, those above 0 by inversion."""
-        u = random_state.uniform(np.exp(-self.rate), 1, size)
-        counts = np.maximum(stats.poisson.ppf(u, self.rate), 1).astype(np.int64)
+        u = random_state.uniform(self.counts.pmf(0), 1, size)
+        counts = np.maximum(self.counts.ppf(u), 1).astype(np.int64)
         return np.where(random_state.random(size) < self.hu, 0, counts)
 
 
@@ -96,15 +93,20 @@ def zero_inflated(family: Family) -> Family:
     )
 
 
+def hurdle(family: Family) -> Family:
+    """Declare the hurdle form of a family of counts."""
+    return replace(
+        family,
+        name=f"hurdle_{family.name}",
+        stan=f"hurdle_{family.name}",
+        params=(*family.params, HU),
+        reference=lambda hu, **params: Hurdle(family.reference(**params), hu),
+        start=lambda y: start_with_zeros(y, family.started(y), "hu"),
+    )
+
+
 ZERO_INFLATED_POISSON = zero_inflated(POISSON)
 ZERO_INFLATED_NEGBINOMIAL = zero_inflated(NEGBINOMIAL)
 ZERO_INFLATED_BINOMIAL = zero_inflated(BINOMIAL)
-
-HURDLE_POISSON = replace(
-    POISSON,
-    name="hurdle_poisson",
-    stan="hurdle_poisson",
-    params=(*POISSON.params, HU),
-    reference=HurdlePoisson,
-    start=lambda y: start_with_zeros(y, POISSON.started(y), "hu"),
-)
+HURDLE_POISSON = hurdle(POISSON)
+HURDLE_NEGBINOMIAL = hurdle(NEGBINOMIAL)

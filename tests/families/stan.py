@@ -57,7 +57,8 @@ def gradient_model(
 ) -> stanli.Model:
     """A program with the density of rows in a mixture with a constant, at plain parameters.
 
-    Another function may stand in the density's place. The constant is another state: it keeps the density finite where a row has none in the family.
+    Another function may stand in the density's place. The constant is another state: it keeps the
+    density finite where a row has none in the family.
     """
     columns = dict(zip((c.name for c in variant.columns), response, strict=True))
     data = {"N": response[-1].shape[-1], **variant.choices, **columns}

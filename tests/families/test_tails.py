@@ -1,4 +1,4 @@
-"""Tail probabilities: against scipy, and against exact identities far beyond where it underflows."""
+"""Tail probabilities: against scipy, and against exact identities where it underflows."""
 
 from __future__ import annotations
 

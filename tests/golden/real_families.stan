@@ -1,4 +1,4 @@
-// y ~ mix(laplace + logistic + gumbel + exgaussian)
+// y ~ mix(laplace + logistic + gumbel + exgaussian + skew_normal)
 functions {
   // Log density of each row.
   vector laplace_log_omega(vector y, real mu, real sigma) {
@@ -60,6 +60,23 @@ functions {
     return exgaussian_log_kernel(y, mu, sigma, tau, zeros_vector(num_elements(y))) - log(2 * tau);
   }
 
+  // Log density of each row.
+  vector normal_log_omega(vector y, real mu, real sigma) {
+    return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // log(erfc(x)). Beyond 26, where erfc nears underflow, its ratio to erfc(26) is put in as a factor.
+  vector log_erfc(vector x) {
+    vector[num_elements(x)] beyond = excess_over_26(x);
+    return log(erfc(x - beyond)) - beyond .* (beyond + 52)
+           - log(inverse_scaled_erfc(26 + beyond)) + log(inverse_scaled_erfc([26]')[1]);
+  }
+
+  // Log density of each row.
+  vector skew_normal_log_omega(vector y, real mu, real sigma, real alpha) {
+    return normal_log_omega(y, mu, sigma) + log_erfc(-alpha .* (y - mu) ./ (sqrt(2) * sigma));
+  }
+
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
   real sum_log_density(vector log_density) {
     real total = sum(log_density);
@@ -92,12 +109,14 @@ parameters {
   vector[K] mu;
   vector<lower=0>[K] sigma;
   real<lower=0> tau_4;
+  real alpha_5;
   simplex[K] weights;
 }
 model {
   target += normal_lpdf(mu | y_center, 2.5 * y_scale);
   target += inv_gamma_lpdf(sigma | 3, y_scale);
   target += exponential_lpdf(tau_4 | 1 / y_scale);
+  target += normal_lpdf(alpha_5 | 0, 4);
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 
   array[K] vector[N] log_omega;
@@ -105,6 +124,7 @@ model {
   log_omega[2] = logistic_log_omega(y, mu[2], sigma[2]);
   log_omega[3] = gumbel_log_omega(y, mu[3], sigma[3]);
   log_omega[4] = exgaussian_log_omega(y, mu[4], sigma[4], tau_4);
+  log_omega[5] = skew_normal_log_omega(y, mu[5], sigma[5], alpha_5);
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
 }
@@ -115,5 +135,6 @@ generated quantities {
     log_omega[2] = logistic_log_omega(y, mu[2], sigma[2]);
     log_omega[3] = gumbel_log_omega(y, mu[3], sigma[3]);
     log_omega[4] = exgaussian_log_omega(y, mu[4], sigma[4], tau_4);
+    log_omega[5] = skew_normal_log_omega(y, mu[5], sigma[5], alpha_5);
   }
 }

@@ -1,4 +1,4 @@
-// cbind(count, successes) | trials(10) ~ mix(zero_inflated_poisson & zero_inflated_binomial + zero_inflated_negbinomial & binomial + hurdle_poisson & binomial)
+// cbind(count, successes) | trials(10) ~ mix(zero_inflated_poisson & zero_inflated_binomial + zero_inflated_negbinomial & binomial + hurdle_poisson & binomial + hurdle_negbinomial & binomial)
 functions {
   // Log mass of counts that are 0 with probability zi whatever the distribution says, and else follow
   // it; log_mass is what it says.
@@ -70,16 +70,27 @@ functions {
     return inflate_zeros(y, negbinomial_log_omega(y, mu, shape), zi);
   }
 
-  // Log mass of each row; minus infinity where y is negative.
-  vector hurdle_poisson_log_omega(array[] int y, real rate, real hu) {
+  // Log mass of counts that are 0 with probability hu, and else follow a distribution where it is not
+  // 0; log_mass is what that says of each row, and log_zero of a 0.
+  vector hurdle(array[] int y, vector log_mass, real log_zero, real hu) {
     vector[size(y)] log_hu = log(hu) + zeros_vector(size(y));
-    vector[size(y)] log_mass = poisson_log_omega(y, rate) + (log1m(hu) - log1m_exp(-rate));
+    vector[size(y)] over = log_mass + (log1m(hu) - log1m_exp(log_zero));
     for (n in 1:size(y)) {
       if (y[n] == 0) {
-        log_mass[n] = log_hu[n];
+        over[n] = log_hu[n];
       }
     }
-    return log_mass;
+    return over;
+  }
+
+  // Log mass of each row; minus infinity where y is negative.
+  vector hurdle_poisson_log_omega(array[] int y, real rate, real hu) {
+    return hurdle(y, poisson_log_omega(y, rate), -rate, hu);
+  }
+
+  // Log mass of each row; minus infinity where y is negative.
+  vector hurdle_negbinomial_log_omega(array[] int y, real mu, real shape, real hu) {
+    return hurdle(y, negbinomial_log_omega(y, mu, shape), -shape .* log1p(mu ./ shape), hu);
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
@@ -119,8 +130,11 @@ parameters {
   vector<lower=0, upper=1>[K] prob_successes;
   real<lower=0, upper=1> zi_successes_1;
   real<lower=0> mu_count_2;
+  real<lower=0> mu_count_4;
   real<lower=0> shape_count_2;
+  real<lower=0> shape_count_4;
   real<lower=0, upper=1> hu_count_3;
+  real<lower=0, upper=1> hu_count_4;
   simplex[K] weights;
 }
 model {
@@ -131,8 +145,11 @@ model {
   target += beta_lpdf(prob_successes | 1, 1);
   target += beta_lpdf(zi_successes_1 | 1, 1);
   target += exponential_lpdf(mu_count_2 | 1 / y_count_mean);
+  target += exponential_lpdf(mu_count_4 | 1 / y_count_mean);
   target += gamma_lpdf(shape_count_2 | 2, 0.1);
+  target += gamma_lpdf(shape_count_4 | 2, 0.1);
   target += beta_lpdf(hu_count_3 | 1, 1);
+  target += beta_lpdf(hu_count_4 | 1, 1);
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 
   array[K] vector[N] log_omega;
@@ -142,6 +159,8 @@ model {
                  + binomial_log_omega(y_successes, trials, prob_successes[2]);
   log_omega[3] = hurdle_poisson_log_omega(y_count, rate_count_3, hu_count_3)
                  + binomial_log_omega(y_successes, trials, prob_successes[3]);
+  log_omega[4] = hurdle_negbinomial_log_omega(y_count, mu_count_4, shape_count_4, hu_count_4)
+                 + binomial_log_omega(y_successes, trials, prob_successes[4]);
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
 }
@@ -154,5 +173,7 @@ generated quantities {
                    + binomial_log_omega(y_successes, trials, prob_successes[2]);
     log_omega[3] = hurdle_poisson_log_omega(y_count, rate_count_3, hu_count_3)
                    + binomial_log_omega(y_successes, trials, prob_successes[3]);
+    log_omega[4] = hurdle_negbinomial_log_omega(y_count, mu_count_4, shape_count_4, hu_count_4)
+                   + binomial_log_omega(y_successes, trials, prob_successes[4]);
   }
 }

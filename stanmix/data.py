@@ -236,7 +236,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     """
     values = numbers(table, name, missing=True)
     known = ~np.isnan(values)
-    if column.kind in ("count", "binary") and (values > MAX_COUNT).any():
+    if column.kind in WHOLE and (values > MAX_COUNT).any():
         shown = f"{np.nanmax(values):g}"
         raise bad_rows(table, name, f"must not exceed {MAX_COUNT}", values > MAX_COUNT, shown)
     rules = {
@@ -252,7 +252,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     if bad.any():
         raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
     values = values[known]
-    return values.astype(np.int64) if column.kind in ("count", "binary") else values
+    return values.astype(np.int64) if column.kind in WHOLE else values
 
 
 def _meaning(label: Any, K: int) -> NDArray[np.bool_]:
@@ -401,6 +401,9 @@ def choice_codes(
         raise bad_rows(table, name, f"must hold one of {listing(labels)}", unknown, shown)
     return codes.astype(np.int64)
 
+
+WHOLE = ("count", "binary")
+"""Kinds of responses that are whole numbers."""
 
 MAX_COUNT = 2**31 - 1
 """Largest whole number that Stan holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stanmix.priors import format_number
-from stanmix.spec import Fixed, GroupEffect, ModelSpec, Parameter, Regression, Term, Use
+from stanmix.spec import Fixed, GroupEffect, ModelSpec, Parameter, Regression, Response, Term, Use
 
 
 def equations(spec: ModelSpec) -> str:
@@ -39,7 +39,25 @@ def _responses(spec: ModelSpec) -> Iterator[str]:
             yield (
                 f"{left} | z[{_place(spec)}] = {state}{also}  ~  "
                 f"{term.declaration.name}({', '.join(_arguments(spec, term, state))})"
+                f"{_seen(left, spec.response(term.responses[0]))}"
             )
+    for response in spec.responses:
+        if response.censored is not None:
+            limits = [f"{c}[n]" for c in (response.columns[0], response.censored.end) if c]
+            yield f"{' and '.join(limits)} limit it as {response.censored.column}[n] says"
+
+
+def _seen(left: str, response: Response) -> str:
+    """Where a response is truncated."""
+    seen = response.truncated
+    if seen is None:
+        return ""
+    ends = (
+        f"{left} {sign} {f'{end}[n]' if isinstance(end, str) else format_number(end)}"
+        for sign, end in ((">=", seen.lower), ("<=", seen.upper))
+        if end is not None
+    )
+    return f", seen where {' and '.join(ends)}"
 
 
 def _columns(spec: ModelSpec, name: str) -> str:

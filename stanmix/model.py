@@ -243,7 +243,8 @@ class Model:
     ) -> Simulated:
         """Simulate responses for the rows of the data, which keep all else.
 
-        Rows without a response stay without; known labels become the true ones.
+        Rows without a response stay without; known labels become the true ones; no response is
+        censored.
 
         Parameters
         ----------

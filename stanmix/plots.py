@@ -62,6 +62,8 @@ def components(fit: Fit) -> p9.ggplot:
         )
     if any(r.kind == "category" for r in fit.model.spec.responses):
         raise SpecError("There is no picture of the components of categories yet.")
+    if any(r.limits for r in fit.model.spec.responses):
+        raise SpecError("There is no picture of components of which rows show only limits.")
     responses = {r.kind: r for r in fit.model.spec.responses}
     choice = responses.pop("choice", None)
     if len(responses) == 1 and len(fit.model.spec.responses) == 1 + (choice is not None):
@@ -91,6 +93,10 @@ def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggpl
         grid = np.linspace(y.min() - margin, y.max() + margin, 300)
         grid = grid[grid > 0] if response.kind in ("positive", "unit") else grid
         grid = grid[grid < 1] if response.kind == "unit" else grid
+    if response.truncated is not None:
+        low, high = response.truncated.lower, response.truncated.upper
+        grid = grid[grid >= (-np.inf if low is None else low)]
+        grid = grid[grid <= (np.inf if high is None else high)]
     panels = choice.labels if choice else ("",)
     chosen = _choices(fit, choice)[seen] if choice else np.full(len(y), "")
     bars = pd.concat([_bars(y[chosen == panel], edges, len(y), panel) for panel in panels])

@@ -17,6 +17,7 @@ from stanmix.design import Encoding, Encodings
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import codes_of, level
+from stanmix.limits import read_limits
 from stanmix.links import linked, unlinked, upper_bound
 from stanmix.program.rows import Rows
 from stanmix.spec import (
@@ -33,6 +34,10 @@ from stanmix.spec import (
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+
+ROUNDS = 1000
+"""Times that responses are drawn again which truncation would not let one see."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +168,8 @@ def simulate(
 ) -> Simulated:
     """Simulate responses for the rows of `table`, which keep all else.
 
-    Rows without a response stay without; labels that are known become the true ones.
+    Rows without a response stay without; labels that are known become the true ones; no response is
+    censored, since a model does not say what would be.
 
     Parameters
     ----------
@@ -194,6 +200,8 @@ def simulate(
             if columns[name].dropna().map(level).nunique() < len(response.labels):
                 codes = columns[name].map(level, na_action="ignore")
                 columns[name] = pd.Series(pd.Categorical(codes, list(response.labels)))
+    for response in spec.responses:
+        columns |= _uncensored(response, columns)
     absent = {c: is_missing(table, c) for r in spec.responses for c in r.columns}
     for name, mask in absent.items():
         columns[name] = columns[name].where(~mask)
@@ -208,6 +216,18 @@ def simulate(
             data[name] = np.column_stack([columns[part] for part in own])
     true = pd.Series(states + 1, index=table.labels, name="state")
     return Simulated(data, true, parameters)
+
+
+def _uncensored(response: Response, columns: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+    """The columns of censoring, if they are there, where nothing is."""
+    known = response.censored
+    if known is None:
+        return {}
+    column = columns[known.column]
+    numeric = column.dtype.kind in "biuf"
+    none = np.zeros_like(column.to_numpy()) if numeric else np.full(len(column), "none", object)
+    found = {known.column: pd.Series(none)}
+    return found | ({known.end: pd.Series(np.full(len(column), np.nan))} if known.end else {})
 
 
 def _replaced(column: pd.Series, chosen: Integers, drawn: NDArray[Any]) -> pd.Series:
@@ -279,13 +299,32 @@ class _Emission:
             else:
                 given[response.name] = self.trials(response.value, response.columns)
         reference = term.declaration.reference(**values)
-        drawn = np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
+        size = len(self.chosen)
+        drawn = np.asarray(reference.rvs(size=size, random_state=rng, **given))
+        if main.truncated is not None:
+            for _ in range(ROUNDS):
+                outside = self.outside(main, drawn)
+                if not outside.any():
+                    break
+                again = np.asarray(reference.rvs(size=size, random_state=rng, **given))
+                drawn = np.where(outside, again, drawn)
+            else:
+                raise SpecError(
+                    f"Component {self.component + 1} has next to no responses within the bounds "
+                    "of `trunc(..)` at these parameters."
+                )
         if choice is not None:
             labels = self.labels(choice, drawn[:, 1])
             return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
         if main.kind == "category":
             return {main.columns[0]: self.labels(main, drawn)}
         return dict(zip(main.columns, np.atleast_2d(drawn), strict=True))
+
+    def outside(self, response: Response, drawn: Array) -> NDArray[np.bool_]:
+        """Which of the drawn responses would not be seen."""
+        limits = read_limits(response, self.table)
+        inside = (drawn > limits.below[self.chosen]) & (drawn <= limits.upper[self.chosen])
+        return np.asarray(~inside)
 
     def labels(self, response: Response, codes: Integers) -> NDArray[Any]:
         """The names of choices or categories, as numbers where the column holds numbers."""

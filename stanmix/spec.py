@@ -83,6 +83,22 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Censoring:
+    """The columns that say how a response is censored, and where intervals end."""
+
+    column: str
+    end: str | None = None
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """The bounds, both included, outside which no response is seen: numbers, columns, or none."""
+
+    lower: float | str | None
+    upper: float | str | None
+
+
+@dataclass(frozen=True)
 class Response:
     """A column of the response, or several that make a vector.
 
@@ -104,6 +120,8 @@ class Response:
         Whether some rows have no value, or of several columns not all.
     addition
         The addition that names it (`trials`, `dec`), and that others are looked at with.
+    censored, truncated
+        How it is censored and truncated, if it is.
     """
 
     name: str
@@ -114,6 +132,18 @@ class Response:
     labels: tuple[str, ...] = ()
     missing: bool = False
     addition: str = ""
+    censored: Censoring | None = None
+    truncated: Truncation | None = None
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The columns that say how it is limited."""
+        named: list[float | str | None] = []
+        if self.censored is not None:
+            named += [self.censored.column, self.censored.end]
+        if self.truncated is not None:
+            named += [self.truncated.lower, self.truncated.upper]
+        return tuple(name for name in named if isinstance(name, str))
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,8 @@ def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
 
 def _named(spec: ModelSpec) -> tuple[str | None, ...]:
     """The columns besides the response that a model needs."""
-    return spec.unit, spec.series, spec.time, spec.known, spec.freq, *spec.covariates
+    limits = [column for response in spec.responses for column in response.limits]
+    return spec.unit, spec.series, spec.time, spec.known, spec.freq, *spec.covariates, *limits
 
 
 def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:

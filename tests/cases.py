@@ -50,6 +50,18 @@ UNITS = FRAME.assign(
     b=np.repeat([0, 1], 12),
 )
 
+LIMITED = FRAME.assign(
+    how=np.tile(["none", "left", "right", "interval"], 6),
+    most=np.tile([12.0, 15.0], 12),
+    count=FRAME["count"] + 1,
+    successes=FRAME["successes"].clip(1),
+    **{f"{name}_end": FRAME[name] + 2 for name in ("y", "positive", "rt")},
+    count_end=FRAME["count"] + 3,
+    successes_end=10,
+)
+
+COUNTED = LIMITED.assign(how=LIMITED["how"].replace("interval", "none"))
+
 HOLES = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
 _HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
 
@@ -194,6 +206,13 @@ CASES = (
         "transition ~ (1 | subject)",
         FRAME,
     ),
+    Case(
+        "limits",
+        "y | cens(how, y_end) + trunc(-9, most) ~ mix(normal + student + skew_normal)",
+        LIMITED,
+    ),
+    Case("truncated", "count | cens(how) + trunc(lb=1) ~ mix(poisson, K=2)", COUNTED),
+    Case("limits_by_row", "rt | trunc(ub=most) ~ mix(wald, K=2)\ndrift ~ x", LIMITED),
     Case("missing", "y | series(subject) ~ hmm(normal, states=2)\nmu ~ x", HOLES),
     Case(
         "known",

@@ -242,6 +242,13 @@ class Family:
         """The response columns in a model with these additions (`dec`, ...) on its left side."""
         return tuple(c for c in self.response if not c.optional or c.addition in additions)
 
+    def has_cumulative(self, additions: frozenset[str]) -> bool:
+        """Whether it has a distribution function in a model with these additions.
+
+        A response that comes with a choice has none.
+        """
+        return self.cumulative and all(c.kind != "choice" for c in self.columns(additions))
+
     def signature(
         self,
         additions: frozenset[str] = frozenset(),

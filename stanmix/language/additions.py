@@ -6,19 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stanmix.data import MAX_COUNT, Table
-from stanmix.errors import DataError, Problem, SpecError, did_you_mean, listing
+from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
+from stanmix.language.limits import Limit, bounds, censoring, plain
 from stanmix.language.terms import unusable_name
+from stanmix.spec import Censoring, Truncation
 
-LATER_ADDITIONS = ("cens", "trunc")
-ADDITIONS = ("dec", "trials", "unit", "series", "time", "known", "freq")
+ADDITIONS = ("dec", "trials", "unit", "series", "time", "known", "freq", "cens", "trunc")
 
 
 @dataclass(frozen=True)
 class Additions:
-    """The additions of the left side: their argument by name."""
+    """The additions of the left side.
+
+    Parameters
+    ----------
+    given
+        The argument, by name, of those that have one.
+    censored, truncated
+        What `cens(..)` and `trunc(..)` say.
+    spans
+        Where each stands.
+    """
 
     given: Mapping[str, tree.Name | tree.Number]
+    censored: Censoring | None
+    truncated: Truncation | None
+    spans: Mapping[str, Span]
 
     @property
     def names(self) -> frozenset[str]:
@@ -43,20 +57,25 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
     """
     problems: list[Problem] = []
     given: dict[str, tree.Name | tree.Number] = {}
+    censored: tuple[tree.Name, ...] = ()
+    truncated: tuple[Limit | None, ...] = ()
+    spans: dict[str, Span] = {}
     for addition in line.additions:
         name, span = addition.name.text, addition.span
-        if name in LATER_ADDITIONS:
-            problems.append(Problem(f"`{name}(..)` is not available yet.", source, span))
-        elif name not in ADDITIONS:
+        if name not in ADDITIONS:
             message = f"Unknown addition `{name}`; must be one of {listing(ADDITIONS)}."
             hint = did_you_mean(name, ADDITIONS)
             problems.append(Problem(message, source, addition.name.span, hint))
-        elif name in given:
+        elif name in spans:
             problems.append(Problem(f"`{name}(..)` stands twice.", source, span))
         elif kind == "mix" and name in ("series", "time"):
             message = f"A mixture has no order in time, so `{name}(..)` means nothing here."
             problems.append(Problem(message, source, span, "use `hmm(..)` for sequences"))
-        elif len(addition.args) != 1:
+        elif name == "cens":
+            censored = censoring(addition, source, problems)
+        elif name == "trunc":
+            truncated = bounds(addition, source, problems)
+        elif len(addition.args) != 1 or isinstance(addition.args[0], tree.Argument):
             problems.append(Problem(f"`{name}(..)` takes one column.", source, span))
         else:
             argument = addition.args[0]
@@ -66,13 +85,15 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
                 message = "The number of trials must be a positive whole number that Stan can hold."
                 problems.append(Problem(message, source, argument.span))
             given[name] = argument
+        spans[name] = span
     if kind == "hmm" and "freq" in given and "unit" not in given:
-        span = next(a.span for a in line.additions if a.name.text == "freq")
         message = "A row of a series stands at one time, and cannot count several times."
-        problems.append(Problem(message, source, span, "rows that share a state have a `unit(..)`"))
+        hint = "rows that share a state have a `unit(..)`"
+        problems.append(Problem(message, source, spans["freq"], hint))
     if problems:
         raise SpecError(*problems)
-    named = [a for a in given.values() if isinstance(a, tree.Name)]
+    arguments = [*given.values(), *censored, *truncated]
+    named = [a for a in arguments if isinstance(a, tree.Name)]
     named += [name for name in line.response if name.text not in table.matrices]
     missing = [
         Problem(absent, source, column.span, table.hint(column.text))
@@ -86,7 +107,12 @@ def read_additions(line: tree.ModelLine, kind: str, table: Table, source: str) -
     ]
     if missing:
         raise DataError(*missing)
-    return Additions(given)
+    return Additions(
+        given,
+        Censoring(*(name.text for name in censored)) if censored else None,
+        Truncation(*map(plain, truncated)) if truncated else None,
+        spans,
+    )
 
 
 def _is_count(value: float) -> bool:

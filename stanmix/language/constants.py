@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
 from stanmix.families import Kind
+from stanmix.limits import RIGHT, read_limits
 from stanmix.spec import Constant, ModelSpec, Response
 
 _COMMENTS = {
@@ -48,7 +49,7 @@ class Constants:
         part = kind == "positive" and response.kind != kind
         own = f"{response.name}_positive_{name}" if part else f"{response.name}_{name}"
         if own not in self.made:
-            values = tuple(self._value(own, column, name, part) for column in response.columns)
+            values = tuple(self._value(own, response, c, name, part) for c in response.columns)
             rows = "the positive rows of " if part else ""
             comment = f"{_COMMENTS[name]} of {rows}{', '.join(response.columns)}"
             many = response.many
@@ -64,8 +65,10 @@ class Constants:
         self.made[constant.name] = constant
         return constant
 
-    def _value(self, own: str, column: str, name: str, part: bool) -> float:
+    def _value(self, own: str, response: Response, column: str, name: str, part: bool) -> float:
         values = numbers(self.table, column, missing=True)
+        if name == "minimum" and response.censored is not None:
+            values = self._latest(response)
         seen = ~np.isnan(values)
         values = values[seen] if self.freq is None else np.repeat(values[seen], self.freq[seen])
         values = values[values > 0] if part else values
@@ -81,6 +84,11 @@ class Constants:
             self.unusable[own] = f"Column `{column}` {reason}"
             return 1.0
         return value
+
+    def _latest(self, response: Response) -> NDArray[np.float64]:
+        """Before when every response must have been: never, if it is right-censored."""
+        limits = read_limits(response, self.table)
+        return np.where(limits.how == RIGHT, np.nanmax(limits.ends), limits.ends)
 
     def used_by(self, spec: ModelSpec) -> tuple[Constant, ...]:
         """The constants that the priors or bounds of `spec` name.

@@ -227,10 +227,12 @@ def _response(line: Cursor) -> tuple[Name, ...]:
 def _addition(line: Cursor) -> Addition:
     start = line.here
     name = _name(line, "an addition such as `unit(id)`")
-    return Addition(name, line.listed(_column_or_number), line.since(start))
+    return Addition(name, line.listed(_of_addition), line.since(start))
 
 
-def _column_or_number(line: Cursor) -> Name | Number:
+def _of_addition(line: Cursor) -> Name | Number | Argument:
+    if _at_equals(line):
+        return _argument(line)
     return _signed_number(line) if _at_number(line) else _name(line, "a column or a number")
 
 
@@ -513,7 +515,8 @@ def _line_text(line: ParameterLine) -> str:
 
 
 def _addition_text(addition: Addition) -> str:
-    return f"{_name_text(addition.name)}({', '.join(map(_value_text, addition.args))})"
+    args = (_argument_text(a) if isinstance(a, Argument) else _value_text(a) for a in addition.args)
+    return f"{_name_text(addition.name)}({', '.join(args)})"
 
 
 def _component_text(component: Component) -> str:

@@ -72,10 +72,10 @@ class Many:
 
 @dataclass(frozen=True)
 class Addition:
-    """What a column is, besides the response: `dec(choice)`, `trunc(0, 10)`."""
+    """What a column is, besides the response: `dec(choice)`, `trunc(0, 10)`, `trunc(lb=0)`."""
 
     name: Name
-    args: tuple[Name | Number, ...]
+    args: tuple[Name | Number | Argument, ...]
     span: Span = field(compare=False, repr=False)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
+from stanmix.program import limits
 from stanmix.program.predictors import coefficients, effect_scale, group_effects, predictor
 from stanmix.spec import Axis, GroupEffect, ModelSpec, Parameter, Regression, Response, reported
 
@@ -195,6 +196,8 @@ def _response(response: Response) -> Iterator[Declaration]:
     elif response.missing:
         yield Declaration("int<lower=0>", f"N_{name}", f"rows that have {name}")
         yield Declaration(f"array[N_{name}] int<lower=1, upper=N>", f"rows_{name}")
+    for declared in limits.declared(response):
+        yield Declaration(*declared)
 
 
 def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration]:

@@ -14,7 +14,7 @@ import jinja2
 
 from stanmix.errors import DataError
 from stanmix.priors import format_number
-from stanmix.program import declare
+from stanmix.program import declare, limits
 from stanmix.program.predictors import by_row, predictor
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
@@ -52,9 +52,10 @@ def render(spec: ModelSpec) -> StanProgram:
     }
     # Which functions a program needs is read off the program without them.
     wanted = [
-        (_signature(spec, term), _varying(term))
+        (signature, _varying(term))
         for component in spec.emissions
         for term in component
+        for signature in _signatures(spec, term)
     ]
     codes = dict.fromkeys(t.declaration.stan_code for c in spec.emissions for t in c)
     own = split_functions("\n".join(codes))
@@ -89,42 +90,65 @@ class Emission:
 def _emission(spec: ModelSpec, k: int) -> Emission:
     """The emission of component `k`, from 0."""
     state = "k" if spec.homogeneous else str(k + 1)
-    by_row, calls = [], []
+    by_row: list[declare.Declaration] = []
+    calls: list[str] = []
     for term in spec.component(k):
         main = spec.response(term.responses[0])
-        # Where rows have no value, the family is given those that have one.
-        rows = f"[rows_{main.name}]" if main.missing and not main.many else ""
-        arguments: list[str] = []
-        for name in term.responses:
-            arguments.append(f"{name}{rows}")
-            counted = {"choice": "A", "category": f"C_{name}"}.get(spec.response(name).kind)
-            arguments += [counted] if counted else []
-        if main.missing and main.many:
-            arguments += [f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size")]
         for argument in term.arguments:
-            if isinstance(argument, Use) and argument.regression:
+            if isinstance(argument, Use) and argument.regression and argument.by_state:
                 declared = _by_row(argument, spec, state)
-                along = spec.regression(argument.regression).along
-                own = rows.replace("[", "[, ") if along else rows
-                arguments.append(f"{declared.name}{own}")
-                if argument.by_state and declared not in by_row:
-                    by_row.append(declared)
-            else:
-                arguments.append(_argument(argument, spec, state))
-        call = f"{term.declaration.stan}_{_function(main)}({', '.join(arguments)})"
-        calls.append(f"at_rows({call}, rows_{main.name}, N)" if rows else call)
+                by_row += [declared] if declared not in by_row else []
+
+        def density(
+            function: str, value: str, rows: str, term: Term = term, main: Response = main
+        ) -> str:
+            given = [value, *_companions(spec, term, main, rows), *_given(spec, term, rows, state)]
+            return f"{term.declaration.stan}_{function}({', '.join(given)})"
+
+        if main.many:
+            own = [density(_functions(main)[0], main.name, "")]
+        else:
+            varies = bool(_varying(term)) or len(term.responses) > 1
+            own = limits.likelihood(main, density, varies=varies)
+        calls += [f"+ {own[0]}" if calls else own[0], *own[1:]]
     return Emission(by_row, calls)
 
 
-def _function(response: Response) -> str:
-    """The function of a family that takes this response."""
-    return "partial_log_omega" if response.missing and response.many else "log_omega"
+def _companions(spec: ModelSpec, term: Term, main: Response, rows: str) -> Iterator[str]:
+    """What follows the response in the arguments of a function of a family, in some rows."""
+    if main.kind == "category":
+        yield f"C_{main.name}"
+    if main.missing and main.many:
+        yield from (f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size"))
+    for name in term.responses[1:]:
+        yield f"{name}[{rows}]" if rows else name
+        if spec.response(name).kind == "choice":
+            yield "A"
 
 
-def _signature(spec: ModelSpec, term: Term) -> str:
-    """The head of the function that a term calls."""
-    function = _function(spec.response(term.responses[0]))
-    return term.declaration.signature(frozenset(spec.additions), function, _varying(term))
+def _given(spec: ModelSpec, term: Term, rows: str, state: str) -> Iterator[str]:
+    """The parameters that a function of a family is given, in some rows where they vary."""
+    for argument in term.arguments:
+        if isinstance(argument, Use) and argument.regression:
+            along = "," if spec.regression(argument.regression).along else ""
+            name = _by_row(argument, spec, state).name
+            yield f"{name}[{along}{' ' if along else ''}{rows}]" if rows else name
+        else:
+            yield _argument(argument, spec, state)
+
+
+def _functions(response: Response) -> tuple[str, ...]:
+    """The functions of a family that may be called with this response."""
+    if response.missing and response.many:
+        return ("partial_log_omega",)
+    limited = response.censored is not None or response.truncated is not None
+    return ("log_omega", *(("log_cumulative", "log_survival") if limited else ()))
+
+
+def _signatures(spec: ModelSpec, term: Term) -> Iterator[str]:
+    """The heads of the functions that a term may call."""
+    for function in _functions(spec.response(term.responses[0])):
+        yield term.declaration.signature(frozenset(spec.additions), function, _varying(term))
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:

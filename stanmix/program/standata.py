@@ -23,6 +23,7 @@ from stanmix.design import Encodings
 from stanmix.errors import DataError, SpecError, listing, plural
 from stanmix.families import Column
 from stanmix.levels import codes_of, levels_of
+from stanmix.program import limits
 from stanmix.program.declare import by_move
 from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec, Regression, Response, move_slopes
@@ -253,6 +254,7 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
         values_of_one[seen_of_one] = response_values(table, own, column)
     values, seen = values[:, rows.order], seen[:, rows.order]
     data: dict[str, Any] = {name: values if response.many else values[0]}
+    data |= limits.values(response, seen[0], table, rows)
     if whole:
         data[name] = data[name].astype(np.int64)
     if not response.missing:

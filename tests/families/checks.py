@@ -36,7 +36,7 @@ ALPHA = 1e-4
 
 def has_log_cumulative(variant: Variant) -> bool:
     """Whether there is a distribution function: of one column, which may come with trials."""
-    return variant.family.cumulative and not variant.chooses
+    return variant.family.has_cumulative(variant.additions)
 
 
 def check_heads(variant: Variant) -> None:

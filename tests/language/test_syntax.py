@@ -79,7 +79,7 @@ def options(**values: Value) -> tuple[Argument, ...]:
     return tuple(Argument(name(key), value, NOWHERE) for key, value in values.items())
 
 
-def addition(called: str, *args: Name | Number) -> Addition:
+def addition(called: str, *args: Name | Number | Argument) -> Addition:
     return Addition(name(called), args, NOWHERE)
 
 
@@ -124,6 +124,7 @@ LEFT_SIDES = [
     ("rt | dec(choice)", (name("rt"),), (addition("dec", name("choice")),)),
     ("y|trials(20)", (y,), (addition("trials", number(20)),)),
     ("y | trunc(-1.5, 10)", (y,), (addition("trunc", number(-1.5), number(10)),)),
+    ("y | trunc(lb=0)", (y,), (addition("trunc", Argument(name("lb"), number(0), NOWHERE)),)),
     (
         "y | series(id) + time(t)",
         (y,),
@@ -410,7 +411,7 @@ MODEL_LINES = [
     ("y | «~» mix(normal)", "Expected an addition such as `unit(id)`, not `~`.", None),
     ("y | dec «~» mix(normal)", "Expected `(`, not `~`.", None),
     ("y | dec(«)» ~ mix(normal)", "Expected a column or a number, not `)`.", None),
-    ("y | trunc(lb«=»0) ~ mix(normal)", "Expected `,` or `)`, not `=`.", None),
+    ("y | trunc(lb=«)» ~ mix(normal)", "Expected a value, not `)`.", None),
     ("y | dec(a) «cens»(b) ~ mix(normal)", "Expected `+` or `~`, not `cens`.", None),
     (
         "y ~ «mixture»(normal)",
@@ -716,7 +717,8 @@ components = st.builds(Component, few(calls_of_families), st.just(NOWHERE))
 latents = st.builds(
     Latent, st.sampled_from(LATENT).map(name), few(components), arguments, st.just(NOWHERE)
 )
-additions = st.builds(Addition, names, few(names | signed), st.just(NOWHERE))
+of_additions = names | signed | st.builds(Argument, names, values, st.just(NOWHERE))
+additions = st.builds(Addition, names, few(of_additions), st.just(NOWHERE))
 model_lines = st.builds(ModelLine, few(names), few(additions, 0), latents, st.just(NOWHERE))
 
 

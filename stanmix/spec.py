@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -118,9 +118,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A parameter held at a number."""
+    """A parameter held at a number, or at a constant of that value."""
 
     value: float
+    constant: str = ""
 
 
 @dataclass(frozen=True)
@@ -442,6 +443,11 @@ class ModelSpec:
         return sizes
 
     @property
+    def arguments(self) -> Iterator[Fixed | Use]:
+        """What the parameters of all families are."""
+        return (a for component in self.emissions for term in component for a in term.arguments)
+
+    @property
     def moves(self) -> tuple[tuple[int, ...], ...]:
         """Which moves there are, from rows to columns: 1 or 0."""
         return self.allowed or ((1,) * self.K,) * self.K
@@ -452,9 +458,9 @@ class ModelSpec:
             return "move" if regression.name == "transition" else "contrast"
         if regression.component is not None:
             return None
-        uses = [a for component in self.emissions for t in component for a in t.arguments]
         by_state = any(
-            isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
+            isinstance(a, Use) and a.regression == regression.name and a.by_state
+            for a in self.arguments
         )
         return "state" if by_state else None
 

@@ -112,6 +112,7 @@ CASES = (
     ),
     Case("switches", CASE_3_FORMULA, FRAME, CASE_3),
     Case("race", "rt | dec(choice) ~ hmm(rdm+wald, states=2)", FRAME),
+    Case("contaminants", "rt | dec(choice) ~ hmm(rdm + uniform(low=0), states=2)", FRAME),
     Case("race_only", "rt | dec(choice) ~ mix(rdm, K=1)", FRAME),
     Case("binomial", "successes | trials(10) ~ mix(binomial, K=2)", FRAME),
     Case("bernoulli", "hit | unit(id) ~ mix(bernoulli, K=2)", FRAME),

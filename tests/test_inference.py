@@ -161,6 +161,25 @@ def test_a_mean_direction_of_half_a_turn_is_recovered() -> None:
     assert member.idxmax(axis=1).tolist() == [1, 2]
 
 
+def test_contaminants_between_fixed_ends_leave_the_others_alone() -> None:
+    drawn = sm.simulate(
+        "y ~ mix(normal + uniform(low=-20, high=20))",
+        400,
+        {"mu_1": 1.0, "sigma_1": 0.5, "weights": [0.85, 0.15]},
+        seed=1,
+    )
+    y = drawn.data["y"]
+    fit = sm.fit("y ~ mix(normal + uniform)", drawn.data, engine="stanli", seed=1)
+    assert fit.diagnose().problems == ()
+    for name, truth in (("mu_1", 1.0), ("sigma_1", 0.5), ("weights", np.array([0.85, 0.15]))):
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), name
+    # New rows beyond the rows of the fit are none of the uniform component, however far out.
+    member = fit.membership({"y": [1.0, 5.0, y.max(), y.max() + 0.01, y.min() - 100]})
+    assert (member[1] > 0.9).tolist() == [True, False, False, True, True]
+    assert (member[1][3:] == 1).all()
+
+
 @pytest.mark.parametrize("name", FAMILY_TRUTHS)
 def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: str) -> None:
     """Of an HMM, since that identifies components whose distributions overlap."""

@@ -2,7 +2,7 @@
 
 from stanmix.families.angle import VON_MISES
 from stanmix.families.category import CATEGORICAL
-from stanmix.families.choice import RDM, WALD
+from stanmix.families.choice import RDM, UNIFORM, WALD
 from stanmix.families.count import (
     BERNOULLI,
     BETA_BINOMIAL,
@@ -71,6 +71,7 @@ FAMILIES: dict[str, Family] = {
         CATEGORICAL,
         WALD,
         RDM,
+        UNIFORM,
     )
 }
 

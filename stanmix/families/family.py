@@ -99,6 +99,11 @@ class Param:
     prior
         Default prior: a call of the prior language that may use the names in braces that
         `stanmix.data` computes from the response (`{center}`, `{scale}`, `{log_center}`, ...).
+    default
+        What it is fixed at where a formula does not fix it: a number, or the name of a statistic of
+        the response (`minimum`). It is never estimated then; but a line may move one from 0.
+    above
+        Name of a parameter that it must exceed, where both are fixed.
     link
         Scale on which a regression of this parameter is linear.
     lower, upper
@@ -129,7 +134,9 @@ class Param:
     """
 
     name: str
-    prior: str
+    prior: str = "flat"
+    default: float | str | None = None
+    above: str | None = None
     link: Literal["identity", "log", "logit"] = "identity"
     lower: float | None = None
     upper: float | None = None
@@ -146,8 +153,9 @@ class Param:
 
     @property
     def varies(self) -> bool:
-        """Whether it may vary by row."""
-        return not self.axes or self.by_row
+        """Whether it may vary by row; of what is fixed by default, only a 0 that has no link."""
+        movable = self.default is None or (self.default == 0 and self.link == "identity")
+        return movable and (not self.axes or self.by_row)
 
     def stan_type(self, *, by_row: bool = False) -> str:
         """The type of its argument in the Stan functions, as they stand in the file.

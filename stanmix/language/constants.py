@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
 from stanmix.families import Kind
-from stanmix.spec import Constant, ModelSpec, Response
+from stanmix.spec import Constant, Fixed, ModelSpec, Response
 
 _COMMENTS = {
     "center": "median",
@@ -22,6 +22,7 @@ _COMMENTS = {
     "log_center": "median of the logarithm",
     "log_scale": "standard deviation of the logarithm",
     "minimum": "smallest value",
+    "maximum": "largest value",
 }
 _POSITIVE = ("scale", "mean", "log_scale")
 
@@ -83,7 +84,7 @@ class Constants:
         return value
 
     def used_by(self, spec: ModelSpec) -> tuple[Constant, ...]:
-        """The constants that the priors or bounds of `spec` name.
+        """The constants that the priors, bounds or fixed values of `spec` name.
 
         Raises
         ------
@@ -100,7 +101,7 @@ class Constants:
 
 
 def _named(spec: ModelSpec) -> set[str]:
-    """Every word in the arguments of priors, and in bounds."""
+    """Every word in the arguments of priors, and in bounds and fixed values."""
     texts = [
         argument.text
         for parameter in spec.parameters
@@ -108,6 +109,7 @@ def _named(spec: ModelSpec) -> set[str]:
         for argument in entry.prior.arguments
     ]
     texts += [parameter.below for parameter in spec.parameters if parameter.below]
+    texts += [a.constant for a in spec.arguments if isinstance(a, Fixed)]
     return set(re.findall(r"\w+", " ".join(texts)))
 
 

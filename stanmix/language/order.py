@@ -114,13 +114,15 @@ class _Chooser:
         self.column = column
 
     def unknown(self, name: str) -> SpecError:
-        if any(name in piece.fixed for component in self.emission.pieces for piece in component):
+        if self.emission.is_fixed(name):
             return self.refusal(f"`{name}` is fixed, so it cannot order the components.")
         if any(r.parameter is None and r.name == name for r in self.emission.regressions):
             return self.refusal(f"`{name}` has no intercept, so it cannot order the components.")
         known = list(dict.fromkeys(p.param for p in self.of_families()))
         message = f"`order` names no parameter of these families: `{name}`; "
-        return self.refusal(message + f"they have {listing(known)}.", did_you_mean(name, known))
+        return self.refusal(
+            message + f"they have {listing(known) or 'none'}.", did_you_mean(name, known)
+        )
 
     def require_orderable(self, name: str, matching: Sequence[Parameter]) -> None:
         if any("state" not in p.axes for p in matching):

@@ -110,10 +110,10 @@ class _Reader:
 
     def unknown(self, line: tree.ParameterLine) -> SpecError:
         name = line.parameter.text
-        if any(name in piece.fixed for pieces in self.emission.pieces for piece in pieces):
+        if self.emission.is_fixed(name):
             return self.refuse(f"`{name}` is fixed, so it cannot vary.", line.parameter.span)
         known = list(dict.fromkeys(p.param for p in self.emission.parameters))
-        message = f"No family here has a parameter `{name}`; they have {listing(known)}."
+        message = f"No family here has a parameter `{name}`; they have {listing(known) or 'none'}."
         return self.refuse(message, line.parameter.span, did_you_mean(name, known))
 
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:

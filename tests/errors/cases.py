@@ -36,6 +36,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal(scale=1), K=3)", FRAME, {}),
         ("y ~ mix(normal(sigma=-1), K=3)", FRAME, {}),
         ("y ~ mix(normal(sigma=tau), K=3)", FRAME, {}),
+        ("y ~ mix(normal + uniform(lower=0))", FRAME, {}),
+        ("y ~ mix(normal + uniform(low=3, high=1))", FRAME, {}),
+        ("y ~ mix(normal + uniform(low=100))", FRAME, {}),
+        ("y ~ mix(normal + uniform)", FRAME.assign(y=1.5), {}),
         ("y ~ mix(normal, k=3)", FRAME, {}),
         ("y ~ mix(normal, states=3)", FRAME, {}),
         ("y ~ mix(normal)", FRAME, {}),
@@ -58,6 +62,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
     "Parameter lines": [
         ("y ~ mix(normal, K=2)\nmux ~ x", FRAME, {}),
         ("y ~ mix(normal(sigma=1), K=2)\nsigma ~ x", FRAME, {}),
+        ("y ~ mix(normal + uniform)\nlow ~ x", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu[3] ~ x", FRAME, {}),
         ("y ~ mix(normal + student)\nnu[1] ~ x", FRAME, {}),
         ("y ~ mix(normal, K=2, share=sigma)\nsigma[1] ~ x", FRAME, {}),
@@ -138,6 +143,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
     ],
     "Order and sharing": [
         ("y ~ mix(normal(mu=0), K=2, order=mu)", FRAME, {}),
+        ("y ~ mix(uniform(low=-9), K=2, order=low)", FRAME, {}),
+        ("y ~ mix(uniform, K=2, order=mu)", FRAME, {}),
         ("y ~ mix(normal, K=2, share=mu, order=mu)", FRAME, {}),
         ("y ~ mix(normal, K=2, order=location)", FRAME, {}),
         ("y ~ mix(normal, K=2, share=tau)", FRAME, {}),

@@ -227,7 +227,8 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160), "angle": turn}[kind]
     edges = np.linspace(*ends, int(5 * (ends[1] - ends[0])) + 1)
     if kind == "real" and not variant.many:
-        edges = np.sort(np.append(edges, np.arcsinh(params["mu"])))
+        places = [params[p.name] for p in variant.family.params if p.link == "identity"]
+        edges = np.sort(np.append(edges, np.arcsinh(places)))
     half = np.diff(edges)[:, None] / 2
     x = (edges[:-1, None] + half * (1 + nodes)).ravel()
     dx = (half * weights).ravel()

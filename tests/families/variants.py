@@ -101,7 +101,11 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
             return np.array([number(param) for _ in range(sizes[param.axes[0]])])
         return number(param)
 
-    return {param.name: value(param) for param in variant.family.params}
+    params = {param.name: value(param) for param in variant.family.params}
+    for param in variant.family.params:
+        if param.above is not None:
+            params[param.name] = params[param.above] + float(np.exp(uniform(-1.5, 1.5)))
+    return params
 
 
 def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int = 6) -> Response:

@@ -206,7 +206,8 @@ class Regression:
     name
         What it is of, in the names of its parts: `mu`, or `mu_2` of the second component alone.
     parameter
-        The parameter that is its value at the covariates' means; None without an intercept.
+        The parameter that is its value at the covariates' means; None without an intercept, or
+        where that value is 0.
     link
         The scale on which it is linear. `softmax` is the scale of the logarithms of probabilities,
         of which there is one for each component, or move.
@@ -217,6 +218,8 @@ class Regression:
     center, spread
         What is taken off each column: its mean, or 0 without an intercept; and its root mean
         square about that.
+    centered
+        Whether the means are taken off.
     offset
         What is added as it is, if anything, and its mean.
     lower, upper
@@ -245,6 +248,7 @@ class Regression:
     lower: float | None = None
     upper: float | str | None = None
     component: int | None = None
+    centered: bool = True
     groups: tuple[GroupEffect, ...] = ()
     along: Axis | None = None
     place: Literal["row", "unit", "series"] = "row"
@@ -431,6 +435,7 @@ class ModelSpec:
         for response in self.responses:
             if response.kind == "category":
                 sizes[f"category_{response.name}"] = len(response.labels)
+                sizes[f"cut_{response.name}"] = len(response.labels) - 1
         sizes["contrast"] = self.K - 1
         sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
@@ -480,6 +485,8 @@ class ModelSpec:
                 labels["accumulator"] = list(response.labels)
             if response.kind == "category":
                 labels[f"category_{response.name}"] = list(response.labels)
+                pairs = itertools.pairwise(response.labels)
+                labels[f"cut_{response.name}"] = [f"{low}|{high}" for low, high in pairs]
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)

@@ -51,6 +51,8 @@ UNITS = FRAME.assign(
 )
 
 HOLES = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
+MOODS = pd.Categorical(["low", "high", "mid"] * 8, ["low", "mid", "high"], ordered=True)
+GRADES = FRAME.assign(grade=[3, 7, 7, 9] * 6, mood=MOODS)
 _HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
 
 CASE_1 = {
@@ -169,6 +171,13 @@ CASES = (
         "cbind(hit, subject, grade) ~ mix(bernoulli & categorical & categorical, K=2)",
         FRAME.assign(grade=[3, 7, 7, 9] * 6, subject=FRAME["subject"].where(FRAME.index != 2)),
         {"prob_grade[2]": "dirichlet(3, 2, 1)"},
+    ),
+    Case(
+        "ordinal",
+        "cbind(grade, mood) | unit(id) ~ mix(ordinal & ordinal, K=2, share=cutpoint_mood)\n"
+        "mu[mood] ~ x + (1 | subject); mu_grade[2] ~ offset(x)",
+        GRADES,
+        {"cutpoint_grade[2]": "normal(0, 2)"},
     ),
     Case("exposure", "count ~ mix(poisson, K=2)\nrate ~ offset(log(rt))", FRAME),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),

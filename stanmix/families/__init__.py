@@ -1,7 +1,7 @@
 """The distribution families, and what it takes to declare one."""
 
 from stanmix.families.angle import VON_MISES
-from stanmix.families.category import CATEGORICAL
+from stanmix.families.category import CATEGORICAL, ORDINAL
 from stanmix.families.choice import RDM, UNIFORM, WALD
 from stanmix.families.count import (
     BERNOULLI,
@@ -69,6 +69,7 @@ FAMILIES: dict[str, Family] = {
         HURDLE_POISSON,
         HURDLE_NEGBINOMIAL,
         CATEGORICAL,
+        ORDINAL,
         WALD,
         RDM,
         UNIFORM,

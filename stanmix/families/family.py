@@ -18,8 +18,11 @@ from scipy import optimize
 Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
-Axis = Literal["column", "column_to", "accumulator", "category"]
-"""Axes of a parameter within one state: response columns, accumulators of a race, categories."""
+Axis = Literal["column", "column_to", "accumulator", "category", "cut"]
+"""Axes of a parameter within one state.
+
+They are response columns, accumulators of a race, categories, and the places between these.
+"""
 
 STAN_COLUMN = {
     "real": "vector",
@@ -51,6 +54,8 @@ class Column:
     many
         Whether it stands for several columns at once, passed as a matrix with one row a column and
         one column an observation.
+    ordered
+        Whether its categories must have an order.
     """
 
     kind: Kind
@@ -58,6 +63,7 @@ class Column:
     addition: str | None = None
     optional: bool = False
     many: bool = False
+    ordered: bool = False
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The Stan arguments it brings, as (type, name) pairs."""
@@ -122,6 +128,8 @@ class Param:
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     simplex
         Whether it holds probabilities, which sum to 1.
+    increasing
+        Whether it is a vector whose elements increase.
     circular
         Whether it is an angle, which no bounds cut and no order sorts.
     shared
@@ -146,6 +154,7 @@ class Param:
     orders: bool = False
     correlation: bool = False
     simplex: bool = False
+    increasing: bool = False
     circular: bool = False
     shared: bool = False
     by_row: bool = False

@@ -141,10 +141,11 @@ class _Chooser:
                 f"`{name}` is an angle, which has no order, so it cannot order the components."
             )
             raise self.refusal(message)
-        if any(p.axes[-1] == "accumulator" for p in matching):
+        if any(p.axes[-1] not in ("state", "column") for p in matching):
             family = next(self.emission.users(matching[0]))[0].family.name
             message = f"`{name}` is a vector in each component, so it cannot order them."
-            raise self.refusal(message, f"`{family}(order={name})` orders it within")
+            inside = None if matching[0].order else f"`{family}(order={name})` orders it within"
+            raise self.refusal(message, inside)
 
     def refusal(self, message: str, hint: str | None = None) -> SpecError:
         return SpecError(Problem(message, self.source, self.options.order_span, hint))

@@ -210,7 +210,7 @@ class _Holder:
     def kind(self) -> tuple[object, ...]:
         """What must agree for a parameter to be one vector over the components."""
         p = self.param
-        ordered = p.name in self.piece.ordered
+        ordered = p.increasing or p.name in self.piece.ordered
         # Two quantities of one name differ in what their default priors are scaled by: the `mu`
         # of a lognormal is on the log scale.
         return (p.axes, p.lower, p.upper, p.link, p.correlation, p.circular, p.prior, ordered)
@@ -317,7 +317,8 @@ class _Builder:
         text = param.prior.format(**{s: constant.name for s, constant in made.items()})
         prior = parse_prior(text, {c.name: c.value for c in made.values()})
         # Categories are those of a response, of which there may be several.
-        own = [f"category_{response.name}" if a == "category" else a for a in param.axes]
+        named = ("category", "cut")
+        own = [f"{a}_{response.name}" if a in named else a for a in param.axes]
         below = None
         if param.below and (bounded or len(self.pieces) == 1):
             below = self.constants.of(response, param.below, response.kind).name
@@ -329,6 +330,6 @@ class _Builder:
             lower=param.lower,
             upper=param.upper,
             below=below,
-            order="accumulator" if param.name in holder.piece.ordered else None,
+            order=own[-1] if param.increasing or param.name in holder.piece.ordered else None,
             param=param.name,
         )

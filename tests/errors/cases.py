@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.cases import FRAME
+from tests.cases import FRAME, GRADES
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
 GAPS = FRAME.assign(t=np.arange(24) ** 2)
@@ -63,6 +63,9 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)\nmux ~ x", FRAME, {}),
         ("y ~ mix(normal(sigma=1), K=2)\nsigma ~ x", FRAME, {}),
         ("y ~ mix(normal + uniform)\nlow ~ x", FRAME, {}),
+        ("mood ~ mix(ordinal, K=2)\nmu ~ 0 + x", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2)\nmu ~ 1", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2)\ncutpoint ~ x", GRADES, {}),
         ("y ~ mix(normal, K=2)\nmu[3] ~ x", FRAME, {}),
         ("y ~ mix(normal + student)\nnu[1] ~ x", FRAME, {}),
         ("y ~ mix(normal, K=2, share=sigma)\nsigma[1] ~ x", FRAME, {}),
@@ -154,6 +157,9 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt ~ mix(normal + lognormal, share=mu)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm, K=2, order=drift)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm(order=threshold), K=2)", FRAME, {}),
+        ("mood ~ mix(ordinal, K=2, order=cutpoint)", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2, order=mu)\nmu ~ x", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2, share=mu)", GRADES, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=mu[z])", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),
@@ -221,6 +227,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(von_mises, K=2)", FRAME.assign(y=np.arange(24) * 15), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),
+        ("subject ~ mix(ordinal, K=2)", FRAME, {}),
         ("rt ~ mix(wald, K=2)", FRAME.assign(rt=FRAME["rt"] - 0.7), {}),
         ("rt | dec(choice) ~ mix(rdm, K=1)", FRAME.assign(choice=0), {}),
         ("rt | dec(choice) ~ mix(rdm, K=1)", FRAME.assign(choice=[7, *FRAME["choice"][1:]]), {}),

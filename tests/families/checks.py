@@ -33,15 +33,9 @@ ALPHA = 1e-4
 
 def has_log_cumulative(variant: Variant) -> bool:
     """Whether there is a distribution function: of one column, which may come with trials."""
-    return (
-        not variant.many
-        and not variant.chooses
-        and variant.columns[0].kind
-        not in (
-            "angle",
-            "category",
-        )
-    )
+    first = variant.columns[0]
+    ordered = first.ordered or first.kind not in ("angle", "category")
+    return ordered and not variant.many and not variant.chooses
 
 
 def check_heads(variant: Variant) -> None:
@@ -139,7 +133,9 @@ def check_edges(variant: Variant, uniform: Uniform) -> None:
         high = 1e6 if param.upper is None else param.upper - 1e-9
         first = response[0].min()
         for edge in [low, high, *([first, first - 1e-9] if param.below else [])]:
-            moved = {**params, param.name: np.full_like(params[param.name], edge)}
+            place = np.full_like(params[param.name], edge)
+            place = place + np.arange(place.size) if param.increasing else place
+            moved = {**params, param.name: place}
             density, gradient = model.log_prob_grad(point(variant, moved))
             assert np.isfinite(density), f"{param.name} = {edge}: density {density}"
             assert np.isfinite(gradient).all(), f"{param.name} = {edge}: gradient {gradient}"

@@ -53,3 +53,9 @@ vector hurdle_cumulative(array[] int y, vector log_cumulative, real log_zero, re
   }
   return restrict_to_nonnegative(upto, to_vector(y));
 }
+
+// Log probability of more than y for such counts; log_survival says it of those that may be 0.
+vector hurdle_survival(array[] int y, vector log_survival, real log_zero, real hu) {
+  return certain_unless_nonnegative(
+    log1m(hu) - log1m_exp(log_zero) + log_survival, to_vector(y));
+}

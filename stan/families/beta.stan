@@ -23,15 +23,16 @@ vector beta_log_omega(vector y, real mu, real phi) {
 
 // Log distribution function at each row.
 vector beta_log_cumulative(vector y, real mu, real phi) {
-  vector[num_elements(y)] a = mu .* phi + zeros_vector(num_elements(y));
-  vector[num_elements(y)] b = (1 - mu) .* phi + zeros_vector(num_elements(y));
-  vector[num_elements(y)] log_cumulative = zeros_vector(num_elements(y));
-  for (n in 1:num_elements(y)) {
-    if (y[n] > 0 && y[n] < 1) {
-      log_cumulative[n] = beta_lcdf(y[n] | a[n], b[n]);
-    }
-  }
-  return restrict_to_positive(log_cumulative, y);
+  vector[num_elements(y)] inside = between_or_half(y);
+  return restrict_to_positive(
+    certain_unless_positive(
+      log_beta_below(logit(inside), mu .* phi + zeros_vector(num_elements(y)),
+                     (1 - mu) .* phi + zeros_vector(num_elements(y))), 1 - y), y);
+}
+
+// Log probability of more, at each row.
+vector beta_log_survival(vector y, real mu, real phi) {
+  return beta_log_cumulative(1 - y, 1 - mu, phi);
 }
 
 // One draw for each of N rows.

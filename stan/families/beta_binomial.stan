@@ -12,6 +12,13 @@ vector beta_binomial_log_omega(array[] int y, array[] int trials, real prob, rea
     fmin(to_vector(y), to_vector(trials) - to_vector(y)));
 }
 
+// Log mass of the counts from `low` to `high`, of which there is one at least.
+real beta_binomial_log_total(int low, int high, int trials, real prob, real phi) {
+  int counts = high - low + 1;
+  return log_sum_exp(beta_binomial_log_omega(linspaced_int_array(counts, low, high),
+                                             rep_array(trials, counts), prob, phi));
+}
+
 // Log distribution function at each row.
 vector beta_binomial_log_cumulative(array[] int y, array[] int trials, real prob, real phi) {
   vector[size(y)] each_prob = prob + zeros_vector(size(y));
@@ -19,12 +26,24 @@ vector beta_binomial_log_cumulative(array[] int y, array[] int trials, real prob
   vector[size(y)] log_cumulative = zeros_vector(size(y));
   for (n in 1:size(y)) {
     if (y[n] >= 0 && y[n] < trials[n]) {
-      array[y[n] + 1] int upto = linspaced_int_array(y[n] + 1, 0, y[n]);
-      log_cumulative[n] = log_sum_exp(
-        beta_binomial_log_omega(upto, rep_array(trials[n], y[n] + 1), each_prob[n], each_phi[n]));
+      log_cumulative[n] = beta_binomial_log_total(0, y[n], trials[n], each_prob[n], each_phi[n]);
     }
   }
   return restrict_to_nonnegative(log_cumulative, to_vector(y));
+}
+
+// Log probability of more, at each row.
+vector beta_binomial_log_survival(array[] int y, array[] int trials, real prob, real phi) {
+  vector[size(y)] each_prob = prob + zeros_vector(size(y));
+  vector[size(y)] each_phi = phi + zeros_vector(size(y));
+  vector[size(y)] log_survival = zeros_vector(size(y));
+  for (n in 1:size(y)) {
+    if (y[n] >= 0 && y[n] < trials[n]) {
+      log_survival[n]
+        = beta_binomial_log_total(y[n] + 1, trials[n], trials[n], each_prob[n], each_phi[n]);
+    }
+  }
+  return restrict_to_positive(log_survival, to_vector(trials) - to_vector(y));
 }
 
 // One draw for each row of trials.

@@ -16,14 +16,22 @@ vector binomial_log_omega(array[] int y, array[] int trials, real prob) {
 
 // Log distribution function at each row.
 vector binomial_log_cumulative(array[] int y, array[] int trials, real prob) {
-  vector[size(y)] each_prob = prob + zeros_vector(size(y));
-  vector[size(y)] log_cumulative = zeros_vector(size(y));
-  for (n in 1:size(y)) {
-    if (y[n] >= 0 && y[n] < trials[n]) {
-      log_cumulative[n] = binomial_lcdf(y[n] | trials[n], each_prob[n]);
-    }
-  }
-  return restrict_to_nonnegative(log_cumulative, to_vector(y));
+  vector[size(y)] log_odds = log1m(prob) - log(prob) + zeros_vector(size(y));
+  vector[size(y)] failures = to_vector(trials) - to_vector(y);
+  return restrict_to_nonnegative(
+    certain_unless_positive(
+      log_beta_below(log_odds, fmax(failures, 1), fmax(to_vector(y), 0) + 1), failures),
+    to_vector(y));
+}
+
+// Log probability of more, at each row.
+vector binomial_log_survival(array[] int y, array[] int trials, real prob) {
+  vector[size(y)] log_odds = log(prob) - log1m(prob) + zeros_vector(size(y));
+  vector[size(y)] failures = to_vector(trials) - to_vector(y);
+  return certain_unless_nonnegative(
+    restrict_to_positive(
+      log_beta_below(log_odds, fmax(to_vector(y), 0) + 1, fmax(failures, 1)), failures),
+    to_vector(y));
 }
 
 // One draw for each row of trials.

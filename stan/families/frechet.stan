@@ -9,7 +9,14 @@ vector frechet_log_omega(vector y, real scale, real shape) {
 
 // Log distribution function at each row.
 vector frechet_log_cumulative(vector y, real scale, real shape) {
-  return restrict_to_positive(-exp(shape .* (log(scale) - log(positive_or_one(y)))), y);
+  return restrict_to_positive(
+    -bounded_exp(shape .* (log(scale) - log(positive_or_one(y)))), y);
+}
+
+// Log probability of more, at each row.
+vector frechet_log_survival(vector y, real scale, real shape) {
+  return certain_unless_positive(
+    log1m_exp_of_exp(shape .* (log(scale) - log(positive_or_one(y)))), y);
 }
 
 // One draw for each of N rows.

@@ -10,7 +10,14 @@ vector gamma_log_omega(vector y, real mu, real shape) {
 
 // Log distribution function at each row.
 vector gamma_log_cumulative(vector y, real mu, real shape) {
-  return restrict_to_positive(log(gamma_p(shape, shape .* positive_or_one(y) ./ mu)), y);
+  return restrict_to_positive(
+    log_gamma_below(shape .* positive_or_one(y) ./ mu, shape + zeros_vector(num_elements(y))), y);
+}
+
+// Log probability of more, at each row.
+vector gamma_log_survival(vector y, real mu, real shape) {
+  return certain_unless_positive(
+    log_gamma_above(shape .* positive_or_one(y) ./ mu, shape + zeros_vector(num_elements(y))), y);
 }
 
 // One draw for each of N rows.

@@ -11,6 +11,11 @@ vector geometric_log_cumulative(array[] int y, real prob) {
     log1m_exp((fmax(to_vector(y), 0) + 1) .* log1m(prob)), to_vector(y));
 }
 
+// Log probability of more, at each row.
+vector geometric_log_survival(array[] int y, real prob) {
+  return certain_unless_nonnegative((to_vector(y) + 1) .* log1m(prob), to_vector(y));
+}
+
 // One draw for each of N rows.
 array[] int geometric_emission_rng(int N, real prob) {
   return negbinomial_emission_rng(N, (1 - prob) ./ prob, 1);

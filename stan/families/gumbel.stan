@@ -11,9 +11,20 @@ vector gumbel_log_omega(vector y, real mu, real sigma) {
   return -z - bounded_exp(-z) - log(sigma);
 }
 
+// log(1 - exp(-exp(x))), which is x where that is very negative.
+vector log1m_exp_of_exp(vector x) {
+  vector[num_elements(x)] near = fmax(x, -30);
+  return log1m_exp(-bounded_exp(near)) + (x - near);
+}
+
 // Log distribution function at each row.
 vector gumbel_log_cumulative(vector y, real mu, real sigma) {
-  return -exp((mu - y) ./ sigma);
+  return -bounded_exp((mu - y) ./ sigma);
+}
+
+// Log probability of more, at each row.
+vector gumbel_log_survival(vector y, real mu, real sigma) {
+  return log1m_exp_of_exp((mu - y) ./ sigma);
 }
 
 // One draw for each of N rows.

@@ -12,6 +12,12 @@ vector hurdle_negbinomial_log_cumulative(array[] int y, real mu, real shape, rea
     y, negbinomial_log_cumulative(y, mu, shape), -shape .* log1p(mu ./ shape), hu);
 }
 
+// Log probability of more, at each row.
+vector hurdle_negbinomial_log_survival(array[] int y, real mu, real shape, real hu) {
+  return hurdle_survival(
+    y, negbinomial_log_survival(y, mu, shape), -shape .* log1p(mu ./ shape), hu);
+}
+
 // One draw for each of N rows. Counts come in clusters, which have a logarithmic distribution: 1 more
 // than a geometric number of random mean. There is a first cluster in a unit of time, and those of the
 // time that is left have a negative binomial sum.

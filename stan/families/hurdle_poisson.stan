@@ -10,6 +10,11 @@ vector hurdle_poisson_log_cumulative(array[] int y, real rate, real hu) {
   return hurdle_cumulative(y, poisson_log_cumulative(y, rate), -rate, hu);
 }
 
+// Log probability of more, at each row.
+vector hurdle_poisson_log_survival(array[] int y, real rate, real hu) {
+  return hurdle_survival(y, poisson_log_survival(y, rate), -rate, hu);
+}
+
 // One draw for each of N rows: 1 for the first event in a unit of time, which there is, and those
 // of the time that is left.
 array[] int hurdle_poisson_emission_rng(int N, real rate, real hu) {

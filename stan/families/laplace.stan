@@ -5,13 +5,20 @@ vector laplace_log_omega(vector y, real mu, real sigma) {
   return -abs(y - mu) ./ sigma - log(2 * sigma);
 }
 
+// Log distribution function of the standard form.
+vector log_laplace_below(vector z) {
+  vector[num_elements(z)] log_tail = -abs(z) - log2();
+  return log_of_nearer_tail(z, log_tail, log_tail);
+}
+
 // Log distribution function at each row.
 vector laplace_log_cumulative(vector y, real mu, real sigma) {
-  vector[num_elements(y)] z = (y - mu) ./ sigma;
-  for (n in 1:num_elements(y)) {
-    z[n] = double_exponential_lcdf(z[n] | 0, 1);
-  }
-  return z;
+  return log_laplace_below((y - mu) ./ sigma);
+}
+
+// Log probability of more, at each row.
+vector laplace_log_survival(vector y, real mu, real sigma) {
+  return log_laplace_below((mu - y) ./ sigma);
 }
 
 // One draw for each of N rows.

@@ -11,6 +11,11 @@ vector logistic_log_cumulative(vector y, real mu, real sigma) {
   return -log1p_exp((mu - y) ./ sigma);
 }
 
+// Log probability of more, at each row.
+vector logistic_log_survival(vector y, real mu, real sigma) {
+  return -log1p_exp((y - mu) ./ sigma);
+}
+
 // One draw for each of N rows.
 vector logistic_emission_rng(int N, real mu, real sigma) {
   return to_vector(logistic_rng(mu + zeros_vector(N), sigma));

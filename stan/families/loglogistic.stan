@@ -13,6 +13,12 @@ vector loglogistic_log_cumulative(vector y, real scale, real shape) {
     -log1p_exp(shape .* (log(scale) - log(positive_or_one(y)))), y);
 }
 
+// Log probability of more, at each row.
+vector loglogistic_log_survival(vector y, real scale, real shape) {
+  return certain_unless_positive(
+    -log1p_exp(shape .* (log(positive_or_one(y)) - log(scale))), y);
+}
+
 // One draw for each of N rows.
 vector loglogistic_emission_rng(int N, real scale, real shape) {
   return exp(logistic_emission_rng(N, log(scale), inv(shape)));

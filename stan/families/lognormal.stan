@@ -27,6 +27,19 @@ vector restrict_to_positive(vector log_density, vector x) {
   return restricted;
 }
 
+// The log probability of being above x where that is positive, 0 elsewhere, where it is certain.
+vector certain_unless_positive(vector log_probability, vector x) {
+  vector[num_elements(x)] probable = log_probability;
+  if (min(x) <= 0) {
+    for (n in 1:num_elements(x)) {
+      if (x[n] <= 0) {
+        probable[n] = 0;
+      }
+    }
+  }
+  return probable;
+}
+
 // Log density of each row; minus infinity unless y is positive.
 vector lognormal_log_omega(vector y, real mu, real sigma) {
   return restrict_to_positive(
@@ -36,6 +49,11 @@ vector lognormal_log_omega(vector y, real mu, real sigma) {
 // Log distribution function at each row.
 vector lognormal_log_cumulative(vector y, real mu, real sigma) {
   return restrict_to_positive(normal_log_cumulative(log(positive_or_one(y)), mu, sigma), y);
+}
+
+// Log probability of more, at each row.
+vector lognormal_log_survival(vector y, real mu, real sigma) {
+  return certain_unless_positive(normal_log_survival(log(positive_or_one(y)), mu, sigma), y);
 }
 
 // One draw for each of N rows.

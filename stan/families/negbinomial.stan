@@ -10,15 +10,18 @@ vector negbinomial_log_omega(array[] int y, real mu, real shape) {
 
 // Log distribution function at each row.
 vector negbinomial_log_cumulative(array[] int y, real mu, real shape) {
-  vector[size(y)] each_mu = mu + zeros_vector(size(y));
-  vector[size(y)] each_shape = shape + zeros_vector(size(y));
-  vector[size(y)] log_cumulative = zeros_vector(size(y));
-  for (n in 1:size(y)) {
-    if (y[n] >= 0) {
-      log_cumulative[n] = neg_binomial_2_lcdf(y[n] | each_mu[n], each_shape[n]);
-    }
-  }
-  return restrict_to_nonnegative(log_cumulative, to_vector(y));
+  vector[size(y)] log_odds = log(shape) - log(mu) + zeros_vector(size(y));
+  return restrict_to_nonnegative(
+    log_beta_below(log_odds, shape + zeros_vector(size(y)), fmax(to_vector(y), 0) + 1),
+    to_vector(y));
+}
+
+// Log probability of more, at each row.
+vector negbinomial_log_survival(array[] int y, real mu, real shape) {
+  vector[size(y)] log_odds = log(mu) - log(shape) + zeros_vector(size(y));
+  return certain_unless_nonnegative(
+    log_beta_below(log_odds, fmax(to_vector(y), 0) + 1, shape + zeros_vector(size(y))),
+    to_vector(y));
 }
 
 // One draw for each of N rows.

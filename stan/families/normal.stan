@@ -7,11 +7,12 @@ vector normal_log_omega(vector y, real mu, real sigma) {
 
 // Log distribution function at each row.
 vector normal_log_cumulative(vector y, real mu, real sigma) {
-  vector[num_elements(y)] z = (y - mu) ./ sigma;
-  for (n in 1:num_elements(y)) {
-    z[n] = std_normal_lcdf(z[n] | );
-  }
-  return z;
+  return log_erfc((mu - y) ./ (sqrt2() * sigma)) - log2();
+}
+
+// Log probability of more, at each row.
+vector normal_log_survival(vector y, real mu, real sigma) {
+  return log_erfc((y - mu) ./ (sqrt2() * sigma)) - log2();
 }
 
 // One draw for each of N rows.

@@ -8,7 +8,15 @@ vector poisson_log_omega(array[] int y, real rate) {
 
 // Log distribution function at each row.
 vector poisson_log_cumulative(array[] int y, real rate) {
-  return restrict_to_nonnegative(log(gamma_q(fmax(to_vector(y), 0) + 1, rate)), to_vector(y));
+  vector[size(y)] rates = rate + zeros_vector(size(y));
+  return restrict_to_nonnegative(log_gamma_above(rates, fmax(to_vector(y), 0) + 1), to_vector(y));
+}
+
+// Log probability of more, at each row.
+vector poisson_log_survival(array[] int y, real rate) {
+  vector[size(y)] rates = rate + zeros_vector(size(y));
+  return certain_unless_nonnegative(
+    log_gamma_below(rates, fmax(to_vector(y), 0) + 1), to_vector(y));
 }
 
 // One draw for each of N rows.

@@ -9,7 +9,7 @@ vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vecto
   vector[2 * A] circle = append_row(drift, drift);
   vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
   for (after in 1:(A - 1)) {
-    log_density += wald_log_survival(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
+    log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
   }
   return restrict_to_positive(log_density, decision);
 }
@@ -37,7 +37,7 @@ vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matri
   vector[num_elements(rt)] log_density = wald_log_density(t, threshold, winner .* t);
   for (after in 1:(A - 1)) {
     vector[num_elements(rt)] loser = of_accumulator(drift, choice, after);
-    log_density += wald_log_survival(t, threshold, loser .* t);
+    log_density += wald_log_no_passage(t, threshold, loser .* t);
   }
   return restrict_to_positive(log_density, decision);
 }

@@ -72,7 +72,7 @@ vector skew_normal_log_cumulative(vector y, real mu, real sigma, real alpha) {
   return skew_normal_log_beyond((mu - y) ./ sigma, -alpha + zeros_vector(num_elements(y)));
 }
 
-// Log probability of a larger value at each row.
+// Log probability of more, at each row.
 vector skew_normal_log_survival(vector y, real mu, real sigma, real alpha) {
   return skew_normal_log_beyond((y - mu) ./ sigma, alpha + zeros_vector(num_elements(y)));
 }

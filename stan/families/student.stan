@@ -8,12 +8,12 @@ vector student_log_omega(vector y, real mu, real sigma, real nu) {
 
 // Log distribution function at each row.
 vector student_log_cumulative(vector y, real mu, real sigma, real nu) {
-  vector[num_elements(y)] z = (y - mu) ./ sigma;
-  vector[num_elements(y)] degrees = nu + zeros_vector(num_elements(y));
-  for (n in 1:num_elements(y)) {
-    z[n] = student_t_lcdf(z[n] | degrees[n], 0, 1);
-  }
-  return z;
+  return log_student_below((y - mu) ./ sigma, nu + zeros_vector(num_elements(y)));
+}
+
+// Log probability of more, at each row.
+vector student_log_survival(vector y, real mu, real sigma, real nu) {
+  return log_student_below((mu - y) ./ sigma, nu + zeros_vector(num_elements(y)));
 }
 
 // One draw for each of N rows.

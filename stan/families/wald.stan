@@ -15,7 +15,7 @@ vector wald_log_density(vector t, real threshold, vector path) {
 // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
 // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
 // out where it would underflow.
-vector wald_log_survival(vector t, real threshold, vector path) {
+vector wald_log_no_passage(vector t, real threshold, vector path) {
   vector[num_elements(t)] spread = sqrt(2 * t);
   vector[num_elements(t)] a = (path - threshold) ./ spread;
   vector[num_elements(t)] b = (path + threshold) ./ spread;
@@ -48,20 +48,22 @@ vector wald_log_omega(vector rt, array[] int choice, int A, real threshold, real
   return wald_shifted_log_density(rt, threshold, drift, ndt) - log(A);
 }
 
-// Log distribution function of rt at each row.
+// Log distribution function at each row.
 vector wald_log_cumulative(vector rt, real threshold, real drift, real ndt) {
-  int N = num_elements(rt);
-  vector[N] decision = rt - ndt;
-  vector[N] t = positive_or_one(decision);
-  vector[N] a = (drift .* t - threshold) ./ sqrt(t);
-  vector[N] b = (drift .* t + threshold) ./ sqrt(t);
-  vector[N] reflected = 2 * drift .* threshold + zeros_vector(N);
-  vector[N] log_cumulative;
-  for (n in 1:N) {
-    log_cumulative[n] = log_sum_exp(std_normal_lcdf(a[n] | ),
-                                    reflected[n] + std_normal_lcdf(-b[n] | ));
-  }
-  return restrict_to_positive(log_cumulative, decision);
+  vector[num_elements(rt)] decision = rt - ndt;
+  vector[num_elements(rt)] t = positive_or_one(decision);
+  vector[num_elements(rt)] spread = sqrt(2 * t);
+  return restrict_to_positive(
+    log_sum_exp(log_erfc((threshold - drift .* t) ./ spread),
+                2 * drift .* threshold + log_erfc((threshold + drift .* t) ./ spread)) - log2(),
+    decision);
+}
+
+// Log probability of more, at each row.
+vector wald_log_survival(vector rt, real threshold, real drift, real ndt) {
+  vector[num_elements(rt)] decision = rt - ndt;
+  vector[num_elements(rt)] t = positive_or_one(decision);
+  return certain_unless_positive(wald_log_no_passage(t, threshold, drift .* t), decision);
 }
 
 // 1 where x is positive, 0 elsewhere, without a branch.

@@ -10,7 +10,13 @@ vector weibull_log_omega(vector y, real scale, real shape) {
 // Log distribution function at each row.
 vector weibull_log_cumulative(vector y, real scale, real shape) {
   return restrict_to_positive(
-    log1m_exp(-exp(shape .* (log(positive_or_one(y)) - log(scale)))), y);
+    log1m_exp_of_exp(shape .* (log(positive_or_one(y)) - log(scale))), y);
+}
+
+// Log probability of more, at each row.
+vector weibull_log_survival(vector y, real scale, real shape) {
+  return certain_unless_positive(
+    -bounded_exp(shape .* (log(positive_or_one(y)) - log(scale))), y);
 }
 
 // One draw for each of N rows.

@@ -98,4 +98,5 @@ ORDINAL = Family(
     ),
     reference=Ordinal,
     start=start_ordinal,
+    cumulative=True,
 )

@@ -188,6 +188,7 @@ WALD = Family(
     params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
+    cumulative=True,
 )
 
 RDM = Family(
@@ -207,4 +208,5 @@ UNIFORM = Family(
     ),
     reference=Uniform,
     start=start_uniform,
+    cumulative=True,
 )

@@ -31,6 +31,10 @@ class Binomial:
         """Log distribution function at each row."""
         return np.asarray(stats.binom.logcdf(y, trials, self.prob))
 
+    def logsf(self, y: ArrayLike, trials: ArrayLike) -> Vector:
+        """Log probability of more, at each row."""
+        return np.asarray(stats.binom.logsf(y, trials, self.prob))
+
     def rvs(
         self, size: int, random_state: np.random.Generator, trials: NDArray[np.int64]
     ) -> NDArray[np.int64]:
@@ -56,6 +60,12 @@ class BetaBinomial:
     def logcdf(self, y: ArrayLike, trials: ArrayLike) -> Vector:
         """Log distribution function at each row."""
         return np.asarray(self.of(trials).logcdf(y))
+
+    def logsf(self, y: ArrayLike, trials: ArrayLike) -> Vector:
+        """Log probability of more, at each row, as a sum over the counts beyond it."""
+        rows = np.broadcast(y, trials)
+        beyond = [self.of(n).logpmf(np.arange(max(int(m) + 1, 0), int(n) + 1)) for m, n in rows]
+        return np.array([np.logaddexp.reduce(log_mass, initial=-np.inf) for log_mass in beyond])
 
     def rvs(
         self, size: int, random_state: np.random.Generator, trials: NDArray[np.int64]
@@ -85,6 +95,7 @@ POISSON = Family(
     params=(Param("rate", link="log", lower=0, prior="exponential(1 / {mean})", orders=True),),
     reference=lambda rate: stats.poisson(rate),
     start=lambda y: {"rate": (float(y.sum()) + 0.5) / (len(y) + 0.5)},
+    cumulative=True,
 )
 
 BERNOULLI = Family(
@@ -93,6 +104,7 @@ BERNOULLI = Family(
     params=(PROB,),
     reference=lambda prob: stats.bernoulli(prob),
     start=lambda y: {"prob": share(y, len(y))},
+    cumulative=True,
 )
 
 BINOMIAL = Family(
@@ -101,6 +113,7 @@ BINOMIAL = Family(
     params=(PROB,),
     reference=Binomial,
     start=lambda y, trials: {"prob": share(y, float(trials.sum()))},
+    cumulative=True,
 )
 
 NEGBINOMIAL = Family(
@@ -112,6 +125,7 @@ NEGBINOMIAL = Family(
     ),
     reference=lambda mu, shape: stats.nbinom(shape, np.asarray(shape) / (mu + shape)),
     start=start_negbinomial,
+    cumulative=True,
 )
 
 GEOMETRIC = Family(
@@ -120,6 +134,7 @@ GEOMETRIC = Family(
     params=(PROB,),
     reference=lambda prob: stats.geom(prob, loc=-1),
     start=lambda y: {"prob": (len(y) + 0.5) / (len(y) + float(y.sum()) + 1)},
+    cumulative=True,
 )
 
 BETA_BINOMIAL = Family(
@@ -128,4 +143,5 @@ BETA_BINOMIAL = Family(
     params=(PROB, Param("phi", link="log", lower=0, prior=SPREAD)),
     reference=BetaBinomial,
     start=lambda y, trials: {"prob": share(y, float(trials.sum())), "phi": 10.0},
+    cumulative=True,
 )

@@ -201,6 +201,10 @@ class Family:
         Where it is not given, all parameters must be numbers, and the reference is fitted roughly.
     stan
         Prefix of its Stan functions; its name unless given.
+    cumulative
+        Whether it has a distribution function: the Stan functions `log_cumulative` and
+        `log_survival`, and `logcdf` and `logsf` of the reference. Censored and truncated responses
+        need it.
     cov
         For several columns at once, the covariance form in formulas.
     stan_code
@@ -225,6 +229,7 @@ class Family:
     reference: Callable[..., Any] = field(compare=False, repr=False)
     start: Callable[..., Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
     stan: str = ""
+    cumulative: bool = False
     cov: str | None = None
     stan_code: str = field(default="", repr=False)
 
@@ -268,9 +273,9 @@ class Family:
             Additions of the model, which decide whether optional columns are there.
         function
             `log_omega`; `log_cumulative`, the log distribution function (Stan keeps names that
-            end in `_cdf` for functions of another form); or, of several columns at once,
-            `partial_log_omega`, the log density of the columns that a row has. All take the
-            response and then the parameters.
+            end in `_cdf` for functions of another form); `log_survival`, the log probability of
+            more; or, of several columns at once, `partial_log_omega`, the log density of the
+            columns that a row has. All take the response and then the parameters.
         by_row
             Parameters that vary by row.
 

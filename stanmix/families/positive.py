@@ -46,6 +46,12 @@ class Frechet:
         log_cumulative: Vector = self.logarithm.logcdf(np.log(positive))
         return np.where(y > 0, log_cumulative, -np.inf)
 
+    def logsf(self, y: Vector) -> Vector:
+        """Log probability of more, at each row."""
+        positive = np.where(y > 0, y, 1.0)
+        log_survival: Vector = self.logarithm.logsf(np.log(positive))
+        return np.where(y > 0, log_survival, 0.0)
+
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw rows."""
         return np.asarray(np.exp(self.logarithm.rvs(size, random_state=random_state)))
@@ -88,6 +94,7 @@ LOGNORMAL = Family(
     ),
     reference=lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
     start=start_lognormal,
+    cumulative=True,
 )
 
 EXPONENTIAL = Family(
@@ -96,6 +103,7 @@ EXPONENTIAL = Family(
     params=(Param("rate", link="log", lower=0, prior="exponential({mean})", orders=True),),
     reference=lambda rate: stats.expon(scale=1 / np.asarray(rate)),
     start=lambda y: {"rate": 1 / positive_mean(y)},
+    cumulative=True,
 )
 
 GAMMA = Family(
@@ -107,6 +115,7 @@ GAMMA = Family(
     ),
     reference=lambda mu, shape: stats.gamma(shape, scale=np.asarray(mu) / shape),
     start=start_gamma,
+    cumulative=True,
 )
 
 WEIBULL = Family(
@@ -115,6 +124,7 @@ WEIBULL = Family(
     params=(SCALE, SHAPE),
     reference=lambda scale, shape: stats.weibull_min(shape, scale=scale),
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    cumulative=True,
 )
 
 LOGLOGISTIC = Family(
@@ -123,6 +133,7 @@ LOGLOGISTIC = Family(
     params=(SCALE, SHAPE),
     reference=lambda scale, shape: stats.fisk(shape, scale=scale),
     start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
+    cumulative=True,
 )
 
 FRECHET = Family(
@@ -131,4 +142,5 @@ FRECHET = Family(
     params=(SCALE, SHAPE),
     reference=Frechet,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    cumulative=True,
 )

@@ -200,6 +200,7 @@ NORMAL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.norm(mu, sigma),
     start=start_normal,
+    cumulative=True,
 )
 
 STUDENT = Family(
@@ -208,6 +209,7 @@ STUDENT = Family(
     params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
     reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
     start=start_student,
+    cumulative=True,
 )
 
 LAPLACE = Family(
@@ -216,6 +218,7 @@ LAPLACE = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.laplace(mu, sigma),
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) / np.sqrt(2)},
+    cumulative=True,
 )
 
 LOGISTIC = Family(
@@ -224,6 +227,7 @@ LOGISTIC = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.logistic(mu, sigma),
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) * np.sqrt(3) / np.pi},
+    cumulative=True,
 )
 
 GUMBEL = Family(
@@ -232,6 +236,7 @@ GUMBEL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.gumbel_r(mu, sigma),
     start=start_gumbel,
+    cumulative=True,
 )
 
 EXGAUSSIAN = Family(
@@ -245,6 +250,7 @@ EXGAUSSIAN = Family(
     ),
     reference=lambda mu, sigma, tau: stats.exponnorm(np.asarray(tau) / sigma, mu, sigma),
     start=start_exgaussian,
+    cumulative=True,
 )
 
 SKEW_NORMAL = Family(
@@ -253,6 +259,7 @@ SKEW_NORMAL = Family(
     params=(MU, SIGMA, Param("alpha", prior="normal(0, 4)")),
     reference=SkewNormal,
     start=start_skew_normal,
+    cumulative=True,
 )
 
 SPHERICAL = multi_normal_family("spherical")

@@ -33,4 +33,5 @@ BETA = Family(
     ),
     reference=lambda mu, phi: stats.beta(mu * phi, (1 - mu) * phi),
     start=start_beta,
+    cumulative=True,
 )

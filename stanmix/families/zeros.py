@@ -35,6 +35,11 @@ class ZeroInflated:
         inside = np.log1p(-self.zi) + self.counts.logcdf(y, *row)
         return np.where(np.asarray(y) >= 0, np.logaddexp(np.log(self.zi), inside), -np.inf)
 
+    def logsf(self, y: ArrayLike, *row: ArrayLike) -> Vector:
+        """Log probability of more, at each row."""
+        beyond = np.log1p(-self.zi) + self.counts.logsf(y, *row)
+        return np.where(np.asarray(y) >= 0, beyond, 0.0)
+
     def rvs(self, size: int, random_state: np.random.Generator, **row: Any) -> NDArray[np.int64]:
         """Draw counts."""
         counts = self.counts.rvs(size=size, random_state=random_state, **row)
@@ -59,7 +64,7 @@ class Hurdle:
         return np.where(np.asarray(y) >= 0, upto, -np.inf)
 
     def logsf(self, y: ArrayLike) -> Vector:
-        """Log probability of a larger count at each row."""
+        """Log probability of more, at each row."""
         beyond = np.log1p(-self.hu) + self.counts.logsf(y) - self.counts.logsf(0)
         return np.where(np.asarray(y) >= 0, beyond, 0.0)
 

@@ -52,22 +52,25 @@ def stan_function(
     return evaluate
 
 
-def gradient_model(variant: Variant, params: Params, response: Response) -> stanli.Model:
+def gradient_model(
+    variant: Variant, params: Params, response: Response, name: str = "log_omega"
+) -> stanli.Model:
     """A program with the density of rows in a mixture with a constant, at plain parameters.
 
-    The constant is another state: it keeps the density finite where a row has none in the family.
+    Another function may stand in the density's place. The constant is another state: it keeps the
+    density finite where a row has none in the family.
     """
     columns = dict(zip((c.name for c in variant.columns), response, strict=True))
     data = {"N": response[-1].shape[-1], **variant.choices, **columns}
-    head = variant.family.signature(variant.additions)
-    arguments = [name for column in variant.columns for _, name in column.arguments()]
+    head = variant.family.signature(variant.additions, name)
+    arguments = [own for column in variant.columns for _, own in column.arguments()]
     arguments += [param.name for param in variant.family.params]
     code = (
         _functions(head)
         + _block("data", data)
         + _block("parameters", stan_params(variant, params))
         + "model {\n"
-        + f"  vector[N] log_omega = {variant.family.stan}_log_omega({', '.join(arguments)});\n"
+        + f"  vector[N] log_omega = {variant.family.stan}_{name}({', '.join(arguments)});\n"
         + "  target += sum(log_sum_exp(log_omega, rep_vector(-3, N)));\n}\n"
     )
     return stanli.Model(stan_code=code, data=data)

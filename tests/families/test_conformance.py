@@ -17,6 +17,11 @@ from tests.families.variants import Uniform, Variant, variants
 VARIANTS = [variant for family in FAMILIES.values() for variant in variants(family)]
 CUMULATIVE = [variant for variant in VARIANTS if checks.has_log_cumulative(variant)]
 
+each_cumulative = pytest.mark.parametrize(
+    ("variant", "name"),
+    [(variant, name) for variant in CUMULATIVE for name in checks.CUMULATIVE],
+    ids=str,
+)
 each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 few_examples = settings(max_examples=15, derandomize=True, deadline=None, database=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -57,9 +62,11 @@ def test_parameters_may_vary_by_row(variant: Variant) -> None:
     checks.check_rows(variant, generator(variant))
 
 
-@pytest.mark.parametrize("variant", CUMULATIVE, ids=str)
-def test_parameters_of_the_distribution_function_may_vary_by_row(variant: Variant) -> None:
-    checks.check_rows(variant, generator(variant), "log_cumulative")
+@each_cumulative
+def test_parameters_of_the_distribution_function_may_vary_by_row(
+    variant: Variant, name: str
+) -> None:
+    checks.check_rows(variant, generator(variant), name)
 
 
 @each_variant
@@ -77,13 +84,28 @@ def test_outside_the_support_the_density_is_minus_infinity(
         checks.check_outside(variant, function(variant), uniform_of(data))
 
 
-@pytest.mark.parametrize("variant", CUMULATIVE, ids=str)
+@each_cumulative
 @few_examples
 @given(data=st.data())
 def test_the_distribution_function_equals_the_reference(
-    variant: Variant, data: st.DataObject
+    variant: Variant, name: str, data: st.DataObject
 ) -> None:
-    checks.check_log_cumulative(variant, function(variant, "log_cumulative"), uniform_of(data))
+    checks.check_log_cumulative(variant, function(variant, name), uniform_of(data), name)
+
+
+@each_cumulative
+def test_the_gradient_of_the_distribution_function_equals_central_differences(
+    variant: Variant, name: str
+) -> None:
+    for _ in range(3):
+        checks.check_gradient(variant, generator(variant), name)
+
+
+@each_cumulative
+def test_the_distribution_function_and_its_gradient_are_finite_at_the_bounds(
+    variant: Variant, name: str
+) -> None:
+    checks.check_edges(variant, generator(variant), name)
 
 
 @each_variant

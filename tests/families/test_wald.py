@@ -16,7 +16,7 @@ THRESHOLDS = [0.05, 0.5, 2.0, 10.0]
 DRIFTS = [1e-12, 1e-3, 0.3, 2.0, 8.0, 30.0]
 TIMES = [1e-4, 1e-2, 0.2, 1.0, 5.0, 100.0]
 
-HEAD = "vector wald_log_survival(vector t, real threshold, vector path)"
+HEAD = "vector wald_log_no_passage(vector t, real threshold, vector path)"
 FUNCTIONS = "\n".join(f.text for f in needed_functions([(HEAD, frozenset())], ""))
 PROGRAM = f"""
 functions {{
@@ -32,7 +32,7 @@ parameters {{
   real later;
 }}
 model {{
-  target += sum(wald_log_survival(t + later, threshold, drift * (t + later)));
+  target += sum(wald_log_no_passage(t + later, threshold, drift * (t + later)));
 }}
 """
 

@@ -39,7 +39,7 @@ functions {
   // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
   // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
   // out where it would underflow.
-  vector wald_log_survival(vector t, real threshold, vector path) {
+  vector wald_log_no_passage(vector t, real threshold, vector path) {
     vector[num_elements(t)] spread = sqrt(2 * t);
     vector[num_elements(t)] a = (path - threshold) ./ spread;
     vector[num_elements(t)] b = (path + threshold) ./ spread;
@@ -75,7 +75,7 @@ functions {
     vector[2 * A] circle = append_row(drift, drift);
     vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
     for (after in 1:(A - 1)) {
-      log_density += wald_log_survival(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
+      log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
     }
     return restrict_to_positive(log_density, decision);
   }

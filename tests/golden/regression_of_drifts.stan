@@ -80,7 +80,7 @@ functions {
   // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
   // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
   // out where it would underflow.
-  vector wald_log_survival(vector t, real threshold, vector path) {
+  vector wald_log_no_passage(vector t, real threshold, vector path) {
     vector[num_elements(t)] spread = sqrt(2 * t);
     vector[num_elements(t)] a = (path - threshold) ./ spread;
     vector[num_elements(t)] b = (path + threshold) ./ spread;
@@ -104,7 +104,7 @@ functions {
     vector[num_elements(rt)] log_density = wald_log_density(t, threshold, winner .* t);
     for (after in 1:(A - 1)) {
       vector[num_elements(rt)] loser = of_accumulator(drift, choice, after);
-      log_density += wald_log_survival(t, threshold, loser .* t);
+      log_density += wald_log_no_passage(t, threshold, loser .* t);
     }
     return restrict_to_positive(log_density, decision);
   }

@@ -1,0 +1,123 @@
+// Tail probabilities without a closed form: incomplete gamma and beta functions and Student's t.
+// Stan's own have gradients that are wrong by percents or NaN, and logs that end at 1e-308. Here the
+// density is integrated outwards from where the tail begins, with itself there taken out, so that
+// nothing underflows; the other side of the mode is what is left to 1.
+
+// Nodes and weights of the double exponential rule for what falls off exponentially from 0 to
+// infinity (Takahasi and Mori 1974). With scales fitted as below its error is below 1e-11.
+matrix exponential_rule() {
+  vector[49] v = linspaced_vector(49, -3.3, 3.9);
+  vector[49] node = exp(v - exp(-v));
+  return append_col(node, 0.15 * node .* (1 + exp(-v)));
+}
+
+// About where a function falls to 1/e that falls as exp(-slope * w - curvature * w^2 / 2).
+vector fall_length(vector slope, vector curvature) {
+  return 2 ./ (slope + sqrt(square(slope) + 2 * curvature));
+}
+
+// log(p) where side is at most 0, else log(1 - p) of the tail on the other side.
+vector log_of_nearer_tail(vector side, vector log_tail, vector log_other_tail) {
+  vector[num_elements(side)] log_probability = log_tail;
+  for (n in 1:num_elements(side)) {
+    if (side[n] > 0) {
+      log_probability[n] = log1m_exp(fmin(log_other_tail[n], -1e-15));
+    }
+  }
+  return log_probability;
+}
+
+// Log probability that a gamma variable with a shape and rate 1 is below x, for x up to the shape.
+vector log_gamma_left(vector x, vector shape) {
+  int N = num_elements(x);
+  matrix[49, 2] rule = exponential_rule();
+  vector[N] length = fmax(fall_length(shape - x, x), inv(shape));
+  vector[N] total = zeros_vector(N);
+  for (i in 1:49) { // over log(x / variable)
+    vector[N] w = length * rule[i, 1];
+    total += rule[i, 2] * exp(-shape .* w - x .* expm1(-w));
+  }
+  return shape .* log(x) - x - lgamma(shape) + log(length) + log(total);
+}
+
+// Log probability that a gamma variable with a shape and rate 1 is above x, from the shape on.
+vector log_gamma_right(vector x, vector shape) {
+  int N = num_elements(x);
+  matrix[49, 2] rule = exponential_rule();
+  vector[N] length = fall_length(fmin(1 - (shape - 1) ./ x, 1), fmax(shape - 1, 0) ./ square(x));
+  vector[N] total = zeros_vector(N);
+  for (i in 1:49) { // over variable - x
+    vector[N] w = length * rule[i, 1];
+    total += rule[i, 2] * exp((shape - 1) .* log1p(w ./ x) - w);
+  }
+  return (shape - 1) .* log(x) - x - lgamma(shape) + log(length) + log(total);
+}
+
+// Log probability that a gamma variable with a shape and rate 1 is below x.
+vector log_gamma_below(vector x, vector shape) {
+  return log_of_nearer_tail(x - shape, log_gamma_left(fmin(x, shape), shape),
+                            log_gamma_right(fmax(x, shape), shape));
+}
+
+// Log probability that it is above x.
+vector log_gamma_above(vector x, vector shape) {
+  return log_of_nearer_tail(shape - x, log_gamma_right(fmax(x, shape), shape),
+                            log_gamma_left(fmin(x, shape), shape));
+}
+
+// Log probability that a beta variable has log odds below a number, for log odds up to log(a / b).
+vector log_beta_left(vector log_odds, vector a, vector b) {
+  int N = num_elements(log_odds);
+  matrix[49, 2] rule = exponential_rule();
+  vector[N] odds = exp(log_odds);
+  vector[N] length = fmax(fall_length(fmin(a - (b - 1) .* odds, a),
+                                      fmax(b - 1, 0) .* odds .* (1 + odds)), inv(a));
+  vector[N] total = zeros_vector(N);
+  for (i in 1:49) { // over log(x / variable), x with these odds
+    vector[N] w = length * rule[i, 1];
+    total += rule[i, 2] * exp((b - 1) .* log1p(-odds .* expm1(-w)) - a .* w);
+  }
+  return -a .* log1p_exp(-log_odds) - (b - 1) .* log1p_exp(log_odds) - lbeta(a, b)
+         + log(length) + log(total);
+}
+
+// Log probability that a beta variable has log odds below a number. That they are above it is the
+// same for their negative, with a and b exchanged.
+vector log_beta_below(vector log_odds, vector a, vector b) {
+  vector[num_elements(a)] middle = log(a) - log(b);
+  return log_of_nearer_tail(log_odds - middle, log_beta_left(fmin(log_odds, middle), a, b),
+                            log_beta_left(-fmax(log_odds, middle), b, a));
+}
+
+// Log probability that Student's t with nu degrees of freedom is below z: over asinh(t / sqrt(nu)),
+// whose density falls off exponentially.
+vector log_student_below(vector z, vector nu) {
+  int N = num_elements(z);
+  matrix[49, 2] rule = exponential_rule();
+  vector[N] start = asinh(abs(z) ./ sqrt(nu));
+  vector[N] length = fall_length(nu .* tanh(start), nu ./ (1 + square(z) ./ nu));
+  vector[N] total = zeros_vector(N);
+  for (i in 1:49) {
+    vector[N] w = length * rule[i, 1];
+    total += rule[i, 2]
+             * exp(nu .* (log1p_exp(-2 * start) - log1p_exp(-2 * (start + w)) - w));
+  }
+  vector[N] tail = -nu .* (start + log1p_exp(-2 * start) - log2()) - lbeta(0.5, 0.5 * nu)
+                   + log(length) + log(total);
+  return log_of_nearer_tail(z, tail, tail);
+}
+
+// Log probability of lying between two values, from the log probabilities of lying below and above
+// each: in the upper half from those above, where those below would cancel.
+vector log_between(vector below_lower, vector below_upper, vector above_lower,
+                   vector above_upper) {
+  vector[num_elements(below_lower)] log_probability = below_upper;
+  for (n in 1:num_elements(below_lower)) {
+    if (above_upper[n] < below_lower[n]) {
+      log_probability[n] = log_diff_exp(above_lower[n], above_upper[n]);
+    } else if (below_upper[n] > negative_infinity()) {
+      log_probability[n] = log_diff_exp(below_upper[n], below_lower[n]);
+    }
+  }
+  return log_probability;
+}

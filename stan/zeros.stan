@@ -41,7 +41,7 @@ vector hurdle(array[] int y, vector log_mass, real log_zero, real hu) {
 }
 
 // Log distribution function of counts that are 0 with probability hu, and else as log_cumulative says
-// of those that are not 0; log_zero is what it says of a 0. Rounding must not leave it below that.
+// of those that are not 0; log_zero is what it says of a 0. Logs near 0 keep the digits of rare counts.
 vector hurdle_cumulative(array[] int y, vector log_cumulative, real log_zero, real hu) {
   vector[size(y)] zero = log_zero + zeros_vector(size(y));
   vector[size(y)] upto = log(hu) + zeros_vector(size(y));

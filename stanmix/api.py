@@ -14,6 +14,7 @@ from stanmix.made_up import with_responses
 from stanmix.model import build, model
 from stanmix.own_families import with_own
 from stanmix.simulation import Simulated
+from stanmix.spec import Fixed
 
 
 def fit(
@@ -160,5 +161,10 @@ def simulate(
         raise SpecError(
             f"The data have no {listing(made_up)}, whose smallest value bounds a parameter that "
             "varies."
+        )
+    if made_up and any(isinstance(a, Fixed) and a.constant for a in described.spec.arguments):
+        raise SpecError(
+            f"The data have no {listing(made_up)}, from which parameters of a family would be "
+            "taken: fix them at numbers."
         )
     return described.simulate(parameters, seed=seed)

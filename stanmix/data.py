@@ -408,8 +408,8 @@ WHOLE = ("count", "binary")
 MAX_COUNT = 2**31 - 1
 """Largest whole number that Stan holds."""
 
-STATISTICS = ("center", "scale", "mean", "log_center", "log_scale", "minimum")
-"""What default priors and bounds may use of a response column, in braces."""
+STATISTICS = ("center", "scale", "mean", "log_center", "log_scale", "minimum", "maximum")
+"""What default priors, bounds and values may use of a response column."""
 
 
 def statistic(values: NDArray[Any], name: str) -> float:
@@ -419,8 +419,8 @@ def statistic(values: NDArray[Any], name: str) -> float:
     of the rows does not matter, not even in the last digit.
     """
     y = np.sort(np.asarray(values, dtype=np.float64))
-    if name == "minimum":
-        return float(y[0])
+    if name in ("minimum", "maximum"):
+        return float(y[0 if name == "minimum" else -1])
     if name.startswith("log_"):
         y, name = np.log(y), name.removeprefix("log_")
     with np.errstate(over="ignore", invalid="ignore"):

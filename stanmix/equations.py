@@ -91,7 +91,7 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         left = f"{name}[{', '.join(['n', *places])}]"
         at_means = f"{name}[{', '.join(places)}]" if places else name
         terms = [_linked(regression, at_means)] if regression.parameter else []
-        terms += _terms(regression, own, bool(regression.parameter))
+        terms += _terms(regression, own, regression.centered)
         yield f"{_linked(regression, left)} = {' + '.join(terms)}"
     for regression in spec.regressions:
         if regression.link != "softmax":

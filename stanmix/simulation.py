@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,7 +199,9 @@ def simulate(
             (name,) = response.columns
             if columns[name].dropna().map(level).nunique() < len(response.labels):
                 codes = columns[name].map(level, na_action="ignore")
-                columns[name] = pd.Series(pd.Categorical(codes, list(response.labels)))
+                columns[name] = pd.Series(
+                    pd.Categorical(codes, list(response.labels), ordered=True)
+                )
     for response in spec.responses:
         columns |= _uncensored(response, columns)
     absent = {c: is_missing(table, c) for r in spec.responses for c in r.columns}
@@ -261,10 +263,13 @@ def _predictor(
     """What is linear in the covariates, in every row, at one component or move: (row)."""
     total = np.zeros(table.n_rows)
     if regression.columns:
-        total += matrices[regression.design] @ parameters[regression.coefficients][first]
+        matrix = matrices[regression.design]
+        if regression.parameter is None:
+            matrix = matrix[:, -len(regression.columns) :] - np.array(regression.center)
+        total += matrix @ parameters[regression.coefficients][first]
     if regression.offset is not None:
         total += matrices[regression.offset][:, 0]
-        if not regression.columns:
+        if not regression.columns or regression.parameter is None:
             total -= regression.offset_center
     for effect in regression.groups:
         codes = codes_of(table, effect.group.column, effect.group.levels)
@@ -327,10 +332,14 @@ class _Emission:
         return np.asarray(~inside)
 
     def labels(self, response: Response, codes: Integers) -> NDArray[Any]:
-        """The names of choices or categories, as numbers where the column holds numbers."""
-        labels = np.array(response.labels, dtype=object)[codes.astype(np.int64) - 1]
-        numeric = self.table.columns[response.columns[0]].dtype.kind in "iuf"
-        return labels.astype(np.float64) if numeric else labels
+        """The names of choices or categories, as the column holds them."""
+        kind = self.table.columns[response.columns[0]].dtype
+        names: Sequence[Any] = response.labels
+        if isinstance(kind, pd.CategoricalDtype):
+            own = {level(name): name for name in kind.categories}
+            names = [own[label] for label in response.labels]
+        labels = np.array(names, dtype=object)[codes.astype(np.int64) - 1]
+        return labels.astype(np.float64) if kind.kind in "iuf" else labels
 
     def trials(self, value: int | None, columns: tuple[str, ...]) -> Integers:
         if value is not None:

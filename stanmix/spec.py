@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -148,9 +148,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A parameter held at a number."""
+    """A parameter held at a number, or at a constant of that value."""
 
     value: float
+    constant: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,8 @@ class Regression:
     name
         What it is of, in the names of its parts: `mu`, or `mu_2` of the second component alone.
     parameter
-        The parameter that is its value at the covariates' means; None without an intercept.
+        The parameter that is its value at the covariates' means; None without an intercept, or
+        where that value is 0.
     link
         The scale on which it is linear. `softmax` is the scale of the logarithms of probabilities,
         of which there is one for each component, or move.
@@ -246,6 +248,8 @@ class Regression:
     center, spread
         What is taken off each column: its mean, or 0 without an intercept; and its root mean
         square about that.
+    centered
+        Whether the means are taken off.
     offset
         What is added as it is, if anything, and its mean.
     lower, upper
@@ -274,6 +278,7 @@ class Regression:
     lower: float | None = None
     upper: float | str | None = None
     component: int | None = None
+    centered: bool = True
     groups: tuple[GroupEffect, ...] = ()
     along: Axis | None = None
     place: Literal["row", "unit", "series"] = "row"
@@ -460,6 +465,7 @@ class ModelSpec:
         for response in self.responses:
             if response.kind == "category":
                 sizes[f"category_{response.name}"] = len(response.labels)
+                sizes[f"cut_{response.name}"] = len(response.labels) - 1
         sizes["contrast"] = self.K - 1
         sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
@@ -472,6 +478,11 @@ class ModelSpec:
         return sizes
 
     @property
+    def arguments(self) -> Iterator[Fixed | Use]:
+        """What the parameters of all families are."""
+        return (a for component in self.emissions for term in component for a in term.arguments)
+
+    @property
     def moves(self) -> tuple[tuple[int, ...], ...]:
         """Which moves there are, from rows to columns: 1 or 0."""
         return self.allowed or ((1,) * self.K,) * self.K
@@ -482,9 +493,9 @@ class ModelSpec:
             return "move" if regression.name == "transition" else "contrast"
         if regression.component is not None:
             return None
-        uses = [a for component in self.emissions for t in component for a in t.arguments]
         by_state = any(
-            isinstance(u, Use) and u.regression == regression.name and u.by_state for u in uses
+            isinstance(a, Use) and a.regression == regression.name and a.by_state
+            for a in self.arguments
         )
         return "state" if by_state else None
 
@@ -504,6 +515,8 @@ class ModelSpec:
                 labels["accumulator"] = list(response.labels)
             if response.kind == "category":
                 labels[f"category_{response.name}"] = list(response.labels)
+                pairs = itertools.pairwise(response.labels)
+                labels[f"cut_{response.name}"] = [f"{low}|{high}" for low, high in pairs]
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)

@@ -63,6 +63,8 @@ LIMITED = FRAME.assign(
 COUNTED = LIMITED.assign(how=LIMITED["how"].replace("interval", "none"))
 
 HOLES = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
+MOODS = pd.Categorical(["low", "high", "mid"] * 8, ["low", "mid", "high"], ordered=True)
+GRADES = FRAME.assign(grade=[3, 7, 7, 9] * 6, mood=MOODS)
 _HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
 
 CASE_1 = {
@@ -124,6 +126,7 @@ CASES = (
     ),
     Case("switches", CASE_3_FORMULA, FRAME, CASE_3),
     Case("race", "rt | dec(choice) ~ hmm(rdm+wald, states=2)", FRAME),
+    Case("contaminants", "rt | dec(choice) ~ hmm(rdm + uniform(low=0), states=2)", FRAME),
     Case("race_only", "rt | dec(choice) ~ mix(rdm, K=1)", FRAME),
     Case("binomial", "successes | trials(10) ~ mix(binomial, K=2)", FRAME),
     Case("bernoulli", "hit | unit(id) ~ mix(bernoulli, K=2)", FRAME),
@@ -180,6 +183,13 @@ CASES = (
         "cbind(hit, subject, grade) ~ mix(bernoulli & categorical & categorical, K=2)",
         FRAME.assign(grade=[3, 7, 7, 9] * 6, subject=FRAME["subject"].where(FRAME.index != 2)),
         {"prob_grade[2]": "dirichlet(3, 2, 1)"},
+    ),
+    Case(
+        "ordinal",
+        "cbind(grade, mood) | unit(id) ~ mix(ordinal & ordinal, K=2, share=cutpoint_mood)\n"
+        "mu[mood] ~ x + (1 | subject); mu_grade[2] ~ offset(x)",
+        GRADES,
+        {"cutpoint_grade[2]": "normal(0, 2)"},
     ),
     Case("exposure", "count ~ mix(poisson, K=2)\nrate ~ offset(log(rt))", FRAME),
     Case("experts", "y | unit(id) ~ mix(normal, K=3)\nweights ~ a", UNITS),

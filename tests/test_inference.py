@@ -161,6 +161,49 @@ def test_a_mean_direction_of_half_a_turn_is_recovered() -> None:
     assert member.idxmax(axis=1).tolist() == [1, 2]
 
 
+def test_contaminants_between_fixed_ends_leave_the_others_alone() -> None:
+    drawn = sm.simulate(
+        "y ~ mix(normal + uniform(low=-20, high=20))",
+        400,
+        {"mu_1": 1.0, "sigma_1": 0.5, "weights": [0.85, 0.15]},
+        seed=1,
+    )
+    y = drawn.data["y"]
+    fit = sm.fit("y ~ mix(normal + uniform)", drawn.data, engine="stanli", seed=1)
+    assert fit.diagnose().problems == ()
+    for name, truth in (("mu_1", 1.0), ("sigma_1", 0.5), ("weights", np.array([0.85, 0.15]))):
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), name
+    # New rows beyond the rows of the fit are none of the uniform component, however far out.
+    member = fit.membership({"y": [1.0, 5.0, y.max(), y.max() + 0.01, y.min() - 100]})
+    assert (member[1] > 0.9).tolist() == [True, False, False, True, True]
+    assert (member[1][3:] == 1).all()
+
+
+def test_cutpoints_and_slopes_of_ordered_categories_are_recovered() -> None:
+    names, rows = ["no", "little", "some", "much"], 500
+    cutpoint = np.array([[-2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])
+    slope = np.array([[2.0], [-1.0]])
+    rng = np.random.default_rng(1)
+    x, state = rng.normal(3, 1, rows), np.cumsum(rng.random(rows) < 0.1) % 2
+    # The cutpoints hold where covariates are at their means.
+    variable = slope[state, 0] * (x - x.mean()) + rng.logistic(size=rows)
+    code = (variable[:, None] > cutpoint[state]).sum(axis=1)
+    mood = pd.Categorical.from_codes(code, names, ordered=True)
+    label = np.where(np.arange(rows) % 25 == 0, state + 1.0, np.nan)
+    data = pd.DataFrame({"mood": mood, "x": x, "label": label})
+    formula = "mood | known(label) ~ hmm(ordinal, states=2)\nmu ~ x"
+    fit = sm.fit(formula, data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    for name, truth in (("cutpoint", cutpoint), ("beta_mu", slope)):
+        low, high = interval(fit, name)
+        assert ((low < truth) & (truth < high)).all(), name
+    posterior = fit.draws["posterior"]
+    assert posterior["cut_y"].values.tolist() == ["no|little", "little|some", "some|much"]
+    new = pd.DataFrame({"mood": ["much", "no"], "x": [6.0, 6.0], "label": np.nan})
+    assert fit.smoothing(new).mean(("chain", "draw")).values.argmax(axis=1).tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("name", FAMILY_TRUTHS)
 def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: str) -> None:
     """Of an HMM, since that identifies components whose distributions overlap."""

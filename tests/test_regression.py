@@ -74,6 +74,18 @@ def by_groups(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     ]
 
 
+def by_cutpoints(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    """`mu` is 0 where the covariates of the fit are at their means."""
+    x, rt = new["x"] - FRAME["x"].mean(), new["rt"] - FRAME["rt"].mean()
+    found = []
+    for k in range(2):
+        mu = d["beta_mu"][k, 0] * x + rt + d["r_subject_mu"][k, subject_of(new), 0]
+        upto = expit(np.append(d["cutpoint"][k], np.inf)[new["t"]] - mu)
+        below = expit(np.append(-np.inf, d["cutpoint"][k])[new["t"]] - mu)
+        found.append(np.log(upto - below))
+    return found
+
+
 def by_groups_of_one(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     rate = d["rate"][0] * np.exp(d["r_subject_rate_1"][subject_of(new), 0])
     return [
@@ -183,6 +195,7 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
             by_groups,
         ),
         ("count ~ mix(poisson, K=2)\nrate[1] ~ (1 | subject)", by_groups_of_one),
+        ("t ~ mix(ordinal, K=2)\nmu ~ x + offset(rt) + (1 | subject)", by_cutpoints),
         ("cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + subject", by_vectors),
         ("rt | dec(choice) ~ hmm(rdm, states=2)\ndrift ~ x", by_drifts),
     ],

@@ -212,6 +212,12 @@ def test_what_is_missing_stays_missing_and_labels_become_true() -> None:
         ),
         ("y ~ mix(poisson, K=2)", 10, {"rate": [1, 2], "weights": [0.5, 0.4]}, "sum to 1"),
         ("y ~ mix(poisson, K=2)", 10, None, "have no `y` to scale default priors by"),
+        (
+            "y ~ mix(normal + uniform(high=9))",
+            9,
+            {"mu_1": 0, "sigma_1": 1, "weights": [0.5, 0.5]},
+            "no `y`, from which parameters of a family",
+        ),
         ("y ~ mix(poisson, K=2)", -1, None, "number of rows must be"),
         ("y ~ mix(poisson, K=2)", {"x": 3}, None, "0 dimensions"),
         ("y ~ mix(normal, K=1)", 9, {"mu": ["a"], "sigma": [1], "weights": [1]}, "be numbers"),

@@ -1,8 +1,8 @@
 """The distribution families, and what it takes to declare one."""
 
 from stanmix.families.angle import VON_MISES
-from stanmix.families.category import CATEGORICAL
-from stanmix.families.choice import RDM, WALD
+from stanmix.families.category import CATEGORICAL, ORDINAL
+from stanmix.families.choice import RDM, UNIFORM, WALD
 from stanmix.families.count import (
     BERNOULLI,
     BETA_BINOMIAL,
@@ -69,8 +69,10 @@ FAMILIES: dict[str, Family] = {
         HURDLE_POISSON,
         HURDLE_NEGBINOMIAL,
         CATEGORICAL,
+        ORDINAL,
         WALD,
         RDM,
+        UNIFORM,
     )
 }
 

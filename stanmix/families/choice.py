@@ -1,4 +1,4 @@
-"""Families of response times and choices: Wald and the racing diffusion model."""
+"""Families of response times and choices: Wald, the racing diffusion model, contaminants."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ NDT = Param(
 )
 
 
+def with_chance(log_density: Vector, choice: ArrayLike | None, A: int | None) -> Vector:
+    """Log density of each row with a choice, if there is one, of which all are as likely."""
+    if choice is None:
+        return log_density
+    choices = int(np.max(choice, initial=1)) if A is None else A
+    possible = (np.asarray(choice) >= 1) & (np.asarray(choice) <= choices)
+    return np.where(possible, log_density - np.log(choices), -np.inf)
+
+
+def with_chances(drawn: Vector, random_state: np.random.Generator, A: int | None) -> Vector:
+    """Draws, each with one of `A` choices if there are any, of which all are as likely."""
+    if A is None:
+        return drawn
+    return np.column_stack([drawn, random_state.integers(1, A + 1, len(drawn))])
+
+
 @dataclass(frozen=True)
 class Wald:
     """A response time of one diffusion, and perhaps a choice that has nothing to do with it."""
@@ -57,12 +73,7 @@ class Wald:
         self, rt: ArrayLike, choice: ArrayLike | None = None, A: int | None = None
     ) -> Vector:
         """Log density of each row; without `A` there are as many choices as were made."""
-        log_density = np.asarray(self.time.logpdf(rt))
-        if choice is None:
-            return log_density
-        choices = int(np.max(choice, initial=1)) if A is None else A
-        possible = (np.asarray(choice) >= 1) & (np.asarray(choice) <= choices)
-        return np.where(possible, log_density - np.log(choices), -np.inf)
+        return with_chance(np.asarray(self.time.logpdf(rt)), choice, A)
 
     def logcdf(self, rt: ArrayLike) -> Vector:
         """Log distribution function of the response time at each row."""
@@ -75,9 +86,7 @@ class Wald:
     def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
         """Draw response times, or with `A` choices rows of a response time and a choice."""
         rt = np.asarray(self.time.rvs(size, random_state=random_state))
-        if A is None:
-            return rt
-        return np.column_stack([rt, random_state.integers(1, A + 1, size)])
+        return with_chances(rt, random_state, A)
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,37 @@ class Race:
         return np.column_stack([rt.min(axis=1), rt.argmin(axis=1) + 1])
 
 
+@dataclass(frozen=True)
+class Uniform:
+    """A number between two ends, and perhaps a choice that has nothing to do with it."""
+
+    low: float
+    high: float
+
+    @property
+    def number(self) -> Any:
+        """The distribution of the number, as scipy has it."""
+        return stats.uniform(self.low, np.asarray(self.high) - self.low)
+
+    def logpdf(self, y: ArrayLike, choice: ArrayLike | None = None, A: int | None = None) -> Vector:
+        """Log density of each row; without `A` there are as many choices as were made."""
+        return with_chance(np.asarray(self.number.logpdf(y)), choice, A)
+
+    def logcdf(self, y: ArrayLike) -> Vector:
+        """Log distribution function of the number at each row."""
+        return np.asarray(self.number.logcdf(y))
+
+    def logsf(self, y: ArrayLike) -> Vector:
+        """Log probability of a larger number at each row."""
+        return np.asarray(self.number.logsf(y))
+
+    def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
+        """Draw numbers, or with `A` choices rows of a number and a choice."""
+        return with_chances(
+            np.asarray(self.number.rvs(size, random_state=random_state)), random_state, A
+        )
+
+
 def start_wald(
     rt: Vector, choice: NDArray[np.int_] | None = None, A: int | None = None
 ) -> dict[str, float]:
@@ -131,11 +171,20 @@ def start_rdm(rt: Vector, choice: NDArray[np.int_], A: int | None = None) -> dic
     return start
 
 
+def start_uniform(
+    y: Vector, choice: NDArray[np.int_] | None = None, A: int | None = None
+) -> dict[str, float]:
+    """Start with ends beyond all rows."""
+    margin = positive_scale(y)
+    return {"low": np.min(y, initial=0.0) - margin, "high": np.max(y, initial=0.0) + margin}
+
+
 RT = Column("positive", name="rt")
+CHANCE = Column("choice", name="choice", addition="dec", optional=True)
 
 WALD = Family(
     name="wald",
-    response=(RT, Column("choice", name="choice", addition="dec", optional=True)),
+    response=(RT, CHANCE),
     params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
@@ -148,4 +197,16 @@ RDM = Family(
     params=(THRESHOLD, replace(DRIFT, axes=("accumulator",), by_row=True), NDT),
     reference=Race,
     start=start_rdm,
+)
+
+UNIFORM = Family(
+    name="uniform",
+    response=(Column("real"), CHANCE),
+    params=(
+        Param("low", default="minimum"),
+        Param("high", default="maximum", above="low"),
+    ),
+    reference=Uniform,
+    start=start_uniform,
+    cumulative=True,
 )

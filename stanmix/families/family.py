@@ -18,8 +18,11 @@ from scipy import optimize
 Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
 """What values a response column may hold; `stanmix.data` checks them."""
 
-Axis = Literal["column", "column_to", "accumulator", "category"]
-"""Axes of a parameter within one state: response columns, accumulators of a race, categories."""
+Axis = Literal["column", "column_to", "accumulator", "category", "cut"]
+"""Axes of a parameter within one state.
+
+They are response columns, accumulators of a race, categories, and the places between these.
+"""
 
 STAN_COLUMN = {
     "real": "vector",
@@ -51,6 +54,8 @@ class Column:
     many
         Whether it stands for several columns at once, passed as a matrix with one row a column and
         one column an observation.
+    ordered
+        Whether its categories must have an order.
     """
 
     kind: Kind
@@ -58,6 +63,7 @@ class Column:
     addition: str | None = None
     optional: bool = False
     many: bool = False
+    ordered: bool = False
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The Stan arguments it brings, as (type, name) pairs."""
@@ -99,6 +105,11 @@ class Param:
     prior
         Default prior: a call of the prior language that may use the names in braces that
         `stanmix.data` computes from the response (`{center}`, `{scale}`, `{log_center}`, ...).
+    default
+        What it is fixed at where a formula does not fix it: a number, or the name of a statistic of
+        the response (`minimum`). It is never estimated then; but a line may move one from 0.
+    above
+        Name of a parameter that it must exceed, where both are fixed.
     link
         Scale on which a regression of this parameter is linear.
     lower, upper
@@ -117,6 +128,8 @@ class Param:
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     simplex
         Whether it holds probabilities, which sum to 1.
+    increasing
+        Whether it is a vector whose elements increase.
     circular
         Whether it is an angle, which no bounds cut and no order sorts.
     shared
@@ -129,7 +142,9 @@ class Param:
     """
 
     name: str
-    prior: str
+    prior: str = "flat"
+    default: float | str | None = None
+    above: str | None = None
     link: Literal["identity", "log", "logit"] = "identity"
     lower: float | None = None
     upper: float | None = None
@@ -139,6 +154,7 @@ class Param:
     orders: bool = False
     correlation: bool = False
     simplex: bool = False
+    increasing: bool = False
     circular: bool = False
     shared: bool = False
     by_row: bool = False
@@ -146,8 +162,9 @@ class Param:
 
     @property
     def varies(self) -> bool:
-        """Whether it may vary by row."""
-        return not self.axes or self.by_row
+        """Whether it may vary by row; of what is fixed by default, only a 0 that has no link."""
+        movable = self.default is None or (self.default == 0 and self.link == "identity")
+        return movable and (not self.axes or self.by_row)
 
     def stan_type(self, *, by_row: bool = False) -> str:
         """The type of its argument in the Stan functions, as they stand in the file.

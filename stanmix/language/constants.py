@@ -14,7 +14,7 @@ from stanmix.data import Table, numbers, statistic
 from stanmix.errors import DataError, Problem
 from stanmix.families import Kind
 from stanmix.limits import RIGHT, read_limits
-from stanmix.spec import Constant, ModelSpec, Response
+from stanmix.spec import Constant, Fixed, ModelSpec, Response
 
 _COMMENTS = {
     "center": "median",
@@ -23,6 +23,7 @@ _COMMENTS = {
     "log_center": "median of the logarithm",
     "log_scale": "standard deviation of the logarithm",
     "minimum": "smallest value",
+    "maximum": "largest value",
 }
 _POSITIVE = ("scale", "mean", "log_scale")
 
@@ -91,7 +92,7 @@ class Constants:
         return np.where(limits.how == RIGHT, np.nanmax(limits.ends), limits.ends)
 
     def used_by(self, spec: ModelSpec) -> tuple[Constant, ...]:
-        """The constants that the priors or bounds of `spec` name.
+        """The constants that the priors, bounds or fixed values of `spec` name.
 
         Raises
         ------
@@ -108,7 +109,7 @@ class Constants:
 
 
 def _named(spec: ModelSpec) -> set[str]:
-    """Every word in the arguments of priors, and in bounds."""
+    """Every word in the arguments of priors, and in bounds and fixed values."""
     texts = [
         argument.text
         for parameter in spec.parameters
@@ -116,6 +117,7 @@ def _named(spec: ModelSpec) -> set[str]:
         for argument in entry.prior.arguments
     ]
     texts += [parameter.below for parameter in spec.parameters if parameter.below]
+    texts += [a.constant for a in spec.arguments if isinstance(a, Fixed)]
     return set(re.findall(r"\w+", " ".join(texts)))
 
 

@@ -96,8 +96,8 @@ def _problems(
 ) -> Iterator[Problem]:
     span = additions.spans[given[0]]
     main = [r for r in responses if not r.addition]
-    if len(main) > 1 or main[0].many:
-        yield Problem(f"`{given[0]}(..)` is for a response of one column.", None, span)
+    if len(main) > 1 or main[0].many or main[0].kind == "category":
+        yield Problem(f"`{given[0]}(..)` is for a response of one column of numbers.", None, span)
         return
     for piece in (piece for component in pieces for piece in component):
         if not piece.family.has_cumulative(additions.names):

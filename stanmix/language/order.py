@@ -114,13 +114,15 @@ class _Chooser:
         self.column = column
 
     def unknown(self, name: str) -> SpecError:
-        if any(name in piece.fixed for component in self.emission.pieces for piece in component):
+        if self.emission.is_fixed(name):
             return self.refusal(f"`{name}` is fixed, so it cannot order the components.")
         if any(r.parameter is None and r.name == name for r in self.emission.regressions):
             return self.refusal(f"`{name}` has no intercept, so it cannot order the components.")
         known = list(dict.fromkeys(p.param for p in self.of_families()))
         message = f"`order` names no parameter of these families: `{name}`; "
-        return self.refusal(message + f"they have {listing(known)}.", did_you_mean(name, known))
+        return self.refusal(
+            message + f"they have {listing(known) or 'none'}.", did_you_mean(name, known)
+        )
 
     def require_orderable(self, name: str, matching: Sequence[Parameter]) -> None:
         if any("state" not in p.axes for p in matching):
@@ -139,10 +141,11 @@ class _Chooser:
                 f"`{name}` is an angle, which has no order, so it cannot order the components."
             )
             raise self.refusal(message)
-        if any(p.axes[-1] == "accumulator" for p in matching):
+        if any(p.axes[-1] not in ("state", "column") for p in matching):
             family = next(self.emission.users(matching[0]))[0].family.name
             message = f"`{name}` is a vector in each component, so it cannot order them."
-            raise self.refusal(message, f"`{family}(order={name})` orders it within")
+            inside = None if matching[0].order else f"`{family}(order={name})` orders it within"
+            raise self.refusal(message, inside)
 
     def refusal(self, message: str, hint: str | None = None) -> SpecError:
         return SpecError(Problem(message, self.source, self.options.order_span, hint))

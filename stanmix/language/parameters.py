@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.families import Param
+from stanmix.language import tree
 from stanmix.language.additions import Additions
 from stanmix.language.constants import Constants, statistics_in
 from stanmix.language.options import Options
@@ -82,6 +85,13 @@ class Emission:
         """The parameter called `name`."""
         return next(p for p in self.parameters if p.name == name)
 
+    def is_fixed(self, name: str) -> bool:
+        """Whether a parameter that families call `name` is fixed in some of them."""
+        return any(
+            isinstance(argument, Fixed) and own == name
+            for (_, _, own), argument in self.arguments.items()
+        )
+
     def columns(self, parameter: Parameter) -> tuple[str, ...]:
         """The response columns whose distribution a parameter describes."""
         return next(self.users(parameter))[0].columns
@@ -107,25 +117,28 @@ def read_parameters(
     options: Options,
     responses: Sequence[Response],
     constants: Constants,
+    lines: Sequence[tree.ParameterLine],
     source: str,
 ) -> Emission:
     """The emission parameters that the pieces make.
 
     A parameter that every component has alike is one vector over the components; otherwise each
-    component has its own, with its number in the name.
+    component has its own, with its number in the name. What is fixed by default is a parameter
+    where one of the lines moves it.
 
     Raises
     ------
     SpecError
-        `share` names what cannot be shared.
+        `share` names what cannot be shared, or a fixed value does not exceed another that it must.
     """
-    builder = _Builder(pieces, options, responses, constants, source)
+    builder = _Builder(pieces, options, responses, constants, lines, source)
     for name, suffix in _names(pieces):
         builder.add(name, suffix)
-    problems = list(_share_problems(builder.parameters, pieces, options, source))
+    emission = Emission(pieces, tuple(builder.parameters), builder.arguments)
+    problems = [*_share_problems(emission, options, source), *_excess_problems(emission, source)]
     if problems:
-        raise SpecError(*problems)
-    return Emission(pieces, tuple(builder.parameters), builder.arguments)
+        raise SpecError(*dict.fromkeys(problems))
+    return emission
 
 
 def _constraint(param: Param) -> Constraint:
@@ -146,22 +159,42 @@ def _names(pieces: Pieces) -> Mapping[tuple[str, str], None]:
     }
 
 
-def _share_problems(
-    parameters: Sequence[Parameter], pieces: Pieces, options: Options, source: str
-) -> Iterator[Problem]:
+def _part(index: tree.Name | tree.Number | None) -> str | float | None:
+    """What a line in brackets is of: a column, or a component from 1."""
+    if isinstance(index, tree.Name):
+        return index.text
+    return None if index is None else index.value
+
+
+def _share_problems(emission: Emission, options: Options, source: str) -> Iterator[Problem]:
     """Every name in `share` is a parameter that components could have apart."""
-    names = list(dict.fromkeys(name for p in parameters for name in (p.param, p.name)))
+    names = list(dict.fromkeys(name for p in emission.parameters for name in (p.param, p.name)))
     for name in options.share:
         if name in names:
             continue
-        if any(name in piece.fixed for component in pieces for piece in component):
+        if emission.is_fixed(name):
             message, hint = f"`{name}` is fixed, so there is nothing to share.", None
         else:
-            known = dict.fromkeys(p.param for p in parameters)
+            known = dict.fromkeys(p.param for p in emission.parameters)
             message = f"`share` names no parameter of these families: `{name}`; "
-            message += f"they have {listing(known)}."
+            message += f"they have {listing(known) or 'none'}."
             hint = did_you_mean(name, names)
         yield Problem(message, source, options.share_span, hint)
+
+
+def _excess_problems(emission: Emission, source: str) -> Iterator[Problem]:
+    """Fixed values that do not exceed those that they must."""
+    for (k, j, name), argument in emission.arguments.items():
+        piece = emission.pieces[k][j]
+        below = piece.family.param(name).above
+        if below is None or not isinstance(argument, Fixed):
+            continue
+        other = emission.arguments[k, j, below]
+        if isinstance(other, Fixed) and argument.value <= other.value:
+            spans = {a.name.text: a.value.span for a in piece.call.arguments}
+            span = spans.get(name, spans.get(below, piece.call.span))
+            message = f"`{name}` of `{piece.family.name}`, {argument.value:g}, must exceed "
+            yield Problem(f"{message}`{below}`, {other.value:g}.", source, span)
 
 
 @dataclass(frozen=True)
@@ -177,7 +210,7 @@ class _Holder:
     def kind(self) -> tuple[object, ...]:
         """What must agree for a parameter to be one vector over the components."""
         p = self.param
-        ordered = p.name in self.piece.ordered
+        ordered = p.increasing or p.name in self.piece.ordered
         # Two quantities of one name differ in what their default priors are scaled by: the `mu`
         # of a lognormal is on the log scale.
         return (p.axes, p.lower, p.upper, p.link, p.correlation, p.circular, p.prior, ordered)
@@ -192,12 +225,14 @@ class _Builder:
         options: Options,
         responses: Sequence[Response],
         constants: Constants,
+        lines: Sequence[tree.ParameterLine],
         source: str,
     ) -> None:
         self.pieces = pieces
         self.options = options
         self.responses = responses
         self.constants = constants
+        self.lines = lines
         self.source = source
         self.parameters: list[Parameter] = []
         self.arguments: dict[tuple[int, int, str], Fixed | Use] = {}
@@ -228,10 +263,30 @@ class _Builder:
             for j, piece in enumerate(component):
                 if piece.suffix != suffix or name not in [p.name for p in piece.family.params]:
                     continue
+                param = piece.family.param(name)
                 if name in piece.fixed:
                     self.arguments[k, j, name] = Fixed(piece.fixed[name])
+                elif param.default is not None and not self.moved(k, piece, param):
+                    self.arguments[k, j, name] = self.fixed(piece, param.default)
                 else:
-                    yield _Holder(k, j, piece, piece.family.param(name))
+                    yield _Holder(k, j, piece, param)
+
+    def moved(self, component: int, piece: Piece, param: Param) -> bool:
+        """Whether a line moves a parameter that is fixed by default."""
+        base = f"{param.name}_{piece.suffix}" if piece.suffix else param.name
+        names = (param.name, base, f"{base}_{component + 1}")
+        parts = (None, *piece.columns, component + 1)
+        return param.varies and any(
+            line.parameter.text in names and _part(line.index) in parts for line in self.lines
+        )
+
+    def fixed(self, piece: Piece, default: float | str) -> Fixed:
+        """The value of a parameter that is fixed by default."""
+        if not isinstance(default, str):
+            return Fixed(float(default))
+        kind = piece.family.response[0].kind
+        constant = self.constants.of(observed(piece, self.responses), default, kind)
+        return Fixed(float(np.asarray(constant.value)), constant.name)
 
     def share(self, base: str, holders: Sequence[_Holder], alike: bool, everywhere: bool) -> None:
         """Make one parameter for all that have it."""
@@ -262,7 +317,8 @@ class _Builder:
         text = param.prior.format(**{s: constant.name for s, constant in made.items()})
         prior = parse_prior(text, {c.name: c.value for c in made.values()})
         # Categories are those of a response, of which there may be several.
-        own = [f"category_{response.name}" if a == "category" else a for a in param.axes]
+        named = ("category", "cut")
+        own = [f"{a}_{response.name}" if a in named else a for a in param.axes]
         below = None
         if param.below and (bounded or len(self.pieces) == 1):
             below = self.constants.of(response, param.below, response.kind).name
@@ -274,6 +330,6 @@ class _Builder:
             lower=param.lower,
             upper=param.upper,
             below=below,
-            order="accumulator" if param.name in holder.piece.ordered else None,
+            order=own[-1] if param.increasing or param.name in holder.piece.ordered else None,
             param=param.name,
         )

@@ -60,7 +60,7 @@ def read_pieces(
             if isinstance(family, Problem):
                 problems.append(replace(family, source=source))
                 continue
-            found = list(_family_problems(family, call, additions, columns))
+            found = list(_family_problems(family, call, additions, columns, families))
             problems.extend(replace(p, source=source) for p in found)
             if not found:
                 suffix = suffixes[own[0]] if len(columns) > 1 and len(own) == 1 else ""
@@ -146,7 +146,11 @@ def _settings(call: tree.FamilyCall) -> tuple[dict[str, float], tuple[str, ...]]
 
 
 def _family_problems(
-    family: Family, call: tree.FamilyCall, additions: Additions, columns: tuple[str, ...]
+    family: Family,
+    call: tree.FamilyCall,
+    additions: Additions,
+    columns: tuple[str, ...],
+    families: Mapping[str, Family],
 ) -> Iterator[Problem]:
     """What is wrong with one family call."""
     names = [p.name for p in family.params]
@@ -183,7 +187,8 @@ def _family_problems(
             yield Problem(message, None, call.name.span)
     # A density of the response alone is none of response and choice.
     if "dec" in additions.names and all(c.kind != "choice" for c in family.response):
-        message = f"`{family.name}` says nothing of the choice; `wald` and `rdm` do."
+        would = [f.name for f in families.values() if any(c.kind == "choice" for c in f.response)]
+        message = f"`{family.name}` says nothing of the choice; {listing(would)} do."
         yield Problem(message, None, call.name.span)
 
 

@@ -82,7 +82,8 @@ class _Reader:
     def meant(self, line: tree.ParameterLine) -> tuple[list[Parameter], int | None]:
         """The parameters that a line is of, and the component if it is of one alone."""
         name, index = line.parameter.text, line.index
-        matching = [p for p in self.emission.parameters if name in (p.name, p.param)]
+        own = f"{name}_{int(index.value)}" if isinstance(index, tree.Number) else name
+        matching = [p for p in self.emission.parameters if {name, own} & {p.name, p.param}]
         if not matching:
             raise self.unknown(line)
         if isinstance(index, tree.Name):
@@ -110,10 +111,10 @@ class _Reader:
 
     def unknown(self, line: tree.ParameterLine) -> SpecError:
         name = line.parameter.text
-        if any(name in piece.fixed for pieces in self.emission.pieces for piece in pieces):
+        if self.emission.is_fixed(name):
             return self.refuse(f"`{name}` is fixed, so it cannot vary.", line.parameter.span)
         known = list(dict.fromkeys(p.param for p in self.emission.parameters))
-        message = f"No family here has a parameter `{name}`; they have {listing(known)}."
+        message = f"No family here has a parameter `{name}`; they have {listing(known) or 'none'}."
         return self.refuse(message, line.parameter.span, did_you_mean(name, known))
 
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:
@@ -180,16 +181,22 @@ class _Reader:
         """One regression; none where a line says no more than that there is an intercept."""
         measured = self.designs.measured(line, self.settings(parameter))
         groups = self.designs.group_effects(name, line)
-        if not measured.columns and line.terms.offset is None and not groups:
+        nothing = not measured.columns and line.terms.offset is None and not groups
+        below, (_, param) = parameter.below, next(self.emission.users(parameter))
+        fixed = param.default is not None
+        if fixed and not measured.intercept:
+            message = f"`{name}` is 0 where covariates are at their means, so it has no intercept "
+            raise self.refuse(f"{message}to take out.", line.line.terms.span)
+        if fixed and nothing:
+            raise self.refuse("This leaves nothing to vary.", line.line.terms.span)
+        if nothing:
             return
         if component is not None and not measured.intercept:
             message = "An intercept can be taken out for all components alike, not for some."
             raise self.refuse(message, line.line.terms.span)
-        _, param = next(self.emission.users(parameter))
-        below = parameter.below
         yield Regression(
             name=name,
-            parameter=parameter.name if measured.intercept else None,
+            parameter=parameter.name if measured.intercept and not fixed else None,
             # Where all rows need it below the same number, they do whatever their covariates are.
             link=param.link if below is None else "logit",
             design=line.terms.design,
@@ -201,6 +208,7 @@ class _Reader:
             lower=param.lower,
             upper=param.upper if below is None else below,
             component=component,
+            centered=measured.intercept,
             groups=groups,
             along=param.axes[0] if param.axes else None,
         )

@@ -78,9 +78,9 @@ def resolve(
     freq = additions.column("freq")
     counts = None if freq is None else frequencies(table, freq)
     constants = Constants(table, counts)
-    emission = read_parameters(pieces, options, responses, constants, source)
-    designs = Designs(table, source, counts)
     lines = [line for line in formula.lines if not is_latent(line)]
+    emission = read_parameters(pieces, options, responses, constants, lines, source)
+    designs = Designs(table, source, counts)
     emission = read_regressions(lines, emission, constants, designs, options)
     lines = [line for line in formula.lines if is_latent(line)]
     latent, varying = read_latent(options, lines, constants, designs)

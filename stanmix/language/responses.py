@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from stanmix.data import MAX_CHOICES, Table, choice_labels, is_missing, response_values
 from stanmix.errors import DataError, Problem, SpecError
@@ -69,6 +70,12 @@ def read_responses(
         some = any(is_missing(table, own).any() for own in columns)
         labels: tuple[str, ...] = ()
         if kind == "category":
+            ordering = next((p for p, c in observers if c.ordered), None)
+            if ordering and not _has_order(table, columns[0]):
+                message = f"The categories of column `{columns[0]}` have no order, which "
+                message += f"`{ordering.family.name}` needs."
+                hint = "numbers have one, and a pandas Categorical with `ordered=True`"
+                raise DataError(Problem(message, source, ordering.call.span, hint))
             labels = _categories(table, columns[0])
         responses.append(Response(name, kind, columns, many, labels=labels, missing=some))
         for own in columns if not labels else ():
@@ -91,6 +98,12 @@ def read_responses(
             Response(column.name, column.kind, (argument.text,), labels=labels, addition=addition)
         )
     return tuple(responses)
+
+
+def _has_order(table: Table, name: str) -> bool:
+    """Whether the categories of a response are numbers, or say themselves that they are ordered."""
+    kind = table.columns[name].dtype
+    return bool(kind.ordered) if isinstance(kind, pd.CategoricalDtype) else kind.kind in "iuf"
 
 
 def _categories(table: Table, name: str) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ def size_name(axis: Axis) -> str:
     """The name in a program of an axis's length."""
     if axis in _SIZES:
         return _SIZES[axis]
+    if axis.startswith("cut_"):
+        return f"C_{axis.removeprefix('cut_')} - 1"
     prefix = next(p for p in _PREFIXES if axis.startswith(p))
     return _PREFIXES[prefix] + axis.removeprefix(prefix).removesuffix("_to")
 
@@ -205,12 +207,12 @@ def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration
     if regression.columns:
         comment = f"terms of {name}: {', '.join(regression.columns)}"
         yield Declaration("int<lower=1>", f"P_{name}", comment)
-        centered = "less their means" if regression.parameter else ""
+        centered = "less their means" if regression.centered else ""
         yield Declaration(f"matrix[{count}, P_{name}]", f"X_{name}", centered)
         if regression.parameter:
             yield Declaration(f"vector[P_{name}]", f"X_{name}_mean")
     if regression.offset:
-        centered = "less its mean" if regression.parameter else ""
+        centered = "less its mean" if regression.centered else ""
         yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
         if regression.parameter:
             yield Declaration("real", f"offset_{name}_mean")

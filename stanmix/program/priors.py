@@ -287,7 +287,7 @@ class _Numbers:
             return
         steps = f"tail({name}, {size} - 1) - head({name}, {size} - 1)"
         density = f"{prior.distribution}_lpdf({steps} | {_texts(prior)})"
-        yield Statement(density + _normaliser(prior, 0.0, None, f"({size} - 1)"), over)
+        yield Statement(density + _normaliser(prior, 0.0, None, f"{size} - 1"), over)
 
 
 def _texts(prior: Prior) -> str:
@@ -318,5 +318,5 @@ def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: i
         mass = f"{name}_lccdf({bound(lower)} | {texts})"
     else:
         mass = below
-    times = "" if count == 1 or vector else f"{count} * "
+    times = "" if count == 1 or vector else f"{_bracketed(str(count))} * "
     return f" - {times}{mass}"

@@ -237,7 +237,7 @@ def _varying(term: Term) -> frozenset[str]:
 
 def _argument(argument: Fixed | Use, spec: ModelSpec, state: str) -> str:
     if isinstance(argument, Fixed):
-        return format_number(argument.value)
+        return argument.constant or format_number(argument.value)
     parameter = spec.parameter(argument.parameter)
     correlation = parameter.constraint == "correlation"
     name = declare.sampled_name(parameter) if correlation else parameter.name

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.cases import FRAME
+from tests.cases import FRAME, GRADES
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
 GAPS = FRAME.assign(t=np.arange(24) ** 2)
@@ -36,6 +36,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal(scale=1), K=3)", FRAME, {}),
         ("y ~ mix(normal(sigma=-1), K=3)", FRAME, {}),
         ("y ~ mix(normal(sigma=tau), K=3)", FRAME, {}),
+        ("y ~ mix(normal + uniform(lower=0))", FRAME, {}),
+        ("y ~ mix(normal + uniform(low=3, high=1))", FRAME, {}),
+        ("y ~ mix(normal + uniform(low=100))", FRAME, {}),
+        ("y ~ mix(normal + uniform)", FRAME.assign(y=1.5), {}),
         ("y ~ mix(normal, k=3)", FRAME, {}),
         ("y ~ mix(normal, states=3)", FRAME, {}),
         ("y ~ mix(normal)", FRAME, {}),
@@ -58,6 +62,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
     "Parameter lines": [
         ("y ~ mix(normal, K=2)\nmux ~ x", FRAME, {}),
         ("y ~ mix(normal(sigma=1), K=2)\nsigma ~ x", FRAME, {}),
+        ("y ~ mix(normal + uniform)\nlow ~ x", FRAME, {}),
+        ("mood ~ mix(ordinal, K=2)\nmu ~ 0 + x", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2)\nmu ~ 1", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2)\ncutpoint ~ x", GRADES, {}),
         ("y ~ mix(normal, K=2)\nmu[3] ~ x", FRAME, {}),
         ("y ~ mix(normal + student)\nnu[1] ~ x", FRAME, {}),
         ("y ~ mix(normal, K=2, share=sigma)\nsigma[1] ~ x", FRAME, {}),
@@ -131,6 +139,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | cens(hit, x, id) ~ mix(normal, K=2)", FRAME, {}),
         ("y | cens(how) ~ mix(normal, K=2)", FRAME, {}),
         ("cbind(y, x) | cens(hit) ~ mix(normal, K=2)", FRAME, {}),
+        ("choice | cens(hit) ~ mix(ordinal, K=2)", FRAME, {}),
         ("y | cens(hit) ~ mix(von_mises, K=2)", {"y": [0.1, 0.2, 3], "hit": [0, 1, 1]}, {}),
         ("rt | dec(choice) + trunc(ub=9) ~ mix(wald, K=2)", FRAME, {}),
         ("y | trunc(0, 10, 20) ~ mix(normal, K=2)", FRAME, {}),
@@ -154,6 +163,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
     ],
     "Order and sharing": [
         ("y ~ mix(normal(mu=0), K=2, order=mu)", FRAME, {}),
+        ("y ~ mix(uniform(low=-9), K=2, order=low)", FRAME, {}),
+        ("y ~ mix(uniform, K=2, order=mu)", FRAME, {}),
         ("y ~ mix(normal, K=2, share=mu, order=mu)", FRAME, {}),
         ("y ~ mix(normal, K=2, order=location)", FRAME, {}),
         ("y ~ mix(normal, K=2, share=tau)", FRAME, {}),
@@ -163,6 +174,9 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt ~ mix(normal + lognormal, share=mu)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm, K=2, order=drift)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm(order=threshold), K=2)", FRAME, {}),
+        ("mood ~ mix(ordinal, K=2, order=cutpoint)", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2, order=mu)\nmu ~ x", GRADES, {}),
+        ("mood ~ mix(ordinal, K=2, share=mu)", GRADES, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=mu[z])", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),
@@ -230,6 +244,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(von_mises, K=2)", FRAME.assign(y=np.arange(24) * 15), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),
+        ("subject ~ mix(ordinal, K=2)", FRAME, {}),
         ("rt ~ mix(wald, K=2)", FRAME.assign(rt=FRAME["rt"] - 0.7), {}),
         ("rt | dec(choice) ~ mix(rdm, K=1)", FRAME.assign(choice=0), {}),
         ("rt | dec(choice) ~ mix(rdm, K=1)", FRAME.assign(choice=[7, *FRAME["choice"][1:]]), {}),

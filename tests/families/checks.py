@@ -143,7 +143,9 @@ def check_edges(variant: Variant, uniform: Uniform, name: str = "log_omega") -> 
         high = 1e6 if param.upper is None else param.upper - 1e-9
         first = response[0].min()
         for edge in [low, high, *([first, first - 1e-9] if param.below else [])]:
-            moved = {**params, param.name: np.full_like(params[param.name], edge)}
+            place = np.full_like(params[param.name], edge)
+            place = place + np.arange(place.size) if param.increasing else place
+            moved = {**params, param.name: place}
             density, gradient = model.log_prob_grad(point(variant, moved))
             assert np.isfinite(density), f"{param.name} = {edge}: density {density}"
             assert np.isfinite(gradient).all(), f"{param.name} = {edge}: gradient {gradient}"
@@ -231,7 +233,8 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160), "angle": turn}[kind]
     edges = np.linspace(*ends, int(5 * (ends[1] - ends[0])) + 1)
     if kind == "real" and not variant.many:
-        edges = np.sort(np.append(edges, np.arcsinh(params["mu"])))
+        places = [params[p.name] for p in variant.family.params if p.link == "identity"]
+        edges = np.sort(np.append(edges, np.arcsinh(places)))
     half = np.diff(edges)[:, None] / 2
     x = (edges[:-1, None] + half * (1 + nodes)).ravel()
     dx = (half * weights).ravel()

@@ -24,8 +24,9 @@ def test_every_stan_file_belongs_to_a_family_and_every_family_to_a_key() -> None
 def test_one_parameter_orders_the_components_but_for_those_without_order(
     variant: Variant,
 ) -> None:
-    without = any(param.circular or param.simplex for param in variant.family.params)
-    assert sum(param.orders for param in variant.family.params) == (0 if without else 1)
+    params = variant.family.params
+    without = any(p.circular or p.simplex or p.default is not None for p in params)
+    assert sum(param.orders for param in params) == (0 if without else 1)
 
 
 @each_variant

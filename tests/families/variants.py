@@ -73,7 +73,7 @@ def variants(family: Family) -> list[Variant]:
 
 def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[str, Any]:
     """Parameters of ordinary size within their bounds."""
-    sizes = {"column": columns, "accumulator": CHOICES, "category": CHOICES}
+    sizes = {"column": columns, "accumulator": CHOICES, "category": CHOICES, "cut": CHOICES - 1}
     # Not U-shaped between 0 and 1, with mass closer to 1 than there are numbers.
     unit = variant.columns[0].kind == "unit"
 
@@ -98,10 +98,15 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
             weights = np.array([uniform(0.1, 1) for _ in range(CHOICES)])
             return weights / weights.sum()
         if param.axes:
-            return np.array([number(param) for _ in range(sizes[param.axes[0]])])
+            values = np.array([number(param) for _ in range(sizes[param.axes[0]])])
+            return np.sort(values) + 0.1 * np.arange(len(values)) if param.increasing else values
         return number(param)
 
-    return {param.name: value(param) for param in variant.family.params}
+    params = {param.name: value(param) for param in variant.family.params}
+    for param in variant.family.params:
+        if param.above is not None:
+            params[param.name] = params[param.above] + float(np.exp(uniform(-1.5, 1.5)))
+    return params
 
 
 def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int = 6) -> Response:

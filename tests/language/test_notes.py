@@ -43,3 +43,8 @@ def test_an_order_that_restricts_the_model_is_said_to(
 def test_labels_alone_are_not_called_a_restriction(formula: str, priors: dict[str, str]) -> None:
     notes = sm.model(formula, FRAME, priors=priors).spec.notes
     assert not any(RESTRICTION in note for note in notes)
+
+
+def test_components_that_have_nothing_of_their_own_are_warned_of() -> None:
+    with pytest.warns(sm.IdentifiabilityWarning, match="1 and 2 are the same distribution"):
+        sm.model("y ~ mix(uniform, K=2)", FRAME)

@@ -122,8 +122,8 @@ class Param:
     shared
         Whether all components have it in common unless told otherwise.
     by_row
-        Whether it may vary by row where it has axes: the Stan functions then have overloads in
-        which it is a matrix with a column for each row. Numbers always may.
+        Whether it may vary by row where it has axes: the Stan functions then also hold where it is
+        a matrix with a column for each row, or have overloads for that. Numbers always may.
     collapse
         How a component can shrink onto equal rows by it, if it can.
     """
@@ -149,12 +149,13 @@ class Param:
         """Whether it may vary by row."""
         return not self.axes or self.by_row
 
-    def stan_type(self, *, by_row: bool = False) -> str:
+    @property
+    def stan_type(self) -> str:
         """The type of its argument in the Stan functions, as they stand in the file.
 
-        A number that varies by row stands there as a number; the program makes it a vector.
+        The program makes a number that varies by row a vector, and a vector a matrix.
         """
-        if self.correlation or (self.axes and by_row):
+        if self.correlation:
             return "matrix"
         return "vector" if self.axes else "real"
 
@@ -241,7 +242,6 @@ class Family:
         self,
         additions: frozenset[str] = frozenset(),
         function: str = "log_omega",
-        by_row: frozenset[str] = frozenset(),
     ) -> str:
         """The head of one of its Stan functions, as it stands in the Stan file.
 
@@ -254,8 +254,6 @@ class Family:
             end in `_cdf` for functions of another form); or, of several columns at once,
             `partial_log_omega`, the log density of the columns that a row has. All take the
             response and then the parameters.
-        by_row
-            Parameters that vary by row.
 
         Examples
         --------
@@ -267,7 +265,7 @@ class Family:
         if function == "partial_log_omega":
             arguments += [("array[,] int", "seen"), ("array[] int", "arranged")]
             arguments.append(("array[] int", "pattern_size"))
-        arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
+        arguments += [(p.stan_type, p.name) for p in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
 

@@ -124,7 +124,7 @@ def _function(response: Response) -> str:
 def _signature(spec: ModelSpec, term: Term) -> str:
     """The head of the function that a term calls."""
     function = _function(spec.response(term.responses[0]))
-    return term.declaration.signature(frozenset(spec.additions), function, _varying(term))
+    return term.declaration.signature(frozenset(spec.additions), function)
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:

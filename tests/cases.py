@@ -82,6 +82,7 @@ CASES = (
     Case("full", 'cbind(y, x) ~ mix(normal, K=2, cov="full")', FRAME),
     Case("spherical", "cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])", FRAME),
     Case("tied", "cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)", FRAME),
+    Case("student_columns", "cbind(y, x) ~ mix(student, K=2)", FRAME),
     Case("families", "y ~ mix(normal + student + normal(sigma=1))", FRAME),
     Case("real_families", "y ~ mix(laplace + logistic + gumbel + exgaussian)", FRAME),
     Case(
@@ -210,6 +211,11 @@ CASES = (
         FRAME[FRAME["t"] % 4 != 2],
     ),
     Case("missing_columns", "cbind(y, x) ~ mix(normal, K=2)", HOLES.assign(x=_HOLED)),
+    Case(
+        "student_missing_columns",
+        "cbind(y, x) ~ mix(student + normal, cov=diag)\nmu ~ rt; nu ~ rt",
+        HOLES.assign(x=_HOLED),
+    ),
     Case(
         "missing_trials",
         "cbind(y, successes) | trials(n) ~ mix(normal & binomial, K=2)",

@@ -172,3 +172,32 @@ def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: 
         assert ((low < truth) & (truth < high)).all(), param.name
     new = {"y": np.where(state == 0, *drawn)[:200]}
     assert (fit.membership(new).idxmax(axis=1).to_numpy() == state[:200] + 1).mean() > 0.9
+
+
+@pytest.mark.parametrize("cov", ["full", "diag"])
+def test_columns_with_heavy_tails_are_recovered_and_new_rows_told_apart(cov: str) -> None:
+    truth = {
+        "mu": [[-3.0, 0.0, 1.0], [3.0, 2.0, -1.0]],
+        "sigma": [[1.0, 0.5, 2.0], [0.5, 1.0, 1.0]],
+        "nu": [2.0, 5.0],
+        "weights": [0.4, 0.6],
+    }
+    corr = np.array([np.eye(3), np.eye(3)])
+    corr[0, 0, 1] = corr[0, 1, 0] = 0.7
+    corr[1, 1, 2] = corr[1, 2, 1] = -0.5
+    at = {**truth, "corr": corr} if cov == "full" else truth
+    formula = f"cbind(a, b, c) ~ mix(student, K=2, cov={cov}, order=mu[a])"
+    drawn = sm.simulate(formula, 400, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    for name in truth:
+        low, high = interval(fit, name)
+        assert ((low < truth[name]) & (truth[name] < high)).all(), name
+    if cov == "full":
+        low, high = interval(fit, "corr")
+        assert ((low < corr) & (corr < high))[:, ~np.eye(3, dtype=bool)].all()
+    new = sm.simulate(formula, 200, at, seed=2)
+    found = fit.membership(new.data).idxmax(axis=1).to_numpy()
+    assert (found == new.states).mean() > 0.95
+    holed = {"a": [-3.0, np.nan], "b": [np.nan, 2.0], "c": [np.nan, np.nan]}
+    assert fit.membership(holed).idxmax(axis=1).tolist() == [1, 2]

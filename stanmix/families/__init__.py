@@ -11,20 +11,10 @@ from stanmix.families.count import (
     NEGBINOMIAL,
     POISSON,
 )
+from stanmix.families.elliptical import ELLIPTICAL
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
-from stanmix.families.real import (
-    DIAG,
-    EXGAUSSIAN,
-    FULL,
-    GUMBEL,
-    LAPLACE,
-    LOGISTIC,
-    NORMAL,
-    SPHERICAL,
-    STUDENT,
-    TIED,
-)
+from stanmix.families.real import EXGAUSSIAN, GUMBEL, LAPLACE, LOGISTIC, NORMAL, STUDENT
 from stanmix.families.unit import BETA
 from stanmix.families.zeros import (
     HURDLE_POISSON,
@@ -37,11 +27,8 @@ FAMILIES: dict[str, Family] = {
     family.key: family
     for family in (
         NORMAL,
-        SPHERICAL,
-        DIAG,
-        FULL,
-        TIED,
         STUDENT,
+        *ELLIPTICAL,
         LAPLACE,
         LOGISTIC,
         GUMBEL,

@@ -75,7 +75,7 @@ def read_pieces(
         and not any(p.family.cov for c in components for p in c)
         and len(columns) > 1
     ):
-        message = "`cov` needs a family with a covariance, such as `normal`."
+        message = "`cov` needs a family with a covariance: `normal` or `student`."
         problems.append(Problem(message, None, options.cov_span))
     if problems:
         raise SpecError(*(replace(p, source=source) for p in problems))

@@ -50,7 +50,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ hmm(normal, states=2, transition=left_right, initial=uniform)", FRAME, {}),
         ('y ~ hmm(normal, states=2, transition="11;01", initial=stationary)', FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, cov=diagonal)", FRAME, {}),
-        ("cbind(y, x) ~ mix(student, K=2, cov=diag)", FRAME, {}),
+        ("cbind(y, x) ~ mix(laplace, K=2, cov=diag)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal & normal & normal, K=2)", FRAME, {}),
         ("cbind(y, y) ~ mix(normal, K=2)", FRAME, {}),
         ("y ~ mix(normal + poisson)", FRAME, {}),
@@ -244,7 +244,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | unit(u) ~ mix(normal, K=2)", NAN.assign(u=NAN["y"]).rename(index="r{}".format), {}),
         ("y | unit(d) ~ mix(normal, K=2)", {"y": [1.0, 2.0, 5.0], "d": np.zeros((3, 2))}, {}),
         ("count ~ mix(poisson, K=2)", {"count": [10**400] * 3}, {}),
-        ("cbind(a, a_center) ~ mix(student, K=1)", {"a": [1.0, 2, 4], "a_center": [1.0, 2, 5]}, {}),
+        ("cbind(a, a_center) ~ mix(laplace, K=1)", {"a": [1.0, 2, 4], "a_center": [1.0, 2, 5]}, {}),
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=FRAME["y"] * 1e300), {}),
     ],
 }

@@ -154,7 +154,8 @@ def test_choices_may_be_text_or_categories_in_their_order() -> None:
 
 def test_columns_with_odd_names_get_names_that_stan_accepts() -> None:
     data = FRAME.rename(columns={"y": "reaction time", "x": "reaction_time"})
-    names = list(shapes(spec("cbind(`reaction time`, reaction_time) ~ mix(student, K=2)", data)))
+    formula = "cbind(`reaction time`, reaction_time) ~ mix(student & student, K=2)"
+    names = list(shapes(spec(formula, data)))
     assert names[:4] == [
         "mu_reaction_time",
         "sigma_reaction_time",

@@ -61,8 +61,8 @@ def components(fit: Fit) -> p9.ggplot:
         raise SpecError(
             "Components whose parameters vary by row have no one density over the response."
         )
-    if any(r.kind == "category" for r in fit.model.spec.responses):
-        raise SpecError("There is no picture of the components of categories yet.")
+    if any(r.kind in ("category", "simplex") for r in fit.model.spec.responses):
+        raise SpecError("There is no picture of the components of categories or shares yet.")
     responses = {r.kind: r for r in fit.model.spec.responses}
     choice = responses.pop("choice", None)
     if len(responses) == 1 and len(fit.model.spec.responses) == 1 + (choice is not None):

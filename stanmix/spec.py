@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stanmix.families import FAMILIES, Family, Param
+from stanmix.families import FAMILIES, Family, Kind, Param
 from stanmix.priors import Prior, PriorEntry
 
 Axis = str
@@ -107,13 +107,18 @@ class Response:
     """
 
     name: str
-    kind: Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
+    kind: Kind
     columns: tuple[str, ...]
     many: bool = False
     value: int | None = None
     labels: tuple[str, ...] = ()
     missing: bool = False
     addition: str = ""
+
+    @property
+    def partial(self) -> bool:
+        """Whether rows may lack some columns of a vector and have others; of shares, none may."""
+        return self.missing and self.many and self.kind != "simplex"
 
 
 @dataclass(frozen=True)

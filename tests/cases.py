@@ -53,6 +53,10 @@ UNITS = FRAME.assign(
 HOLES = FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
 _HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
 
+_ODDS = np.exp(FRAME[["y", "x"]].to_numpy() / 4)
+_SHARES = np.column_stack([_ODDS, np.ones(_N)]) / (1 + _ODDS.sum(axis=1, keepdims=True))
+SHARES = FRAME.assign(**dict(zip("abc", _SHARES.T, strict=True)))
+
 CASE_1 = {
     "mu[1]": "normal(-2, 1)",
     "mu[2]": "normal(0, 1)",
@@ -92,6 +96,12 @@ CASES = (
         FRAME,
     ),
     Case("beta", "share ~ mix(beta, K=2)", {"share": 1 / (1 + np.exp(-0.5 * FRAME["y"]))}),
+    Case(
+        "dirichlet",
+        "cbind(a, b, c) ~ hmm(dirichlet, states=2)\nphi ~ rt",
+        SHARES.assign(**{share: SHARES[share].where(FRAME.index != 3) for share in "abc"}),
+        {"mu[2]": "dirichlet(3, 2, 1)"},
+    ),
     Case("positive_families", "positive ~ hmm(weibull + loglogistic + frechet)", FRAME),
     Case(
         "count_families",

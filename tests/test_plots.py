@@ -93,6 +93,12 @@ def test_components_whose_parameters_vary_by_row_have_no_picture() -> None:
         sm.fit("density ~ mix(normal, K=1); mu ~ value", FRAME, **QUICK).plot()
 
 
+def test_shares_have_no_picture() -> None:
+    shares = RNG.dirichlet([2, 3], 40)
+    with pytest.raises(sm.SpecError, match="categories or shares"):
+        sm.fit("y ~ mix(dirichlet, K=1)", {"y": shares}, **QUICK).plot()
+
+
 @pytest.mark.parametrize(
     "formula",
     ["cbind(density, component) ~ mix(laplace, K=1)", "state | trials(50) ~ mix(binomial, K=1)"],

@@ -15,6 +15,7 @@ from stanmix.families.elliptical import ELLIPTICAL
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
 from stanmix.families.real import EXGAUSSIAN, GUMBEL, LAPLACE, LOGISTIC, NORMAL, STUDENT
+from stanmix.families.simplex import DIRICHLET
 from stanmix.families.unit import BETA
 from stanmix.families.zeros import (
     HURDLE_POISSON,
@@ -40,6 +41,7 @@ FAMILIES: dict[str, Family] = {
         LOGLOGISTIC,
         FRECHET,
         BETA,
+        DIRICHLET,
         VON_MISES,
         POISSON,
         NEGBINOMIAL,

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
+Kind = Literal[
+    "real", "positive", "unit", "angle", "count", "binary", "category", "choice", "simplex"
+]
 """What values a response column may hold; `stanmix.data` checks them."""
 
 Axis = Literal["column", "column_to", "accumulator", "category"]
@@ -30,6 +32,7 @@ STAN_COLUMN = {
     "binary": "array[] int",
     "category": "array[] int",
     "choice": "array[] int",
+    "simplex": "vector",
 }
 
 
@@ -41,7 +44,8 @@ class Column:
     ----------
     kind
         What the values may be. A `choice` column holds codes 1 to A, and brings a second argument,
-        the number of choices `A`; so does a `category` column with its number `C`.
+        the number of choices `A`; so does a `category` column with its number `C`. The columns of a
+        `simplex` sum to 1.
     name
         Its argument name in the Stan functions.
     addition

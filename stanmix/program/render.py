@@ -93,32 +93,38 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
     for term in spec.component(k):
         main = spec.response(term.responses[0])
         # Where rows have no value, the family is given those that have one.
-        rows = f"[rows_{main.name}]" if main.missing and not main.many else ""
+        rows = f"rows_{main.name}" if main.missing and not main.partial else ""
         arguments: list[str] = []
         for name in term.responses:
-            arguments.append(f"{name}{rows}")
+            arguments.append(_at(name, rows, many=spec.response(name).many))
             counted = {"choice": "A", "category": f"C_{name}"}.get(spec.response(name).kind)
             arguments += [counted] if counted else []
-        if main.missing and main.many:
+        if main.partial:
             arguments += [f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size")]
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression:
                 declared = _by_row(argument, spec, state)
                 along = spec.regression(argument.regression).along
-                own = rows.replace("[", "[, ") if along else rows
-                arguments.append(f"{declared.name}{own}")
+                arguments.append(_at(declared.name, rows, many=along is not None))
                 if argument.by_state and declared not in by_row:
                     by_row.append(declared)
             else:
                 arguments.append(_argument(argument, spec, state))
         call = f"{term.declaration.stan}_{_function(main)}({', '.join(arguments)})"
-        calls.append(f"at_rows({call}, rows_{main.name}, N)" if rows else call)
+        calls.append(f"at_rows({call}, {rows}, N)" if rows else call)
     return Emission(by_row, calls)
+
+
+def _at(name: str, rows: str, *, many: bool) -> str:
+    """A variable in some rows, the columns of a matrix; in all where none are named."""
+    if not rows:
+        return name
+    return f"{name}[, {rows}]" if many else f"{name}[{rows}]"
 
 
 def _function(response: Response) -> str:
     """The function of a family that takes this response."""
-    return "partial_log_omega" if response.missing and response.many else "log_omega"
+    return "partial_log_omega" if response.partial else "log_omega"
 
 
 def _signature(spec: ModelSpec, term: Term) -> str:

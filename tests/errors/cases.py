@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.cases import FRAME
+from tests.cases import FRAME, SHARES
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
 GAPS = FRAME.assign(t=np.arange(24) ** 2)
@@ -54,6 +54,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("cbind(y, x) ~ mix(normal & normal & normal, K=2)", FRAME, {}),
         ("cbind(y, y) ~ mix(normal, K=2)", FRAME, {}),
         ("y ~ mix(normal + poisson)", FRAME, {}),
+        ("y ~ mix(dirichlet, K=2)", FRAME, {}),
+        ("cbind(y, x) ~ mix(dirichlet & normal, K=2)", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet + normal)", SHARES, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2, cov=diag)", SHARES, {}),
     ],
     "Parameter lines": [
         ("y ~ mix(normal, K=2)\nmux ~ x", FRAME, {}),
@@ -66,6 +70,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)\nmu[1] ~ 0 + x", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ 0", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2)\ncorr ~ rt", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)\nmu ~ rt", SHARES, {}),
         ("cbind(y, x) ~ mix(normal & normal, K=2)\nmu[z] ~ rt", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ z", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ obs + (1 | `a/b`)", FRAME.assign(obs=1.0), {}),
@@ -151,6 +156,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),
         ("x ~ mix(von_mises, K=2, order=mu)", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2, order=mu)", SHARES, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], sigma[x]))", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], mu[x]))", FRAME, {}),
     ],
@@ -190,6 +196,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("s | trials(9) ~ mix(binomial, K=2)", {"s": [1, 5, 9]}, {"diff(prob)": "normal(0, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"diff(mu)": "uniform(0, 2)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES, {"mu": "normal(0, 1)"}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES, {"mu[1]": "dirichlet(1, 2)"}),
         ("rt | dec(choice) ~ mix(rdm(order=drift), K=1)", FRAME, {"drift": "uniform(0, 10)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mux": "normal(0, 1)", "sigma": "gamma(2)"}),
     ],
@@ -211,6 +219,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=[0.0, 0.0, *SHARES["b"][2:]]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=-SHARES["b"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=100 * SHARES["b"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=[None, *SHARES["b"][1:]]), {}),
         ("y ~ mix(von_mises, K=2)", FRAME.assign(y=np.arange(24) * 15), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),

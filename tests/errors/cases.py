@@ -50,6 +50,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ hmm(normal, states=2, transition=left_right, initial=uniform)", FRAME, {}),
         ('y ~ hmm(normal, states=2, transition="11;01", initial=stationary)', FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, cov=diagonal)", FRAME, {}),
+        ('cbind(y, x) ~ mix(normal, K=2, cov="EEI")', FRAME, {}),
+        ("cbind(y, x) ~ mix(normal, K=2, cov=VEV)", FRAME, {}),
         ("cbind(y, x) ~ mix(laplace, K=2, cov=diag)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal & normal & normal, K=2)", FRAME, {}),
         ("cbind(y, y) ~ mix(normal, K=2)", FRAME, {}),

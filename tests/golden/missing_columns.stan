@@ -55,9 +55,8 @@ functions {
     matrix[size(seen[1]), size(arranged)] has;
     int start = 1;
     for (p in 1:size(seen)) {
-      for (n in segment(arranged, start, pattern_size[p])) {
-        has[, n] = to_vector(seen[p]);
-      }
+      has[, segment(arranged, start, pattern_size[p])]
+        = rep_matrix(to_vector(seen[p]), pattern_size[p]);
       start += pattern_size[p];
     }
     return has;

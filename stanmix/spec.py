@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stanmix.families import FAMILIES, Family, Kind, Param
+from stanmix.families import FAMILIES, Column, Family, Kind, Param
 from stanmix.priors import Prior, PriorEntry
 
 Axis = str
@@ -117,8 +117,8 @@ class Response:
 
     @property
     def partial(self) -> bool:
-        """Whether rows may lack some columns of a vector and have others; of shares, none may."""
-        return self.missing and self.many and self.kind != "simplex"
+        """Whether some rows may lack some of its columns and have others."""
+        return self.missing and Column(self.kind, many=self.many).partial
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,11 @@ class Column:
     optional: bool = False
     many: bool = False
 
+    @property
+    def partial(self) -> bool:
+        """Whether rows may lack some of its columns and have others; of shares, none may."""
+        return self.many and self.kind != "simplex"
+
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The Stan arguments it brings, as (type, name) pairs."""
         if self.many:
@@ -255,8 +260,8 @@ class Family:
             Additions of the model, which decide whether optional columns are there.
         function
             `log_omega`; `log_cumulative`, the log distribution function (Stan keeps names that
-            end in `_cdf` for functions of another form); or, of several columns at once,
-            `partial_log_omega`, the log density of the columns that a row has. All take the
+            end in `_cdf` for functions of another form); or, of several columns of which rows may
+            lack some, `partial_log_omega`, the log density of those that a row has. All take the
             response and then the parameters.
 
         Examples

@@ -275,7 +275,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     return values.astype(np.int64) if column.kind in ("count", "binary") else values
 
 
-WHOLE = 1e-6
+SUM_TOLERANCE = 1e-6
 """How far shares may be from a sum of 1."""
 
 
@@ -289,7 +289,7 @@ def require_whole(table: Table, names: tuple[str, ...]) -> None:
         rule = "hold shares of a whole, of which a row must have all or none"
         raise _bad_rows(table, subject, rule, some, f"no `{lacking}`", None)
     total = shares.sum(axis=0)
-    wrong = np.abs(total - 1) > WHOLE
+    wrong = np.abs(total - 1) > SUM_TOLERANCE
     if wrong.any():
         shown, hint = f"{total[np.argmax(wrong)]:.7g}", "divide each row by its sum"
         raise _bad_rows(table, subject, "must sum to 1 in every row", wrong, shown, hint)

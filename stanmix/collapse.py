@@ -136,9 +136,13 @@ class _Shrinking:
         return self.parameter.prior_at((*state, column + 1) if self.param.axes else state)
 
     def views(self) -> Iterator[tuple[Array, tuple[str, ...]]]:
-        """The columns that shrink together: all of a vector, or each with a scale of its own."""
-        y = self.observed
-        columns = self.spec.response(self.term.responses[0]).columns
+        """The columns that shrink together: all of a vector, or each with a scale of its own.
+
+        The last of some shares follows from the others.
+        """
+        response = self.spec.response(self.term.responses[0])
+        y, columns = self.observed, response.columns
+        y = y[:-1] if response.kind == "simplex" else y
         if y.ndim == 1:
             yield y[None], columns
         elif self.param.axes:

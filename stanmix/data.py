@@ -213,11 +213,29 @@ def numbers(table: Table, name: str, *, missing: bool = False) -> NDArray[np.flo
     return values
 
 
-def bad_rows(table: Table, name: str, rule: str, bad: NDArray[np.bool_], shown: str) -> DataError:
+def bad_rows(
+    table: Table,
+    name: str,
+    rule: str,
+    bad: NDArray[np.bool_],
+    shown: str,
+    hint: str | None = None,
+) -> DataError:
     """The error for rows of a column that break a rule."""
+    return _bad_rows(table, f"Column `{name}`", rule, bad, shown, hint)
+
+
+def _bad_rows(
+    table: Table,
+    subject: str,
+    rule: str,
+    bad: NDArray[np.bool_],
+    shown: str,
+    hint: str | None,
+) -> DataError:
     count, row = int(bad.sum()), table.row(int(np.argmax(bad)))
     rows = "1 row does not" if count == 1 else f"{count} rows do not"
-    return DataError(f"Column `{name}` {rule}; {rows} (first: {row}, {shown}).")
+    return DataError(Problem(f"{subject} {rule}; {rows} (first: {row}, {shown}).", hint=hint))
 
 
 def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
@@ -226,8 +244,7 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        Of the rows that are not missing: float64 for `real`, `positive` and `unit`, int64
-        otherwise.
+        Of the rows that are not missing: int64 for `count` and `binary`, float64 otherwise.
 
     Raises
     ------
@@ -246,13 +263,36 @@ def response_values(table: Table, name: str, column: Column) -> NDArray[Any]:
         "angle": ("must hold angles from -2 pi to 2 pi", np.abs(values) > 2 * math.pi + 1e-9),
         "count": ("must hold counts 0, 1, 2, ...", (values < 0) | (values != np.floor(values))),
         "binary": ("must hold 0 or 1", ~np.isin(values, (0, 1))),
+        "simplex": ("must hold shares above 0", values <= 0),
     }
     rule, bad = rules[column.kind]
     bad = bad & known
     if bad.any():
-        raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
+        zeros = column.kind == "simplex" and (values[bad] == 0).all()
+        hint = "give a 0 a small share, and divide its row by the sum" if zeros else None
+        raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}", hint)
     values = values[known]
     return values.astype(np.int64) if column.kind in WHOLE else values
+
+
+SUM_TOLERANCE = 1e-6
+"""How far shares may be from a sum of 1."""
+
+
+def require_whole(table: Table, names: tuple[str, ...]) -> None:
+    """Raise DataError where columns of shares do not sum to 1, or a row has some of them alone."""
+    shares = np.stack([numbers(table, name, missing=True) for name in names])
+    subject, absent = f"Columns {listing(names)}", np.isnan(shares)
+    some = np.asarray(absent.any(axis=0) & ~absent.all(axis=0))
+    if some.any():
+        lacking = names[int(np.argmax(absent[:, np.argmax(some)]))]
+        rule = "hold shares of a whole, of which a row must have all or none"
+        raise _bad_rows(table, subject, rule, some, f"no `{lacking}`", None)
+    total = shares.sum(axis=0)
+    wrong = np.abs(total - 1) > SUM_TOLERANCE
+    if wrong.any():
+        shown, hint = f"{total[np.argmax(wrong)]:.7g}", "divide each row by its sum"
+        raise _bad_rows(table, subject, "must sum to 1 in every row", wrong, shown, hint)
 
 
 def _meaning(label: Any, K: int) -> NDArray[np.bool_]:

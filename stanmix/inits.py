@@ -149,6 +149,8 @@ def _feature(response: Response, data: Mapping[str, Any]) -> Array:
         values = np.log(values)
     elif response.kind == "unit":
         values = np.log(values) - np.log1p(-values)
+    elif response.kind == "simplex":
+        values = np.log(values) - np.log(values).mean(axis=0)
     elif response.kind == "count":
         values = np.sqrt(values)
     elif response.kind == "category":

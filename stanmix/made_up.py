@@ -87,5 +87,6 @@ def _made_up(
         "binary": steps % 2,
         "category": steps % 2 + 1,
         "choice": steps % 2 + 1,
+        "simplex": np.full(rows, 1 / len(formula.model.response)),
     }
     return {column: values[kind] for column, kind in kinds.items()}

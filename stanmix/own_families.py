@@ -17,7 +17,7 @@ def with_own(families: Sequence[Family]) -> Mapping[str, Family]:
     ------
     SpecError
         One is no family, has a name that is taken or that no formula can have, or its Stan code
-        lacks the function of its density.
+        lacks a function of its density.
     """
     known = dict(FAMILIES)
     for family in families:
@@ -44,7 +44,9 @@ def _require_code(family: Family) -> None:
     taken = {f.name for f in functions().values()} & {f.name for f in own}
     if taken:
         raise SpecError(f"stanmix has Stan functions {listing(sorted(taken))}; rename yours.")
-    needed = {c.addition for c in family.response if c.addition and not c.optional}
-    wanted = family.signature(frozenset(needed))
-    if wanted not in {f.signature for f in own}:
-        raise SpecError(f"The Stan code of `{family.name}` has no function `{wanted}`.")
+    needed = frozenset(c.addition for c in family.response if c.addition and not c.optional)
+    partial = ("partial_log_omega",) if family.response[0].partial else ()
+    for function in ("log_omega", *partial):
+        wanted = family.signature(needed, function)
+        if wanted not in {f.signature for f in own}:
+            raise SpecError(f"The Stan code of `{family.name}` has no function `{wanted}`.")

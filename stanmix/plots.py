@@ -38,8 +38,9 @@ def components(fit: Fit) -> p9.ggplot:
 
     Of one column, a histogram (of counts, the share of each), with the posterior mean of each
     component's part of the density, and of their sum (dashed); with a choice, a panel for each. Of
-    two columns of joint normals, the rows, coloured by their most probable component, with ellipses
-    that hold 90 % of each: of the posterior mean, and faintly of single draws.
+    two columns that are jointly normal or Student's t, the rows, coloured by their most probable
+    component, with ellipses that hold 90 % of each: of the posterior mean, and faintly of single
+    draws.
 
     Parameters
     ----------
@@ -60,8 +61,8 @@ def components(fit: Fit) -> p9.ggplot:
         raise SpecError(
             "Components whose parameters vary by row have no one density over the response."
         )
-    if any(r.kind == "category" for r in fit.model.spec.responses):
-        raise SpecError("There is no picture of the components of categories yet.")
+    if any(r.kind in ("category", "simplex") for r in fit.model.spec.responses):
+        raise SpecError("There is no picture of the components of categories or shares yet.")
     if any(r.limits for r in fit.model.spec.responses):
         raise SpecError("There is no picture of components of which rows show only limits.")
     responses = {r.kind: r for r in fit.model.spec.responses}
@@ -73,8 +74,8 @@ def components(fit: Fit) -> p9.ggplot:
         if len(response.columns) == 2:
             return _ellipses(fit, response)
     raise SpecError(
-        "Components can be drawn over one column without `trials`, or over two columns of joint "
-        "normals."
+        "Components can be drawn over one column without `trials`, or over two that are jointly "
+        "normal or Student's t."
     )
 
 
@@ -173,16 +174,16 @@ def _ellipses(fit: Fit, response: Response) -> p9.ggplot:
         likely = likely[fit.model.rows.unit_of_row]
     rows = pd.DataFrame({"first": first, "second": second, "component": likely.astype(str)})
     rows = rows.dropna()
-    normals = [_normal(fit, k) for k in range(spec.K)]
-    draws = len(normals[0][0])
+    ellipses = [_ellipse(fit, k) for k in range(spec.K)]
+    draws = len(ellipses[0][0])
     faint = [
-        _outline(mu[s], covariance[s], f"{k}-{s}", k)
+        _outline(center[s], shape[s], f"{k}-{s}", k)
         for s in range(0, draws, max(1, draws // ELLIPSE_DRAWS))
-        for k, (mu, covariance) in enumerate(normals)
+        for k, (center, shape) in enumerate(ellipses)
     ]
     bold = [
-        _outline(mu.mean(0), covariance.mean(0), f"{k}", k)
-        for k, (mu, covariance) in enumerate(normals)
+        _outline(center.mean(0), shape.mean(0), f"{k}", k)
+        for k, (center, shape) in enumerate(ellipses)
     ]
     return (
         p9.ggplot(rows, p9.aes("first", "second", color="component"))
@@ -199,8 +200,11 @@ def _ellipses(fit: Fit, response: Response) -> p9.ggplot:
     )
 
 
-def _normal(fit: Fit, k: int) -> tuple[Array, Array]:
-    """Means (draw, 2) and covariances (draw, 2, 2) of component `k`, from 0."""
+def _ellipse(fit: Fit, k: int) -> tuple[Array, Array]:
+    """The ellipse that holds `LEVEL` of component `k`, from 0: centres (draw, 2), and matrices.
+
+    Points of the ellipse of a matrix (draw, 2, 2) have the length 1 in its units.
+    """
     posterior = fit.draws["posterior"].to_dataset()
     draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     (term,) = fit.model.spec.component(k)
@@ -214,13 +218,17 @@ def _normal(fit: Fit, k: int) -> tuple[Array, Array]:
         values[param.name] = drawn[:, k] if argument.by_state else drawn
     sigma = values["sigma"]
     sigma = np.repeat(sigma[:, None], 2, axis=1) if sigma.ndim == 1 else sigma
-    return values["mu"], sigma[:, :, None] * sigma[:, None, :] * values["corr"]
+    # Of a normal distribution; and of Student's t, which comes to the same where nu is large.
+    squared_radius = np.full(draws, -2.0 * np.log1p(-LEVEL))
+    if "nu" in values:
+        squared_radius = values["nu"] * np.expm1(squared_radius / values["nu"])
+    shape = sigma[:, :, None] * sigma[:, None, :] * values["corr"]
+    return values["mu"], shape * squared_radius[:, None, None]
 
 
-def _outline(center: Array, covariance: Array, path: str, k: int) -> pd.DataFrame:
-    """The ellipse that holds `LEVEL` of a bivariate normal."""
-    radius = np.sqrt(-2.0 * np.log1p(-LEVEL))
+def _outline(center: Array, shape: Array, path: str, k: int) -> pd.DataFrame:
+    """Points all around an ellipse."""
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
-    circle = radius * np.stack([np.cos(angle), np.sin(angle)])
-    x, y = center[:, None] + np.linalg.cholesky(covariance) @ circle
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    x, y = center[:, None] + np.linalg.cholesky(shape) @ circle
     return pd.DataFrame({"first": x, "second": y, "path": path, "component": str(k + 1)})

@@ -71,7 +71,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
 """Priors of numbers."""
 
 SIMPLEX = ("dirichlet", "sticky", "flat")
-"""Priors of `weights`, `initial` and the rows of `transition`."""
+"""Priors of what sums to 1; `sticky` is one of rows of `transition` alone."""
 
 CIRCULAR = ("von_mises", "flat")
 """Priors of angles; flat is uniform."""

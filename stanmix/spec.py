@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stanmix.families import FAMILIES, Family, Param
+from stanmix.families import FAMILIES, Column, Family, Kind, Param
 from stanmix.priors import Prior, PriorEntry
 
 Axis = str
@@ -125,7 +125,7 @@ class Response:
     """
 
     name: str
-    kind: Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
+    kind: Kind
     columns: tuple[str, ...]
     many: bool = False
     value: int | None = None
@@ -144,6 +144,11 @@ class Response:
         if self.truncated is not None:
             named += [self.truncated.lower, self.truncated.upper]
         return tuple(name for name in named if isinstance(name, str))
+
+    @property
+    def partial(self) -> bool:
+        """Whether some rows may lack some of its columns and have others."""
+        return self.missing and Column(self.kind, many=self.many).partial
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,10 @@ MOODS = pd.Categorical(["low", "high", "mid"] * 8, ["low", "mid", "high"], order
 GRADES = FRAME.assign(grade=[3, 7, 7, 9] * 6, mood=MOODS)
 _HOLED = FRAME["x"].where(FRAME.index % 7 != 1)
 
+_ODDS = np.exp(FRAME[["y", "x"]].to_numpy() / 4)
+_SHARES = np.column_stack([_ODDS, np.ones(_N)]) / (1 + _ODDS.sum(axis=1, keepdims=True))
+SHARES = FRAME.assign(**dict(zip("abc", _SHARES.T, strict=True)))
+
 CASE_1 = {
     "mu[1]": "normal(-2, 1)",
     "mu[2]": "normal(0, 1)",
@@ -96,6 +100,7 @@ CASES = (
     Case("full", 'cbind(y, x) ~ mix(normal, K=2, cov="full")', FRAME),
     Case("spherical", "cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])", FRAME),
     Case("tied", "cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)", FRAME),
+    Case("student_columns", "cbind(y, x) ~ mix(student, K=2)", FRAME),
     Case("families", "y ~ mix(normal + student + normal(sigma=1))", FRAME),
     Case("real_families", "y ~ mix(laplace + logistic + gumbel + exgaussian + skew_normal)", FRAME),
     Case(
@@ -106,6 +111,12 @@ CASES = (
         FRAME,
     ),
     Case("beta", "share ~ mix(beta, K=2)", {"share": 1 / (1 + np.exp(-0.5 * FRAME["y"]))}),
+    Case(
+        "dirichlet",
+        "cbind(a, b, c) ~ hmm(dirichlet, states=2)\nphi ~ rt",
+        SHARES.assign(**{share: SHARES[share].where(FRAME.index != 3) for share in "abc"}),
+        {"mu[2]": "dirichlet(3, 2, 1)"},
+    ),
     Case("positive_families", "positive ~ hmm(weibull + loglogistic + frechet)", FRAME),
     Case(
         "count_families",
@@ -240,6 +251,11 @@ CASES = (
         FRAME[FRAME["t"] % 4 != 2],
     ),
     Case("missing_columns", "cbind(y, x) ~ mix(normal, K=2)", HOLES.assign(x=_HOLED)),
+    Case(
+        "student_missing_columns",
+        "cbind(y, x) ~ mix(student + normal, cov=diag)\nmu ~ rt; nu ~ rt",
+        HOLES.assign(x=_HOLED),
+    ),
     Case(
         "missing_trials",
         "cbind(y, successes) | trials(n) ~ mix(normal & binomial, K=2)",

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 import stanmix as sm
 from stanmix.families import FAMILIES
@@ -131,4 +131,40 @@ def test_an_unguarded_correlation_is_warned_of_where_its_mass_does_not_vanish(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         sm.model(formula, data, priors={"corr": f"lkj({eta})"})
+    assert any("improper" in str(w.message) for w in caught) == diverges
+
+
+def precision_mass(rows: int, prior: str, phi: float) -> float:
+    """Posterior mass of three equal shares a row where `phi` lies between `phi` and 2 `phi`.
+
+    The mean lies about 1 / sqrt(phi) from the rows.
+    """
+    y = np.array([0.2, 0.3, 0.5])
+    away = np.linspace(-5, 5, 101)
+    masses = []
+    values = np.geomspace(phi, 2 * phi, 5)
+    for value in values:
+        first, second = (y[i] + away / np.sqrt(value) for i in (0, 1))
+        mu = np.stack(np.broadcast_arrays(first[:, None], second, 1 - first[:, None] - second))
+        alpha = value * mu
+        power = ((alpha - 1) * np.log(y)[:, None, None]).sum(axis=0)
+        density = power + special.gammaln(value) - special.gammaln(alpha).sum(axis=0)
+        inside = np.trapezoid(np.trapezoid(np.exp(rows * density), second, axis=1), first)
+        masses.append(inside * np.exp(PRIORS[prior].logpdf(value)))
+    return float(np.trapezoid(masses, values))
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4, 5])
+@pytest.mark.parametrize("prior", ["student_t(3, 0, 2)", "cauchy(0, 2)", "gamma(2, 1)"])
+def test_a_precision_of_shares_is_warned_of_where_its_mass_does_not_vanish(
+    prior: str, rows: int
+) -> None:
+    near, nearer = precision_mass(rows, prior, 1e4), precision_mass(rows, prior, 1e5)
+    diverges = near > 0 and np.log10(nearer / near) > -0.25
+    rng = np.random.default_rng(1)
+    y = np.vstack([np.tile([0.2, 0.3, 0.5], (rows, 1)), rng.dirichlet([4, 2, 2], 20)])
+    formula = "y ~ mix(dirichlet, K=2)"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sm.model(formula, {"y": y}, priors={"phi": prior})
     assert any("improper" in str(w.message) for w in caught) == diverges

@@ -223,3 +223,57 @@ def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: 
         assert ((low < truth) & (truth < high)).all(), param.name
     new = {"y": np.where(state == 0, *drawn)[:200]}
     assert (fit.membership(new).idxmax(axis=1).to_numpy() == state[:200] + 1).mean() > 0.9
+
+
+@pytest.mark.parametrize("cov", ["full", "diag"])
+def test_columns_with_heavy_tails_are_recovered_and_new_rows_told_apart(cov: str) -> None:
+    truth = {
+        "mu": [[-3.0, 0.0, 1.0], [3.0, 2.0, -1.0]],
+        "sigma": [[1.0, 0.5, 2.0], [0.5, 1.0, 1.0]],
+        "nu": [2.0, 5.0],
+        "weights": [0.4, 0.6],
+    }
+    corr = np.array([np.eye(3), np.eye(3)])
+    corr[0, 0, 1] = corr[0, 1, 0] = 0.7
+    corr[1, 1, 2] = corr[1, 2, 1] = -0.5
+    at = {**truth, "corr": corr} if cov == "full" else truth
+    formula = f"cbind(a, b, c) ~ mix(student, K=2, cov={cov}, order=mu[a])"
+    drawn = sm.simulate(formula, 400, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    for name in truth:
+        low, high = interval(fit, name)
+        assert ((low < truth[name]) & (truth[name] < high)).all(), name
+    if cov == "full":
+        low, high = interval(fit, "corr")
+        assert ((low < corr) & (corr < high))[:, ~np.eye(3, dtype=bool)].all()
+    new = sm.simulate(formula, 200, at, seed=2)
+    found = fit.membership(new.data).idxmax(axis=1).to_numpy()
+    assert (found == new.states).mean() > 0.95
+    holed = {"a": [-3.0, np.nan], "b": [np.nan, 2.0], "c": [np.nan, np.nan]}
+    assert fit.membership(holed).idxmax(axis=1).tolist() == [1, 2]
+
+
+def test_shares_of_a_whole_are_recovered_and_new_rows_told_apart(tmp_path: Path) -> None:
+    truth = {
+        "mu": [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]],
+        "phi": [8.0, 40.0],
+        "transition": [[0.9, 0.1], [0.2, 0.8]],
+    }
+    formula = "cbind(a, b, c) ~ hmm(dirichlet, states=2, order=phi)"
+    drawn = sm.simulate(formula, 400, {**truth, "initial": [0.5, 0.5]}, seed=1)
+    data = drawn.data.copy()
+    data.iloc[::10] = np.nan
+    fit = sm.fit(formula, data, engine="stanli", seed=1, warmup=500)
+    assert fit.diagnose().problems == ()
+    for name in truth:
+        low, high = interval(fit, name)
+        assert ((low < truth[name]) & (truth[name] < high)).all(), name
+    assert (fit.membership().idxmax(axis=1) == drawn.states).mean() > 0.85
+    again = sm.load(fit.save(tmp_path / "fit.nc"))
+    new = {"a": [0.2, 0.6, np.nan], "b": [0.2, 0.3, np.nan], "c": [0.6, 0.1, np.nan]}
+    log_omega = again.log_omega(new).mean(("chain", "draw"))
+    assert log_omega.argmax("state").values[:2].tolist() == [0, 1]
+    assert (log_omega.values[2] == 0).all()
+    with pytest.raises(sm.DataError, match="must have all or none"):
+        again.log_omega({**new, "c": [0.6, 0.1, 0.5]})

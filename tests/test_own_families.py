@@ -21,6 +21,7 @@ vector rayleigh_log_omega(vector y, real scale) {
   return restrict_to_positive(log(inside) - 2 * log(scale) - 0.5 * square(inside ./ scale), y);
 }
 """
+OF_COLUMNS = CODE.replace("vector y", "matrix y")
 RAYLEIGH = sm.Family(
     "rayleigh",
     response=(sm.Column("positive"),),
@@ -51,6 +52,10 @@ def test_rough_values_come_from_the_reference() -> None:
         ([RAYLEIGH, RAYLEIGH], "already"),
         ([replace(RAYLEIGH, name="my family")], "cannot be called"),
         ([replace(RAYLEIGH, stan_code="")], "has no function `vector rayleigh_log_omega"),
+        (
+            [replace(RAYLEIGH, response=(sm.Column("real", many=True),), stan_code=OF_COLUMNS)],
+            "has no function `vector rayleigh_partial_log_omega",
+        ),
         ([replace(RAYLEIGH, stan_code="real 2x {\n}\n")], "cannot be read"),
         (
             [replace(RAYLEIGH, stan_code=CODE + "vector normal_log_omega(vector y) {\n}\n")],
@@ -94,4 +99,41 @@ def test_the_density_of_ones_own_family_is_what_the_reference_says() -> None:
     for draw in evaluated(model, FRAME, []):
         for k in range(2):
             expected = stats.rayleigh(scale=draw["scale"][k]).logpdf(FRAME["positive"])
+            np.testing.assert_allclose(draw["log_omega"][:, k], expected, rtol=1e-9)
+
+
+SHIFTS = sm.Family(
+    "shifts",
+    response=(sm.Column("real", many=True),),
+    params=(sm.Param("mu", prior="normal({center}, 9)", axes=("column",), by_row=True),),
+    reference=lambda mu: None,
+    start=lambda y: {"mu": y.mean(axis=1)},
+    stan_code="""
+// Log density of each observation: independent columns of variance 1.
+vector shifts_log_omega(matrix y, vector mu) {
+  vector[cols(y)] distance = spherical_distance(y, mu, 1);
+  return -0.5 * distance - 0.5 * rows(y) * log(2 * pi());
+}
+
+// Log density of the columns that each observation has.
+vector shifts_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                array[] int pattern_size, vector mu) {
+  matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
+  vector[cols(y)] distance = spherical_distance(has .* deviations(y, mu), zeros_vector(rows(y)), 1);
+  return -0.5 * distance - has' * rep_vector(0.5 * log(2 * pi()), rows(y));
+}
+""",
+)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("rows", ["whole", "holed"])
+def test_a_vector_of_ones_own_family_may_vary_by_row(rows: str) -> None:
+    data = FRAME if rows == "whole" else FRAME.assign(y=FRAME["y"].where(FRAME.index % 5 != 1))
+    model = sm.model("cbind(y, x) ~ mix(shifts, K=2)\nmu ~ rt", data, families=[SHIFTS])
+    for draw in evaluated(model, data, ["beta_mu"]):
+        for k in range(2):
+            b = draw["beta_mu"][k]
+            mean = b[:, 0] + b[:, 1] * data["rt"].to_numpy()[:, None]
+            expected = np.nansum(stats.norm.logpdf(data[["y", "x"]], mean), axis=1)
             np.testing.assert_allclose(draw["log_omega"][:, k], expected, rtol=1e-9)

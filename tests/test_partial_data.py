@@ -50,27 +50,38 @@ def fake_draws(model: sm.Model) -> Any:
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
 
 
+@pytest.mark.parametrize("mean", ["", "\nmu ~ z"])
+@pytest.mark.parametrize("family", ["normal", "student"])
 @pytest.mark.parametrize("cov", ["full", "tied", "diag", "spherical"])
-def test_a_vector_that_lacks_columns_has_the_marginal_density_of_the_others(cov: str) -> None:
+def test_a_vector_that_lacks_columns_has_the_marginal_density_of_the_others(
+    cov: str, family: str, mean: str
+) -> None:
     holed = FRAME.assign(
         y=FRAME["y"].where(FRAME.index % 5 != 1),
         x=FRAME["x"].where(FRAME.index % 4 != 2),
         rt=FRAME["rt"].where(FRAME.index % 3 != 1),
+        z=FRAME["positive"],
     )
-    model = sm.model(f"cbind(y, x, rt) ~ mix(normal, K=2, cov={cov})", holed)
+    model = sm.model(f"cbind(y, x, rt) ~ mix({family}, K=2, cov={cov}){mean}", holed)
     values = holed[["y", "x", "rt"]].to_numpy()
-    names = ["mu", *(["corr"] if cov in ("full", "tied") else [])]
+    names = ["mu", *(["corr"] if cov in ("full", "tied") else []), *(["beta_mu"] if mean else [])]
     for d in evaluated(model, holed, names):
         for k in range(2):
             sigma = np.broadcast_to(d["sigma"] if cov == "tied" else d["sigma"][k], 3)
             corr = {"full": lambda d=d, k=k: d["corr"][k], "tied": lambda d=d: d["corr"]}
             sigma = sigma[:, None] * sigma * corr.get(cov, lambda: np.eye(3))()
-            for row, log_omega in zip(values, d["log_omega"][:, k], strict=True):
+            mu = np.tile(d["mu"][k], (24, 1))
+            if mean:
+                slope = d["beta_mu"][k]
+                mu = slope[:, 0] + slope[:, 1] * holed["z"].to_numpy()[:, None]
+            for row, location, log_omega in zip(values, mu, d["log_omega"][:, k], strict=True):
                 has = np.flatnonzero(~np.isnan(row))
                 marginal = 0.0
                 if len(has):
-                    normal = stats.multivariate_normal(d["mu"][k][has], sigma[np.ix_(has, has)])
-                    marginal = normal.logpdf(row[has])
+                    own = location[has], sigma[np.ix_(has, has)]
+                    marginal = stats.multivariate_normal(*own).logpdf(row[has])
+                    if family == "student":
+                        marginal = stats.multivariate_t(*own, d["nu"][k]).logpdf(row[has])
                 assert log_omega == pytest.approx(marginal, abs=1e-9)
 
 

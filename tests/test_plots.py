@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import stanmix as sm
 
@@ -68,6 +69,17 @@ def test_ellipses_lie_on_their_groups(family: str, spread: tuple[float, float]) 
     picture.draw()
 
 
+def test_ellipses_hold_as_much_of_a_t_as_they_say() -> None:
+    fit = sm.fit("cbind(density, component) ~ mix(student(nu=3), K=1, cov=diag)", FRAME, **QUICK)
+    bold = fit.plot().layers[2]._data
+    posterior = fit.draws["posterior"].to_dataset().mean(("chain", "draw"))
+    halves = np.ptp(bold[["first", "second"]].to_numpy(), axis=0) / 2
+    z = stats.multivariate_t(shape=np.eye(2), df=3).rvs(20000, random_state=1)
+    radius = halves / posterior["sigma"].values[0]
+    inside = ((z / radius) ** 2).sum(axis=1) < 1
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+
+
 @pytest.mark.parametrize(
     "formula", ["density ~ mix(normal, K=2)", "cbind(density, component) ~ mix(normal, K=2)"]
 )
@@ -81,9 +93,15 @@ def test_components_whose_parameters_vary_by_row_have_no_picture() -> None:
         sm.fit("density ~ mix(normal, K=1); mu ~ value", FRAME, **QUICK).plot()
 
 
+def test_shares_have_no_picture() -> None:
+    shares = RNG.dirichlet([2, 3], 40)
+    with pytest.raises(sm.SpecError, match="categories or shares"):
+        sm.fit("y ~ mix(dirichlet, K=1)", {"y": shares}, **QUICK).plot()
+
+
 @pytest.mark.parametrize(
     "formula",
-    ["cbind(density, component) ~ mix(student, K=1)", "state | trials(50) ~ mix(binomial, K=1)"],
+    ["cbind(density, component) ~ mix(laplace, K=1)", "state | trials(50) ~ mix(binomial, K=1)"],
 )
 def test_what_cannot_be_drawn_is_refused(formula: str) -> None:
     with pytest.raises(sm.SpecError, match="Components can be drawn over"):

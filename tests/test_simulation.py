@@ -250,3 +250,34 @@ def test_the_same_seed_gives_the_same_data() -> None:
     one, other = model.simulate(seed=3), model.simulate(seed=3)
     assert one.data.equals(other.data)
     assert one.states.equals(other.states)
+
+
+def test_shares_are_above_0_and_sum_to_1_even_where_they_are_next_to_nothing() -> None:
+    at = {"mu": [[0.998, 0.001, 0.001]], "phi": [0.01], "weights": [1.0]}
+    drawn = sm.simulate("cbind(a, b, c) ~ mix(dirichlet, K=1)", 500, at, seed=1).data.to_numpy()
+    assert (drawn > 0).all()
+    np.testing.assert_allclose(drawn.sum(axis=1), 1, atol=1e-12)
+    assert abs((drawn[:, 0] > 0.5).mean() - 0.998) < 0.01
+
+
+def test_shares_have_the_moments_of_their_parameters() -> None:
+    at = {"mu": [[0.2, 0.3, 0.5]], "beta_phi": [[2.0, 1.0]], "weights": [1.0]}
+    x = np.repeat([0.0, 1.0], 20000)
+    formula = "cbind(a, b, c) ~ mix(dirichlet, K=1); phi ~ x"
+    drawn = sm.simulate(formula, {"x": x}, at, seed=1).data
+    for value in (0.0, 1.0):
+        shares = drawn.loc[x == value, ["a", "b", "c"]]
+        mu = np.array([0.2, 0.3, 0.5])
+        np.testing.assert_allclose(shares.mean(), mu, atol=0.01)
+        np.testing.assert_allclose(shares.var(), mu * (1 - mu) / (np.exp(2 + value) + 1), rtol=0.05)
+
+
+@pytest.mark.parametrize("family", ["normal", "student"])
+def test_a_common_scale_of_columns_may_vary_by_row(family: str) -> None:
+    """With as many rows as columns in one component, which must not be mixed up."""
+    at = {"mu": [[0.0, 9.0]], "beta_sigma": [[0.0, 1.0]], "weights": [1.0]}
+    at |= {"nu": [30.0]} if family == "student" else {}
+    formula = f"cbind(a, b) ~ mix({family}, K=1, cov=spherical, order=none); sigma ~ x"
+    draws = [sm.simulate(formula, {"x": [0.0, 5.0]}, at, seed=s).data for s in range(300)]
+    spread = np.std([d[["a", "b"]].to_numpy() for d in draws], axis=0)
+    assert (np.abs(np.log(spread) - [[0.0, 0.0], [5.0, 5.0]]) < 0.2).all()

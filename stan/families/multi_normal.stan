@@ -4,173 +4,53 @@
 
 // Log density of each observation: independent columns with a common standard deviation.
 vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
-  vector[cols(y)] distance = zeros_vector(cols(y));
-  for (d in 1:rows(y)) {
-    distance += square(y[d]' - mu[d]);
-  }
-  return -0.5 * distance ./ square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
+  return -0.5 * spherical_distance(y, mu, sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
 }
 
 // Log density of each observation: independent columns.
 vector multi_normal_log_omega(matrix y, vector mu, vector sigma) {
-  vector[cols(y)] distance = zeros_vector(cols(y));
-  for (d in 1:rows(y)) {
-    distance += square((y[d]' - mu[d]) / sigma[d]);
-  }
-  return -0.5 * distance - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
+  return -0.5 * diagonal_distance(y, mu, sigma)
+         - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
 }
 
-// Log density of each observation. The inverse of the factor is as small as the covariance, and
-// its product with the data is the fastest way to independent columns.
+// Log density of each observation.
 vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
-  int D = rows(y);
-  matrix[D, D] whiten
-    = mdivide_left_tri_low(diag_pre_multiply(sigma, corr), identity_matrix(D));
-  vector[D] center = whiten * mu;
-  vector[cols(y)] distance = zeros_vector(cols(y));
-  for (d in 1:D) {
-    distance += square((whiten[d, 1:d] * y[1:d])' - center[d]);
-  }
-  return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
+  return -0.5 * correlated_distance(y, mu, sigma, corr)
+         - (sum(log(sigma)) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
 }
 
-// Log density of deviations from the means: independent columns with a common standard deviation.
-vector spherical_log_density(matrix residual, real sigma) {
-  return -0.5 * columns_dot_self(residual)' ./ square(sigma)
-         - rows(residual) * (log(sigma) + 0.5 * log(2 * pi()));
-}
-
-// Log density of deviations from the means: independent columns.
-vector diagonal_log_density(matrix residual, vector sigma) {
-  return -0.5 * columns_dot_self(diag_pre_multiply(inv(sigma), residual))'
-         - (sum(log(sigma)) + 0.5 * rows(residual) * log(2 * pi()));
-}
-
-// Log density of deviations from the means.
-vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
-  matrix[rows(residual), rows(residual)] factor = diag_pre_multiply(sigma, corr);
-  return -0.5 * columns_dot_self(mdivide_left_tri_low(factor, residual))'
-         - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
-}
-
-// Log density of the columns that each observation has, of deviations from the means, where columns
-// are independent. `arranged` lists the observations by pattern, pattern_size[p] of each, and seen[p]
-// has 1 for every column that they have, else 0.
-vector partial_diagonal_log_density(matrix residual, array[,] int seen, array[] int arranged,
-                                    array[] int pattern_size, vector sigma) {
-  vector[cols(residual)] log_density = zeros_vector(cols(residual));
-  int start = 1;
-  for (p in 1:size(seen)) {
-    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
-    for (d in which(seen[p])) {
-      log_density[these] -= 0.5 * square(residual[d, these]' / sigma[d])
-                            + (log(sigma[d]) + 0.5 * log(2 * pi()));
-    }
-    start += pattern_size[p];
-  }
-  return log_density;
-}
-
-// Log density of the columns that each observation has, of deviations from the means, with a common
-// standard deviation. `arranged` lists the observations by pattern, pattern_size[p] of each, and
-// seen[p] has 1 for every column that they have, else 0.
-vector partial_spherical_log_density(matrix residual, array[,] int seen, array[] int arranged,
-                                     array[] int pattern_size, real sigma) {
-  vector[cols(residual)] log_density = zeros_vector(cols(residual));
-  vector[cols(residual)] each = sigma + zeros_vector(cols(residual));
-  int start = 1;
-  for (p in 1:size(seen)) {
-    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
-    for (d in which(seen[p])) {
-      log_density[these] -= 0.5 * square(residual[d, these]' ./ each[these])
-                            + (log(each[these]) + 0.5 * log(2 * pi()));
-    }
-    start += pattern_size[p];
-  }
-  return log_density;
-}
-
-// Log density of the columns that each observation has, of deviations from the means. `arranged`
-// lists the observations by pattern, pattern_size[p] of each, and seen[p] has 1 for every column
-// that they have, else 0.
-vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int arranged,
-                                      array[] int pattern_size, vector sigma, matrix corr) {
-  vector[cols(residual)] log_density = zeros_vector(cols(residual));
-  matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
-  int start = 1;
-  for (p in 1:size(seen)) {
-    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
-    array[sum(seen[p])] int columns = which(seen[p]);
-    if (size(columns) > 0) {
-      log_density[these]
-        = correlated_log_density(residual[columns, these], sigma[columns],
-                                 cholesky_decompose(whole[columns, columns]));
-    }
-    start += pattern_size[p];
-  }
-  return log_density;
-}
-
-// Means that vary by observation, and a common standard deviation.
-vector multi_normal_log_omega(matrix y, matrix mu, real sigma) {
-  return spherical_log_density(y - mu, sigma);
-}
-
-// Means that vary by observation, and independent columns.
-vector multi_normal_log_omega(matrix y, matrix mu, vector sigma) {
-  return diagonal_log_density(y - mu, sigma);
-}
-
-// Means that vary by observation.
+// Log density of each observation: means that vary by observation.
 vector multi_normal_log_omega(matrix y, matrix mu, vector sigma, matrix corr) {
-  return correlated_log_density(y - mu, sigma, corr);
+  matrix[rows(y), rows(y)] factor = diag_pre_multiply(sigma, corr);
+  return -0.5 * factored_distance(y - mu, factor)
+         - (sum(log(diagonal(factor))) + 0.5 * rows(y) * log(2 * pi()));
 }
 
-// Log density of the columns that each observation has: a common standard deviation.
+// Log density of the columns that each observation has: independent, a common standard deviation.
+// `arranged` lists the observations by pattern, pattern_size[p] of each, and seen[p] has 1 for every
+// column that they have, else 0.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                       array[] int pattern_size, vector mu, real sigma) {
-  return partial_spherical_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
-         sigma);
+  matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
+  return -0.5 * spherical_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma)
+         - (has' * ones_vector(rows(y))) .* (log(sigma) + 0.5 * log(2 * pi()));
 }
 
-// Log density of the columns that each observation has: independent columns.
+// Log density of the columns that each observation has: independent.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                       array[] int pattern_size, vector mu, vector sigma) {
-  return partial_diagonal_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
-         sigma);
+  matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
+  return -0.5 * diagonal_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma)
+         - has' * (log(sigma) + 0.5 * log(2 * pi()));
 }
 
 // Log density of the columns that each observation has.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                       array[] int pattern_size, vector mu, vector sigma, matrix corr) {
-  return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
-         sigma, corr);
-}
-
-// Log density of the columns that each observation has: means that vary, a common standard deviation.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
-                                      array[] int pattern_size, matrix mu, real sigma) {
-  return partial_spherical_log_density(y - mu, seen, arranged, pattern_size,
-         sigma);
-}
-
-// Log density of the columns that each observation has: means that vary, independent columns.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
-                                      array[] int pattern_size, matrix mu, vector sigma) {
-  return partial_diagonal_log_density(y - mu, seen, arranged, pattern_size,
-         sigma);
-}
-
-// Log density of the columns that each observation has: means that vary.
-vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
-                                      array[] int pattern_size, matrix mu, vector sigma, matrix corr) {
-  return partial_correlated_log_density(y - mu, seen, arranged, pattern_size,
-         sigma, corr);
-}
-
-// N independent draws from the standard normal distribution for each of D columns.
-matrix multi_std_normal_rng(int D, int N) {
-  return to_matrix(normal_rng(zeros_vector(D * N), 1), D, N);
+  array[2] vector[cols(y)] found
+    = partial_distance_and_volume(deviations(y, mu), seen, arranged, pattern_size, sigma, corr);
+  return -0.5 * found[1] - found[2]
+         - has_column(seen, arranged, pattern_size)' * rep_vector(0.5 * log(2 * pi()), rows(y));
 }
 
 // One draw for each of N observations, in columns: independent, one standard deviation.

@@ -11,21 +11,19 @@ from stanmix.families.count import (
     NEGBINOMIAL,
     POISSON,
 )
+from stanmix.families.elliptical import ELLIPTICAL
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
 from stanmix.families.real import (
-    DIAG,
     EXGAUSSIAN,
-    FULL,
     GUMBEL,
     LAPLACE,
     LOGISTIC,
     NORMAL,
     SKEW_NORMAL,
-    SPHERICAL,
     STUDENT,
-    TIED,
 )
+from stanmix.families.simplex import DIRICHLET
 from stanmix.families.unit import BETA
 from stanmix.families.zeros import (
     HURDLE_NEGBINOMIAL,
@@ -39,11 +37,8 @@ FAMILIES: dict[str, Family] = {
     family.key: family
     for family in (
         NORMAL,
-        SPHERICAL,
-        DIAG,
-        FULL,
-        TIED,
         STUDENT,
+        *ELLIPTICAL,
         LAPLACE,
         LOGISTIC,
         GUMBEL,
@@ -56,6 +51,7 @@ FAMILIES: dict[str, Family] = {
         LOGLOGISTIC,
         FRECHET,
         BETA,
+        DIRICHLET,
         VON_MISES,
         POISSON,
         NEGBINOMIAL,

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-Kind = Literal["real", "positive", "unit", "angle", "count", "binary", "category", "choice"]
+Kind = Literal[
+    "real", "positive", "unit", "angle", "count", "binary", "category", "choice", "simplex"
+]
 """What values a response column may hold; `stanmix.data` checks them."""
 
 Axis = Literal["column", "column_to", "accumulator", "category", "cut"]
@@ -33,6 +35,7 @@ STAN_COLUMN = {
     "binary": "array[] int",
     "category": "array[] int",
     "choice": "array[] int",
+    "simplex": "vector",
 }
 
 
@@ -44,7 +47,8 @@ class Column:
     ----------
     kind
         What the values may be. A `choice` column holds codes 1 to A, and brings a second argument,
-        the number of choices `A`; so does a `category` column with its number `C`.
+        the number of choices `A`; so does a `category` column with its number `C`. The columns of a
+        `simplex` sum to 1.
     name
         Its argument name in the Stan functions.
     addition
@@ -64,6 +68,11 @@ class Column:
     optional: bool = False
     many: bool = False
     ordered: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether rows may lack some of its columns and have others; of shares, none may."""
+        return self.many and self.kind != "simplex"
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The Stan arguments it brings, as (type, name) pairs."""
@@ -135,8 +144,8 @@ class Param:
     shared
         Whether all components have it in common unless told otherwise.
     by_row
-        Whether it may vary by row where it has axes: the Stan functions then have overloads in
-        which it is a matrix with a column for each row. Numbers always may.
+        Whether it may vary by row where it has axes: the Stan functions then also hold where it is
+        a matrix with a column for each row, or have overloads for that. Numbers always may.
     collapse
         How a component can shrink onto equal rows by it, if it can.
     """
@@ -166,12 +175,13 @@ class Param:
         movable = self.default is None or (self.default == 0 and self.link == "identity")
         return movable and (not self.axes or self.by_row)
 
-    def stan_type(self, *, by_row: bool = False) -> str:
+    @property
+    def stan_type(self) -> str:
         """The type of its argument in the Stan functions, as they stand in the file.
 
-        A number that varies by row stands there as a number; the program makes it a vector.
+        The program makes a number that varies by row a vector, and a vector a matrix.
         """
-        if self.correlation or (self.axes and by_row):
+        if self.correlation:
             return "matrix"
         return "vector" if self.axes else "real"
 
@@ -270,7 +280,6 @@ class Family:
         self,
         additions: frozenset[str] = frozenset(),
         function: str = "log_omega",
-        by_row: frozenset[str] = frozenset(),
     ) -> str:
         """The head of one of its Stan functions, as it stands in the Stan file.
 
@@ -281,10 +290,8 @@ class Family:
         function
             `log_omega`; `log_cumulative`, the log distribution function (Stan keeps names that
             end in `_cdf` for functions of another form); `log_survival`, the log probability of
-            more; or, of several columns at once, `partial_log_omega`, the log density of the
-            columns that a row has. All take the response and then the parameters.
-        by_row
-            Parameters that vary by row.
+            more; or, of several columns at once of which rows may lack some, `partial_log_omega`,
+            the log density of those that a row has. All take the response and then the parameters.
 
         Examples
         --------
@@ -296,7 +303,7 @@ class Family:
         if function == "partial_log_omega":
             arguments += [("array[,] int", "seen"), ("array[] int", "arranged")]
             arguments.append(("array[] int", "pattern_size"))
-        arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
+        arguments += [(p.stan_type, p.name) for p in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
 

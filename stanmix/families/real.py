@@ -1,9 +1,9 @@
-"""Families of real responses: normal of one and of several columns, and Student's t."""
+"""Families of real responses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,88 +112,6 @@ class SkewNormal:
         return np.asarray(self.scipy.rvs(size, random_state=random_state))
 
 
-@dataclass(frozen=True)
-class MultiNormal:
-    """A normal distribution of several columns, laid out with one row a column, as in Stan.
-
-    Parameters
-    ----------
-    mu
-        Means by column, or (column, observation).
-    sigma
-        Standard deviations by column, or a common one.
-    corr
-        Correlation matrix; columns are independent without.
-    """
-
-    mu: Vector
-    sigma: Vector | float
-    corr: Vector | None = None
-
-    @property
-    def means(self) -> Vector:
-        """Means as (column, observation), or (column, 1)."""
-        return np.reshape(self.mu, (len(self.mu), -1))
-
-    @property
-    def residuals(self) -> Any:
-        """The distribution of what is left without the means, with one column a column."""
-        sigma = np.broadcast_to(self.sigma, len(self.mu))
-        corr = np.eye(len(sigma)) if self.corr is None else np.asarray(self.corr)
-        return stats.multivariate_normal(np.zeros(len(sigma)), np.outer(sigma, sigma) * corr)
-
-    def logpdf(self, y: Vector) -> Vector:
-        """Log density of each observation."""
-        return np.atleast_1d(self.residuals.logpdf(np.transpose(y - self.means)))
-
-    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
-        """Draw observations."""
-        draws = self.residuals.rvs(size, random_state=random_state)
-        return self.means + np.reshape(draws, (size, len(self.mu))).T
-
-
-def start_multi_normal(y: Vector, cov: str) -> dict[str, Any]:
-    """Start at medians and standard deviations, with correlations halved to be far from 1."""
-    start: dict[str, Any] = {"mu": np.array([center(column) for column in y])}
-    sigma = np.array([positive_scale(column) for column in y])
-    start["sigma"] = float(np.sqrt(np.mean(sigma**2))) if cov == "spherical" else sigma
-    if cov in ("full", "tied"):
-        observations = max(y.shape[1], 1)
-        z = (y - y.sum(axis=1, keepdims=True) / observations) / sigma[:, None]
-        start["corr"] = 0.5 * (z @ z.T) / observations
-        np.fill_diagonal(start["corr"], 1.0)
-    return start
-
-
-def multi_normal_family(cov: Literal["spherical", "diag", "full", "tied"]) -> Family:
-    """Declare the normal distribution of several columns with one form of covariance."""
-    tied = cov == "tied"
-    params = [replace(MU, axes=("column",), by_row=True)]
-    if cov == "spherical":
-        params.append(replace(SIGMA, prior="inv_gamma(3, mean({scale}))"))
-    else:
-        params.append(replace(SIGMA, axes=("column",), shared=tied))
-    if cov in ("full", "tied"):
-        params.append(
-            Param(
-                "corr",
-                prior="lkj(2, 0.01)",
-                axes=("column", "column_to"),
-                correlation=True,
-                shared=tied,
-            )
-        )
-    return Family(
-        name="normal",
-        stan="multi_normal",
-        cov=cov,
-        response=(Column("real", many=True),),
-        params=tuple(params),
-        reference=MultiNormal,
-        start=lambda y: start_multi_normal(y, cov),
-    )
-
-
 NORMAL = Family(
     name="normal",
     response=(Column("real"),),
@@ -261,8 +179,3 @@ SKEW_NORMAL = Family(
     start=start_skew_normal,
     cumulative=True,
 )
-
-SPHERICAL = multi_normal_family("spherical")
-DIAG = multi_normal_family("diag")
-FULL = multi_normal_family("full")
-TIED = multi_normal_family("tied")

@@ -165,6 +165,25 @@ def _one_of(known: tuple[str, ...]) -> Callable[[tree.Value], str]:
     return read
 
 
+def _read_cov(value: tree.Value) -> str:
+    try:
+        return _one_of(COVARIANCES)(value)
+    except _Unfit as unfit:
+        meant = _MCLUST.get(_word(value) or "")
+        raise _Unfit(unfit.message, f"write `{meant}`" if meant else unfit.hint) from None
+
+
+_MCLUST = {
+    "EII": "cov=spherical, share=sigma",
+    "VII": "cov=spherical",
+    "EEI": "cov=diag, share=sigma",
+    "VVI": "cov=diag",
+    "EEE": "cov=tied",
+    "VVV": "cov=full",
+}
+"""What mclust calls covariances: whether volume, shape and orientation are equal or vary."""
+
+
 def _read_transition(value: tree.Value) -> str:
     word = _word(value)
     if word in ("full", "left_right") or (word and set(word) <= set("01;")):
@@ -246,7 +265,7 @@ def _read_order(value: tree.Value) -> tuple[tuple[str, str | None], ...]:
 _READERS: dict[str, Callable[[tree.Value], Any]] = {
     "K": _read_count,
     "states": _read_count,
-    "cov": _one_of(COVARIANCES),
+    "cov": _read_cov,
     "share": _read_share,
     "order": _read_order,
     "initial": _one_of(INITIALS),

@@ -134,8 +134,8 @@ class _Chooser:
             message = f"`{name}` is a correlation matrix, so it cannot order the components."
             raise self.refusal(message)
         if any(p.constraint == "simplex" for p in matching):
-            message = f"`{name}` holds probabilities of categories, so it cannot order them."
-            raise self.refusal(message.replace("them", "the components"))
+            message = f"`{name}` sums to 1 in each component, so it cannot order the components."
+            raise self.refusal(message)
         if any(p.constraint == "circular" for p in matching):
             message = (
                 f"`{name}` is an angle, which has no order, so it cannot order the components."

@@ -60,7 +60,7 @@ def read_pieces(
             if isinstance(family, Problem):
                 problems.append(replace(family, source=source))
                 continue
-            found = list(_family_problems(family, call, additions, columns, families))
+            found = list(_family_problems(family, call, additions, columns, own, families))
             problems.extend(replace(p, source=source) for p in found)
             if not found:
                 suffix = suffixes[own[0]] if len(columns) > 1 and len(own) == 1 else ""
@@ -75,7 +75,7 @@ def read_pieces(
         and not any(p.family.cov for c in components for p in c)
         and len(columns) > 1
     ):
-        message = "`cov` needs a family with a covariance, such as `normal`."
+        message = "`cov` needs a family with a covariance: `normal` or `student`."
         problems.append(Problem(message, None, options.cov_span))
     if problems:
         raise SpecError(*(replace(p, source=source) for p in problems))
@@ -92,14 +92,15 @@ def _spread(
     cov: str,
     families: Mapping[str, Family],
 ) -> Iterator[tuple[Family | Problem, tuple[str, ...], tree.FamilyCall]]:
-    """The family of each column; a family with covariances takes all columns at once."""
+    """The family of each column; one of vectors takes all columns at once."""
     if len(calls) > 1:
         for call, column in zip(calls, columns, strict=True):
             yield _family(call, families), (column,), call
         return
     call = calls[0]
-    together = families.get(f"{call.name.text}[{cov}]")
-    if len(columns) > 1 and together is not None:
+    name = call.name.text
+    together = families.get(f"{name}[{cov}]", families.get(name))
+    if len(columns) > 1 and together is not None and together.response[0].many:
         yield together, columns, call
     else:
         for column in columns:
@@ -150,9 +151,10 @@ def _family_problems(
     call: tree.FamilyCall,
     additions: Additions,
     columns: tuple[str, ...],
+    own: tuple[str, ...],
     families: Mapping[str, Family],
 ) -> Iterator[Problem]:
-    """What is wrong with one family call."""
+    """What is wrong with a family call on its `own` columns of a response."""
     names = [p.name for p in family.params]
     for argument in call.arguments:
         name, value = argument.name.text, argument.value
@@ -174,6 +176,11 @@ def _family_problems(
     fixed = [a.name.text for a in call.arguments]
     for name in {n for n in fixed if fixed.count(n) > 1}:
         yield Problem(f"`{name}` is given twice.", None, call.span)
+    if family.response[0].many and len(own) == 1:
+        message = f"`{family.name}` needs a response of several columns, which it takes together."
+        yield Problem(
+            message, None, call.name.span, f"write `cbind(a, b) ~ mix({family.name}, ..)`"
+        )
     for column in family.response:
         if column.addition and not column.optional and column.addition not in additions.names:
             yield Problem(

@@ -120,7 +120,8 @@ class _Reader:
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:
         span = line.parameter.span
         if parameter.constraint == "simplex":
-            raise self.refuse(f"`{parameter.name}` holds probabilities; it cannot vary yet.", span)
+            message = f"`{parameter.name}` sums to 1 in each component; it cannot vary yet."
+            raise self.refuse(message, span)
         if parameter.constraint == "correlation":
             raise self.refuse(f"`{parameter.name}` is a correlation matrix; it cannot vary.", span)
         param = next(self.emission.users(parameter))[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from stanmix.levels import levels_of
 from stanmix.spec import Response
 
 _DISCRETE = ("count", "binary", "category")
-_WEAKEST = ("real", "angle", "positive", "unit", "count", "binary", "category")
+_WEAKEST = ("real", "angle", "positive", "unit", "simplex", "count", "binary", "category")
 
 
 def read_responses(
@@ -42,7 +42,7 @@ def read_responses(
                     brought[column.addition] = column
                 else:
                     found.setdefault((piece.columns, column.many), []).append((piece, column))
-    problems: list[Problem] = []
+    problems: list[Problem] = list(_mixed_shares(pieces, source))
     responses: list[Response] = []
     for (columns, many), observers in found.items():
         piece, column = observers[0]
@@ -104,6 +104,19 @@ def _has_order(table: Table, name: str) -> bool:
     """Whether the categories of a response are numbers, or say themselves that they are ordered."""
     kind = table.columns[name].dtype
     return bool(kind.ordered) if isinstance(kind, pd.CategoricalDtype) else kind.kind in "iuf"
+
+
+def _mixed_shares(pieces: Sequence[Sequence[Piece]], source: str) -> Iterator[Problem]:
+    """Shares that are a point of a simplex to one family, and of all space to another."""
+    of_shares: dict[bool, Piece] = {}
+    for component in pieces:
+        for piece in component:
+            of_shares.setdefault(piece.family.response[0].kind == "simplex", piece)
+    if len(of_shares) > 1:
+        shares, other = of_shares[True], of_shares[False]
+        message = f"`{shares.family.name}` and `{other.family.name}` cannot be mixed for one "
+        message += "response: one has a density of shares that sum to 1, the other of free numbers."
+        yield Problem(message, source, other.call.span)
 
 
 def _categories(table: Table, name: str) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ def _response(response: Response) -> Iterator[Declaration]:
     else:
         upper = ", upper=1" if response.kind == "binary" else ""
         yield Declaration(f"array[N] int<lower=0{upper}>", name, comment)
-    if response.missing and response.many:
+    if response.partial:
         yield Declaration("int<lower=1>", f"patterns_{name}", "which columns a row may have")
         yield Declaration(f"array[patterns_{name}, D] int<lower=0, upper=1>", f"seen_{name}")
         kind = f"array[patterns_{name}] int<lower=1>"

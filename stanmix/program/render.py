@@ -99,14 +99,12 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
                 declared = _by_row(argument, spec, state)
                 by_row += [declared] if declared not in by_row else []
 
-        def density(
-            function: str, value: str, rows: str, term: Term = term, main: Response = main
-        ) -> str:
-            given = [value, *_companions(spec, term, main, rows), *_given(spec, term, rows, state)]
-            return f"{term.declaration.stan}_{function}({', '.join(given)})"
-
+        density = _density(spec, term, state)
         if main.many:
-            own = [density(_functions(main)[0], main.name, "")]
+            # Where rows have no value, the family is given those that have one.
+            rows = f"rows_{main.name}" if main.missing and not main.partial else ""
+            call = density(_functions(main)[0], _at(main.name, rows, many=True), rows)
+            own = [f"at_rows({call}, {rows}, N)" if rows else call]
         else:
             varies = bool(_varying(term)) or len(term.responses) > 1
             own = limits.likelihood(main, density, varies=varies)
@@ -114,14 +112,25 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
     return Emission(by_row, calls)
 
 
-def _companions(spec: ModelSpec, term: Term, main: Response, rows: str) -> Iterator[str]:
+def _density(spec: ModelSpec, term: Term, state: str) -> limits.Density:
+    """What calls the functions of a term's family in a component."""
+
+    def call(function: str, value: str, rows: str) -> str:
+        given = [value, *_companions(spec, term, rows), *_given(spec, term, rows, state)]
+        return f"{term.declaration.stan}_{function}({', '.join(given)})"
+
+    return call
+
+
+def _companions(spec: ModelSpec, term: Term, rows: str) -> Iterator[str]:
     """What follows the response in the arguments of a function of a family, in some rows."""
+    main = spec.response(term.responses[0])
     if main.kind == "category":
         yield f"C_{main.name}"
-    if main.missing and main.many:
+    if main.partial:
         yield from (f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size"))
     for name in term.responses[1:]:
-        yield f"{name}[{rows}]" if rows else name
+        yield _at(name, rows, many=False)
         if spec.response(name).kind == "choice":
             yield "A"
 
@@ -130,16 +139,15 @@ def _given(spec: ModelSpec, term: Term, rows: str, state: str) -> Iterator[str]:
     """The parameters that a function of a family is given, in some rows where they vary."""
     for argument in term.arguments:
         if isinstance(argument, Use) and argument.regression:
-            along = "," if spec.regression(argument.regression).along else ""
-            name = _by_row(argument, spec, state).name
-            yield f"{name}[{along}{' ' if along else ''}{rows}]" if rows else name
+            many = spec.regression(argument.regression).along is not None
+            yield _at(_by_row(argument, spec, state).name, rows, many=many)
         else:
             yield _argument(argument, spec, state)
 
 
 def _functions(response: Response) -> tuple[str, ...]:
     """The functions of a family that may be called with this response."""
-    if response.missing and response.many:
+    if response.partial:
         return ("partial_log_omega",)
     limited = response.censored is not None or response.truncated is not None
     return ("log_omega", *(("log_cumulative", "log_survival") if limited else ()))
@@ -148,7 +156,14 @@ def _functions(response: Response) -> tuple[str, ...]:
 def _signatures(spec: ModelSpec, term: Term) -> Iterator[str]:
     """The heads of the functions that a term may call."""
     for function in _functions(spec.response(term.responses[0])):
-        yield term.declaration.signature(frozenset(spec.additions), function, _varying(term))
+        yield term.declaration.signature(frozenset(spec.additions), function)
+
+
+def _at(name: str, rows: str, *, many: bool) -> str:
+    """A variable in some rows, the columns of a matrix; in all where none are named."""
+    if not rows:
+        return name
+    return f"{name}[, {rows}]" if many else f"{name}[{rows}]"
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:

@@ -13,6 +13,7 @@ from pathlib import Path
 _HEAD = re.compile(r"^(?P<type>(?:array\[,*\] )?\w+) (?P<name>\w+)\((?P<arguments>[^{]*)\) \{$")
 _WORD = re.compile(r"[A-Za-z]\w*")
 _CALL = re.compile(r"\b([A-Za-z]\w*)\(")
+_WIDER = {"real": "vector", "vector": "matrix"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Function:
     name, signature, text
         Its name, its head without the brace, and all of it.
     by_row
-        Arguments that are vectors here, a value a row, where the file has a number.
+        Arguments that have a value a row here: vectors where the file has a number, and matrices
+        with a column a row where it has a vector.
     """
 
     name: str
@@ -47,14 +49,17 @@ class Function:
     def with_rows(self, names: frozenset[str]) -> Function:
         """The overload in which these arguments have a value a row.
 
-        The body stays as it is: it is written so that it holds for numbers and for vectors.
+        The body stays as it is: it is written so that it holds for both.
         """
         if not names:
             return self
-        real = re.compile(rf"\breal ({'|'.join(sorted(names))})\b")
+        varying = re.compile(rf"\b(real|vector) ({'|'.join(sorted(names))})\b")
+
+        def widened(text: str) -> str:
+            return varying.sub(lambda match: f"{_WIDER[match[1]]} {match[2]}", text)
+
         head, brace, body = self.text.partition("{\n")
-        text = real.sub(r"vector \1", head) + brace + body
-        return Function(self.name, real.sub(r"vector \1", self.signature), text, names)
+        return Function(self.name, widened(self.signature), widened(head) + brace + body, names)
 
 
 def calls(code: str) -> Iterator[tuple[str, list[str]]]:
@@ -150,7 +155,8 @@ def needed_functions(
     Parameters
     ----------
     wanted
-        Functions by signature, with the arguments that have a value a row.
+        Functions by signature, with the arguments that have a value a row. Where a file has an
+        overload for vectors that do, it is taken.
     text
         Program text; other functions are found in its calls.
     own
@@ -173,7 +179,7 @@ def needed_functions(
         for name, arguments in function.calls:
             for callee in by_name.get(name, []):
                 if len(callee.arguments) == len(arguments):
-                    callee = callee.with_rows(_rows_of(callee, arguments, function.by_row))
+                    callee = callee.with_rows(_rows_of(callee, arguments, function))
                     if callee.signature != function.signature:
                         add(callee)
         chosen[function.signature] = function
@@ -182,7 +188,9 @@ def needed_functions(
     for signature, by_row in wanted:
         function = known[signature]
         named.add(function.name)
-        add(function.with_rows(by_row))
+        vectors = frozenset(n for kind, n in function.arguments if kind == "vector" and n in by_row)
+        columns = function.with_rows(vectors)
+        add(known.get(columns.signature, columns).with_rows(by_row))
     for name, arguments in calls(text):
         for function in by_name.get(name, []):
             if name not in named and len(function.arguments) == len(arguments):
@@ -190,10 +198,16 @@ def needed_functions(
     return list(chosen.values())
 
 
-def _rows_of(callee: Function, given: list[str], by_row: frozenset[str]) -> frozenset[str]:
-    """The arguments of a called function that have a value a row, since what is given has."""
+def _rows_of(callee: Function, given: list[str], caller: Function) -> frozenset[str]:
+    """The arguments of a called function that have a value a row, since what is given has.
+
+    What is made of numbers by row is a vector by row; vectors by row are given as they are.
+    """
+    kinds = {name: kind for kind, name in caller.arguments if name in caller.by_row}
+    vectors = {name for name, kind in kinds.items() if kind == "vector"}
     return frozenset(
         name
         for (kind, name), argument in zip(callee.arguments, given, strict=True)
-        if kind == "real" and by_row & set(_WORD.findall(argument))
+        if (kind == "real" and vectors & set(_WORD.findall(argument)))
+        or (kind == "vector" and kinds.get(argument) == "matrix")
     )

@@ -17,6 +17,7 @@ from stanmix.data import (
     is_missing,
     known_states,
     require_known,
+    require_whole,
     response_values,
 )
 from stanmix.design import Encodings
@@ -51,9 +52,8 @@ def groups(spec: ModelSpec, table: Table, new: NewGroups) -> dict[str, tuple[str
         others = levels_of(table, column, least=1) if unseen.any() else ()
         if unseen.any() and new == "error":
             shown = repr(str(table.columns[column][int(np.argmax(unseen))]))
-            error = bad_rows(table, column, "must hold groups of the fit", unseen, shown)
             hint = 'new_groups="draw" draws others from the distribution of groups'
-            raise DataError(*(replace(p, hint=hint) for p in error.problems))
+            raise bad_rows(table, column, "must hold groups of the fit", unseen, shown, hint)
         found[effect.group_name] = (*known, *(o for o in others if o not in known))
     return found
 
@@ -252,6 +252,8 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
     seen = np.stack([~is_missing(table, c) for c in response.columns])
     for own, values_of_one, seen_of_one in zip(response.columns, values, seen, strict=True):
         values_of_one[seen_of_one] = response_values(table, own, column)
+    if response.kind == "simplex":
+        require_whole(table, response.columns)
     values, seen = values[:, rows.order], seen[:, rows.order]
     data: dict[str, Any] = {name: values if response.many else values[0]}
     data |= limits.values(response, seen[0], table, rows)
@@ -261,14 +263,14 @@ def _response(response: Response, spec: ModelSpec, table: Table, rows: Rows) -> 
         if not seen.all():
             raise DataError(f"Column `{response.columns[0]}` must have no missing values here.")
         return data
-    if response.many:
+    if response.partial:
         patterns, which = np.unique(seen, axis=1, return_inverse=True)
         data[f"patterns_{name}"] = patterns.shape[1]
         data[f"seen_{name}"] = patterns.T.astype(np.int64)
         data[f"pattern_size_{name}"] = np.bincount(np.ravel(which))
         data[f"arranged_{name}"] = np.argsort(np.ravel(which), kind="stable") + 1
     else:
-        data[f"N_{name}"] = int(seen.sum())
+        data[f"N_{name}"] = int(seen[0].sum())
         data[f"rows_{name}"] = np.flatnonzero(seen[0]) + 1
     return data
 
@@ -291,7 +293,15 @@ def _category(response: Response, table: Table, rows: Rows) -> dict[str, Any]:
     return data
 
 
-PLACEHOLDER = {"real": 0.0, "positive": 1.0, "unit": 0.5, "angle": 0.0, "count": 0.0, "binary": 0.0}
+PLACEHOLDER = {
+    "real": 0.0,
+    "positive": 1.0,
+    "unit": 0.5,
+    "angle": 0.0,
+    "count": 0.0,
+    "binary": 0.0,
+    "simplex": 0.5,
+}
 """What stands in the data block where a row has no value; nothing looks at it."""
 
 
@@ -311,7 +321,7 @@ def _companion(response: Response, spec: ModelSpec, table: Table) -> NDArray[Any
 def values_by_row(response: Response, data: Mapping[str, Any]) -> NDArray[np.float64]:
     """A response in a data block, NaN where a row has no value: (row) or (column, row)."""
     values = np.array(data[response.name], dtype=np.float64)
-    if response.missing and response.many:
+    if response.partial:
         name = response.name
         sizes = np.asarray(data[f"pattern_size_{name}"])
         arranged = np.asarray(data[f"arranged_{name}"]) - 1
@@ -319,9 +329,9 @@ def values_by_row(response: Response, data: Mapping[str, Any]) -> NDArray[np.flo
         unseen[:, arranged] = np.repeat(np.asarray(data[f"seen_{name}"]) == 0, sizes, axis=0).T
         values[unseen] = np.nan
     elif response.missing:
-        absent = np.ones(len(values), dtype=np.bool_)
+        absent = np.ones(values.shape[-1], dtype=np.bool_)
         absent[data[f"rows_{response.name}"] - 1] = False
-        values[absent] = np.nan
+        values[..., absent] = np.nan
     return values
 
 

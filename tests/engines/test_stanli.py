@@ -10,10 +10,14 @@ import pytest
 from scipy import stats
 from scipy.optimize import approx_fprime
 
+import stanmix as sm
 from stanmix.engines import engine
 from stanmix.engines.base import SamplerSettings
 from stanmix.errors import EngineError, SamplingError
+from stanmix.inits import starting_points
 from stanmix.program.program import StanProgram
+from stanmix.program.standata import standata
+from tests.cases import CASES, Case
 
 pytestmark = pytest.mark.engine
 
@@ -227,3 +231,20 @@ def test_points_that_are_refused(stanli):
         stanli.generate(NORMAL, data, {"mu": np.zeros(2), "sigma": np.array([1.0, -1])}, ["mu"])
     with pytest.raises(EngineError, match="no values of `nothing`"):
         stanli.generate(NORMAL, data, {"mu": np.zeros(2), "sigma": np.ones(2)}, ["nothing"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_no_part_of_a_program_is_left_to_the_interpreter(
+    case: Case, stanli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is far slower than what is compiled; stanli would say so on the console alone."""
+    monkeypatch.setenv("STANLI_NO_INTERPRETER", "1")
+    model = sm.model(case.formula, case.data, priors=case.priors)
+    rng = np.random.default_rng(1)
+    point = next(starting_points(model.spec, model.data, model.rows, rng))
+    data = standata(model.spec, model.table, model.rows, model.encoded, emit=True)
+    stanli.log_density(model.program, model.data, point)
+    drawn = {name: value[None] for name, value in point.items()}
+    assert np.isfinite(
+        stanli.generate(model.program, data, drawn, ["log_omega"])["log_omega"]
+    ).any()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.cases import FRAME, GRADES
+from tests.cases import FRAME, GRADES, SHARES
 
 NAN = FRAME.assign(y=[np.nan, *FRAME["y"][1:]])
 GAPS = FRAME.assign(t=np.arange(24) ** 2)
@@ -54,10 +54,16 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ hmm(normal, states=2, transition=left_right, initial=uniform)", FRAME, {}),
         ('y ~ hmm(normal, states=2, transition="11;01", initial=stationary)', FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, cov=diagonal)", FRAME, {}),
-        ("cbind(y, x) ~ mix(student, K=2, cov=diag)", FRAME, {}),
+        ('cbind(y, x) ~ mix(normal, K=2, cov="EEI")', FRAME, {}),
+        ("cbind(y, x) ~ mix(normal, K=2, cov=VEV)", FRAME, {}),
+        ("cbind(y, x) ~ mix(laplace, K=2, cov=diag)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal & normal & normal, K=2)", FRAME, {}),
         ("cbind(y, y) ~ mix(normal, K=2)", FRAME, {}),
         ("y ~ mix(normal + poisson)", FRAME, {}),
+        ("y ~ mix(dirichlet, K=2)", FRAME, {}),
+        ("cbind(y, x) ~ mix(dirichlet & normal, K=2)", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet + normal)", SHARES, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2, cov=diag)", SHARES, {}),
     ],
     "Parameter lines": [
         ("y ~ mix(normal, K=2)\nmux ~ x", FRAME, {}),
@@ -74,6 +80,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2)\nmu[1] ~ 0 + x", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ 0", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2)\ncorr ~ rt", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)\nmu ~ rt", SHARES, {}),
         ("cbind(y, x) ~ mix(normal & normal, K=2)\nmu[z] ~ rt", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ z", FRAME, {}),
         ("y ~ mix(normal, K=2)\nmu ~ obs + (1 | `a/b`)", FRAME.assign(obs=1.0), {}),
@@ -181,6 +188,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),
         ("x ~ mix(von_mises, K=2, order=mu)", FRAME, {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2, order=mu)", SHARES, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], sigma[x]))", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=c(mu[y], mu[x]))", FRAME, {}),
     ],
@@ -220,6 +228,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("s | trials(9) ~ mix(binomial, K=2)", {"s": [1, 5, 9]}, {"diff(prob)": "normal(0, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"diff(mu)": "uniform(0, 2)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES, {"mu": "normal(0, 1)"}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES, {"mu[1]": "dirichlet(1, 2)"}),
         ("rt | dec(choice) ~ mix(rdm(order=drift), K=1)", FRAME, {"drift": "uniform(0, 10)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mux": "normal(0, 1)", "sigma": "gamma(2)"}),
     ],
@@ -241,6 +251,10 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=[0.0, 0.0, *SHARES["b"][2:]]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=-SHARES["b"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=100 * SHARES["b"]), {}),
+        ("cbind(a, b, c) ~ mix(dirichlet, K=2)", SHARES.assign(b=[None, *SHARES["b"][1:]]), {}),
         ("y ~ mix(von_mises, K=2)", FRAME.assign(y=np.arange(24) * 15), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),
         ("count ~ mix(bernoulli, K=2)", FRAME, {}),
@@ -275,7 +289,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | unit(u) ~ mix(normal, K=2)", NAN.assign(u=NAN["y"]).rename(index="r{}".format), {}),
         ("y | unit(d) ~ mix(normal, K=2)", {"y": [1.0, 2.0, 5.0], "d": np.zeros((3, 2))}, {}),
         ("count ~ mix(poisson, K=2)", {"count": [10**400] * 3}, {}),
-        ("cbind(a, a_center) ~ mix(student, K=1)", {"a": [1.0, 2, 4], "a_center": [1.0, 2, 5]}, {}),
+        ("cbind(a, a_center) ~ mix(laplace, K=1)", {"a": [1.0, 2, 4], "a_center": [1.0, 2, 5]}, {}),
         ("y | time(t) ~ hmm(normal, states=2)", FRAME.assign(t=FRAME["y"] * 1e300), {}),
     ],
 }

@@ -114,8 +114,9 @@ def check_rows(variant: Variant, uniform: Uniform, name: str = "log_omega") -> N
 
 
 def check_total(variant: Variant, evaluate: Evaluate, uniform: Uniform) -> None:
-    """The density integrates or sums to one; that of several columns, with one column."""
-    params = some_params(variant, uniform, columns=1)
+    """The density integrates or sums to one; that of several columns, with one that is free."""
+    columns = 2 if variant.columns[0].kind == "simplex" else 1
+    params = some_params(variant, uniform, columns)
     points, weights = _support(variant, params)
     np.testing.assert_allclose(_densities(variant, evaluate, params, points) @ weights, 1, 1e-8)
 
@@ -230,7 +231,14 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     # where a density may have a kink.
     nodes, weights = np.polynomial.legendre.leggauss(8)
     turn = (-np.pi, np.pi)
-    ends = {"real": (-40, 40), "unit": (-36, 36), "positive": (-120, 160), "angle": turn}[kind]
+    # Odds near 1e15 leave nothing of the other share.
+    ends = {
+        "real": (-40, 40),
+        "unit": (-36, 36),
+        "simplex": (-30, 30),
+        "positive": (-120, 160),
+        "angle": turn,
+    }[kind]
     edges = np.linspace(*ends, int(5 * (ends[1] - ends[0])) + 1)
     if kind == "real" and not variant.many:
         places = [params[p.name] for p in variant.family.params if p.link == "identity"]
@@ -240,7 +248,7 @@ def _support(variant: Variant, params: Params) -> tuple[np.ndarray, np.ndarray]:
     dx = (half * weights).ravel()
     if kind == "angle":
         return x, dx
-    if kind == "unit":
+    if kind in ("unit", "simplex"):
         inside = 1 / (1 + np.exp(-x))
         return inside, dx * inside * (1 - inside)
     if kind == "positive":
@@ -256,6 +264,8 @@ def _densities(
     by_choice: bool = False,
 ) -> np.ndarray:
     """Density at points of the first column, summed over choices or with a row for each."""
+    if variant.columns[0].kind == "simplex":
+        return np.exp(evaluate(params, [np.stack([points, 1 - points])]))
     if variant.many:
         return np.exp(evaluate(params, [points[None, :]]))
     ones = np.ones(len(points), dtype=int)

@@ -21,7 +21,7 @@ def emission_head(variant: Variant) -> str:
     returned = "matrix" if matrix else "array[] int" if variant.discrete else "vector"
     arguments = ["array[] int trials" if variant.tries else "int N"]
     arguments += [f"int {name}" for name in variant.choices]
-    arguments += [f"{p.stan_type()} {p.name}" for p in variant.family.params]
+    arguments += [f"{p.stan_type} {p.name}" for p in variant.family.params]
     return f"{returned} {variant.family.stan}_emission_rng({', '.join(arguments)})"
 
 
@@ -40,7 +40,7 @@ def stan_function(
 
     Parameters named in `by_row` have a value for each row.
     """
-    head = variant.family.signature(variant.additions, name, by_row)
+    head = variant.family.signature(variant.additions, name)
     code = _functions(head, by_row)
     function = stanli.Function(f"{variant.family.stan}_{name}", stan_code=code)
 

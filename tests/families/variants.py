@@ -75,7 +75,7 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
     """Parameters of ordinary size within their bounds."""
     sizes = {"column": columns, "accumulator": CHOICES, "category": CHOICES, "cut": CHOICES - 1}
     # Not U-shaped between 0 and 1, with mass closer to 1 than there are numbers.
-    unit = variant.columns[0].kind == "unit"
+    unit = variant.columns[0].kind in ("unit", "simplex")
 
     def number(param: Param) -> float:
         if param.lower is None:
@@ -95,7 +95,7 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
             factor /= np.linalg.norm(factor, axis=1, keepdims=True)
             return factor @ factor.T
         if param.simplex:
-            weights = np.array([uniform(0.1, 1) for _ in range(CHOICES)])
+            weights = np.array([uniform(0.1, 1) for _ in range(sizes[param.axes[0]])])
             return weights / weights.sum()
         if param.axes:
             values = np.array([number(param) for _ in range(sizes[param.axes[0]])])
@@ -121,6 +121,9 @@ def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int 
         odds = first / (1 - first)
         odds = odds ** uniform(0.5, 2)
         first = odds / (1 + odds)
+    elif variant.columns[0].kind == "simplex":
+        powers = first ** uniform(0.5, 2)
+        first = powers / powers.sum(axis=0)
     elif variant.columns[0].kind not in ("binary", "category"):
         start = variant.shift(params)
         first = start + (first - start) * uniform(0.2, 6)
@@ -142,6 +145,7 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
         "binary": [-1, 2, 7],
         "category": [],
         "choice": [],
+        "simplex": [],
     }
     rows = list(zip(*response, strict=True))
     for place, column in enumerate(variant.columns):

@@ -1,12 +1,18 @@
 // y ~ mix(normal, K=3, cov="diag")
 functions {
-  // Log density of each observation: independent columns.
-  vector multi_normal_log_omega(matrix y, vector mu, vector sigma) {
+  // Squared distance of each observation from the location, each column in units of its scale.
+  vector diagonal_distance(matrix y, vector mu, vector sigma) {
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:rows(y)) {
-      distance += square((y[d]' - mu[d]) / sigma[d]);
+      distance += square((y[d] - mu[d]) / sigma[d])';
     }
-    return -0.5 * distance - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
+    return distance;
+  }
+
+  // Log density of each observation: independent columns.
+  vector multi_normal_log_omega(matrix y, vector mu, vector sigma) {
+    return -0.5 * diagonal_distance(y, mu, sigma)
+           - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

@@ -13,39 +13,62 @@ functions {
     return places;
   }
 
-  // Log density of deviations from the means.
-  vector correlated_log_density(matrix residual, vector sigma, matrix corr) {
-    matrix[rows(residual), rows(residual)] factor = diag_pre_multiply(sigma, corr);
-    return -0.5 * columns_dot_self(mdivide_left_tri_low(factor, residual))'
-           - (sum(log(diagonal(factor))) + 0.5 * rows(residual) * log(2 * pi()));
+  // Squared length of deviations that vary more than the data, in units of the Cholesky factor of a
+  // covariance.
+  vector factored_distance(matrix deviation, matrix factor) {
+    return columns_dot_self(mdivide_left_tri_low(factor, deviation))';
   }
 
-  // Log density of the columns that each observation has, of deviations from the means. `arranged`
-  // lists the observations by pattern, pattern_size[p] of each, and seen[p] has 1 for every column
-  // that they have, else 0.
-  vector partial_correlated_log_density(matrix residual, array[,] int seen, array[] int arranged,
-                                        array[] int pattern_size, vector sigma, matrix corr) {
-    vector[cols(residual)] log_density = zeros_vector(cols(residual));
-    matrix[rows(residual), rows(residual)] whole = multiply_lower_tri_self_transpose(corr);
+  // For each observation, of the columns that it has: the squared length of its deviation in units of
+  // their covariance, and the log determinant of the factor of that.
+  array[] vector partial_distance_and_volume(matrix deviation, array[,] int seen,
+                                             array[] int arranged, array[] int pattern_size,
+                                             vector sigma, matrix corr) {
+    array[2] vector[cols(deviation)] found = rep_array(zeros_vector(cols(deviation)), 2);
     int start = 1;
     for (p in 1:size(seen)) {
       array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
       array[sum(seen[p])] int columns = which(seen[p]);
       if (size(columns) > 0) {
-        log_density[these]
-          = correlated_log_density(residual[columns, these], sigma[columns],
-                                   cholesky_decompose(whole[columns, columns]));
+        matrix[size(columns), size(columns)] factor
+          = diag_pre_multiply(sigma[columns], cholesky_decompose(tcrossprod(corr[columns])));
+        found[1, these] = factored_distance(deviation[columns, these], factor);
+        found[2, these] = rep_vector(sum(log(diagonal(factor))), pattern_size[p]);
       }
       start += pattern_size[p];
     }
-    return log_density;
+    return found;
+  }
+
+  // Deviations of each observation from the location.
+  matrix deviations(matrix y, vector mu) {
+    matrix[rows(y), cols(y)] deviation;
+    for (d in 1:rows(y)) {
+      deviation[d] = y[d] - mu[d];
+    }
+    return deviation;
+  }
+
+  // Where observations have a column: 1, else 0. `arranged` lists them by pattern, pattern_size[p] of
+  // each, and seen[p] has 1 for every column that they have, else 0.
+  matrix has_column(array[,] int seen, array[] int arranged, array[] int pattern_size) {
+    matrix[size(seen[1]), size(arranged)] has;
+    int start = 1;
+    for (p in 1:size(seen)) {
+      has[, segment(arranged, start, pattern_size[p])]
+        = rep_matrix(to_vector(seen[p]), pattern_size[p]);
+      start += pattern_size[p];
+    }
+    return has;
   }
 
   // Log density of the columns that each observation has.
   vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                         array[] int pattern_size, vector mu, vector sigma, matrix corr) {
-    return partial_correlated_log_density(y - rep_matrix(mu, cols(y)), seen, arranged, pattern_size,
-           sigma, corr);
+    array[2] vector[cols(y)] found
+      = partial_distance_and_volume(deviations(y, mu), seen, arranged, pattern_size, sigma, corr);
+    return -0.5 * found[1] - found[2]
+           - has_column(seen, arranged, pattern_size)' * rep_vector(0.5 * log(2 * pi()), rows(y));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

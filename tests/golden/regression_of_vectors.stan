@@ -1,15 +1,19 @@
 // cbind(y, x) ~ mix(normal, K=2, cov=diag)
 // mu ~ rt + subject
 functions {
-  // Log density of deviations from the means: independent columns.
-  vector diagonal_log_density(matrix residual, vector sigma) {
-    return -0.5 * columns_dot_self(diag_pre_multiply(inv(sigma), residual))'
-           - (sum(log(sigma)) + 0.5 * rows(residual) * log(2 * pi()));
+  // Squared distance of each observation from the location, each column in units of its scale.
+  vector diagonal_distance(matrix y, matrix mu, vector sigma) {
+    vector[cols(y)] distance = zeros_vector(cols(y));
+    for (d in 1:rows(y)) {
+      distance += square((y[d] - mu[d]) / sigma[d])';
+    }
+    return distance;
   }
 
-  // Means that vary by observation, and independent columns.
+  // Log density of each observation: independent columns.
   vector multi_normal_log_omega(matrix y, matrix mu, vector sigma) {
-    return diagonal_log_density(y - mu, sigma);
+    return -0.5 * diagonal_distance(y, mu, sigma)
+           - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

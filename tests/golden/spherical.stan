@@ -1,12 +1,17 @@
 // cbind(y, x) ~ mix(normal, K=2, cov=spherical, order=mu[x])
 functions {
-  // Log density of each observation: independent columns with a common standard deviation.
-  vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
+  // Squared distance of each observation from the location, in units of a common scale.
+  vector spherical_distance(matrix y, vector mu, real sigma) {
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:rows(y)) {
-      distance += square(y[d]' - mu[d]);
+      distance += square(y[d] - mu[d])';
     }
-    return -0.5 * distance ./ square(sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
+    return distance ./ square(sigma);
+  }
+
+  // Log density of each observation: independent columns with a common standard deviation.
+  vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
+    return -0.5 * spherical_distance(y, mu, sigma) - rows(y) * (log(sigma) + 0.5 * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

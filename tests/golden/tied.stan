@@ -1,17 +1,23 @@
 // cbind(y, x) ~ hmm(normal, states=2, cov=tied, order=none)
 functions {
-  // Log density of each observation. The inverse of the factor is as small as the covariance, and
-  // its product with the data is the fastest way to independent columns.
-  vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
+  // Squared distance of each observation from the location, in units of its scale and direction. The
+  // inverse of the factor is as small as the covariance, and its product with the data is the fastest
+  // way to independent columns.
+  vector correlated_distance(matrix y, vector mu, vector sigma, matrix corr) {
     int D = rows(y);
     matrix[D, D] whiten
       = mdivide_left_tri_low(diag_pre_multiply(sigma, corr), identity_matrix(D));
-    vector[D] center = whiten * mu;
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:D) {
-      distance += square((whiten[d, 1:d] * y[1:d])' - center[d]);
+      distance += square(whiten[d, 1:d] * y[1:d] - whiten[d, 1:d] * mu[1:d])';
     }
-    return -0.5 * distance + (sum(log(diagonal(whiten))) - 0.5 * D * log(2 * pi()));
+    return distance;
+  }
+
+  // Log density of each observation.
+  vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
+    return -0.5 * correlated_distance(y, mu, sigma, corr)
+           - (sum(log(sigma)) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // LKJ prior of a correlation matrix with Cholesky factor L, times exp(-guard * trace(inverse)).

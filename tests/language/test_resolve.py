@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,7 +156,8 @@ def test_choices_may_be_text_or_categories_in_their_order() -> None:
 
 def test_columns_with_odd_names_get_names_that_stan_accepts() -> None:
     data = FRAME.rename(columns={"y": "reaction time", "x": "reaction_time"})
-    names = list(shapes(spec("cbind(`reaction time`, reaction_time) ~ mix(student, K=2)", data)))
+    formula = "cbind(`reaction time`, reaction_time) ~ mix(student & student, K=2)"
+    names = list(shapes(spec(formula, data)))
     assert names[:4] == [
         "mu_reaction_time",
         "sigma_reaction_time",
@@ -175,3 +178,25 @@ def test_polars_and_mappings_mean_what_pandas_means() -> None:
     expected = spec("y ~ mix(normal, K=2)")
     assert spec("y ~ mix(normal, K=2)", polars.DataFrame({"y": FRAME["y"].to_numpy()})) == expected
     assert spec("y ~ mix(normal, K=2)", {"y": FRAME["y"].tolist()}) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("EII", {"sigma": ()}),
+        ("VII", {"sigma": S}),
+        ("EEI", {"sigma": C}),
+        ("VVI", {"sigma": S + C}),
+        ("EEE", {"sigma": C, "corr": (*C, "column_to")}),
+        ("VVV", {"sigma": S + C, "corr": (*S, *C, "column_to")}),
+    ],
+)
+def test_what_is_written_for_a_covariance_of_mclust_has_its_shape(
+    name: str, axes: dict[str, tuple[str, ...]]
+) -> None:
+    with pytest.raises(sm.SpecError) as refused:
+        spec(f"cbind(y, x) ~ mix(normal, K=2, cov={name})")
+    (options,) = re.findall("write `(.*)`", str(refused.value))
+    found = shapes(spec(f"cbind(y, x) ~ mix(normal, K=2, {options})"))
+    assert {name: found[name] for name in axes} == axes
+    assert ("corr" in found) == ("corr" in axes)

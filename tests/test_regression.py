@@ -53,6 +53,18 @@ def by_drifts(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     return found
 
 
+def by_race(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    rt, chosen = new["rt"].to_numpy(), choice_of(new)
+    mu = d["beta_mu"][..., 0, None] + d["beta_mu"][..., 1, None] * new["x"].values
+    found = []
+    for k in range(2):
+        times = [stats.lognorm(d["sigma"][k], d["ndt"][k], np.exp(m)) for m in mu[k]]
+        found.append(
+            sum(np.where(chosen == a, t.logpdf(rt), t.logsf(rt)) for a, t in enumerate(times))
+        )
+    return found
+
+
 def choice_of(new: pd.DataFrame) -> np.ndarray:
     return new["choice"].to_numpy() - 1
 
@@ -185,6 +197,7 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("count ~ mix(poisson, K=2)\nrate[1] ~ (1 | subject)", by_groups_of_one),
         ("cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + subject", by_vectors),
         ("rt | dec(choice) ~ hmm(rdm, states=2)\ndrift ~ x", by_drifts),
+        ("rt | dec(choice) ~ hmm(lognormal_race, states=2)\nmu ~ x", by_race),
     ],
 )
 def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(

@@ -2,7 +2,7 @@
 
 from stanmix.families.angle import VON_MISES
 from stanmix.families.category import CATEGORICAL
-from stanmix.families.choice import RDM, WALD
+from stanmix.families.choice import WALD
 from stanmix.families.count import (
     BERNOULLI,
     BETA_BINOMIAL,
@@ -13,6 +13,7 @@ from stanmix.families.count import (
 )
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
+from stanmix.families.race import LOGNORMAL_RACE, RDM
 from stanmix.families.real import (
     DIAG,
     EXGAUSSIAN,
@@ -67,6 +68,7 @@ FAMILIES: dict[str, Family] = {
         CATEGORICAL,
         WALD,
         RDM,
+        LOGNORMAL_RACE,
     )
 }
 

@@ -1,8 +1,8 @@
-"""Families of response times and choices: Wald and the racing diffusion model."""
+"""Families of response times, with a choice or without: the Wald distribution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,35 +80,6 @@ class Wald:
         return np.column_stack([rt, random_state.integers(1, A + 1, size)])
 
 
-@dataclass(frozen=True)
-class Race:
-    """The winner of a race of diffusions, one for each drift, and its response time."""
-
-    threshold: float
-    drift: Vector
-    ndt: float
-
-    @property
-    def accumulators(self) -> list[Wald]:
-        """Who races, in the order of the choices."""
-        return [Wald(self.threshold, v, self.ndt) for v in np.asarray(self.drift)]
-
-    def logpdf(self, rt: ArrayLike, choice: ArrayLike, A: int | None = None) -> Vector:
-        """Log density of each row; `A` is the number of drifts, given or not."""
-        won = np.asarray(choice)
-        log_density = np.full(np.broadcast_shapes(np.shape(rt), won.shape), -np.inf)
-        survival = [accumulator.logsf(rt) for accumulator in self.accumulators]
-        for code, winner in enumerate(self.accumulators, start=1):
-            survived = sum(survival[: code - 1] + survival[code:])
-            log_density = np.where(won == code, winner.logpdf(rt) + survived, log_density)
-        return log_density
-
-    def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
-        """Draw rows of a response time and a choice."""
-        rt = np.column_stack([a.rvs(size, random_state) for a in self.accumulators])
-        return np.column_stack([rt.min(axis=1), rt.argmin(axis=1) + 1])
-
-
 def start_wald(
     rt: Vector, choice: NDArray[np.int_] | None = None, A: int | None = None
 ) -> dict[str, float]:
@@ -121,16 +92,6 @@ def start_wald(
     return {"threshold": float(mean * drift), "drift": float(drift), "ndt": ndt}
 
 
-def start_rdm(rt: Vector, choice: NDArray[np.int_], A: int | None = None) -> dict[str, Any]:
-    """Start as a Wald distribution, with larger drifts for more frequent winners."""
-    accumulators = int(choice.max(initial=2)) if A is None else A
-    start: dict[str, Any] = dict(start_wald(rt))
-    wins = np.bincount(choice, minlength=accumulators + 1)[1:]
-    wins = (wins + 0.5) / (wins.sum() + 0.5 * accumulators)
-    start["drift"] = start["drift"] * (0.5 + 0.5 * accumulators * wins)
-    return start
-
-
 RT = Column("positive", name="rt")
 
 WALD = Family(
@@ -139,12 +100,4 @@ WALD = Family(
     params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
-)
-
-RDM = Family(
-    name="rdm",
-    response=(RT, Column("choice", name="choice", addition="dec")),
-    params=(THRESHOLD, replace(DRIFT, axes=("accumulator",), by_row=True), NDT),
-    reference=Race,
-    start=start_rdm,
 )

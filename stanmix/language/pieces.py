@@ -60,7 +60,7 @@ def read_pieces(
             if isinstance(family, Problem):
                 problems.append(replace(family, source=source))
                 continue
-            found = list(_family_problems(family, call, additions, columns))
+            found = list(_family_problems(family, call, additions, columns, families))
             problems.extend(replace(p, source=source) for p in found)
             if not found:
                 suffix = suffixes[own[0]] if len(columns) > 1 and len(own) == 1 else ""
@@ -146,7 +146,11 @@ def _settings(call: tree.FamilyCall) -> tuple[dict[str, float], tuple[str, ...]]
 
 
 def _family_problems(
-    family: Family, call: tree.FamilyCall, additions: Additions, columns: tuple[str, ...]
+    family: Family,
+    call: tree.FamilyCall,
+    additions: Additions,
+    columns: tuple[str, ...],
+    families: Mapping[str, Family],
 ) -> Iterator[Problem]:
     """What is wrong with one family call."""
     names = [p.name for p in family.params]
@@ -183,7 +187,8 @@ def _family_problems(
             yield Problem(message, None, call.name.span)
     # A density of the response alone is none of response and choice.
     if "dec" in additions.names and all(c.kind != "choice" for c in family.response):
-        message = f"`{family.name}` says nothing of the choice; `wald` and `rdm` do."
+        would = listing(_users("dec", families))
+        message = f"`{family.name}` says nothing of the choice; {would} would."
         yield Problem(message, None, call.name.span)
 
 
@@ -221,11 +226,14 @@ def _unused_additions(
     for addition in line.additions:
         name = addition.name.text
         if name in ("dec", "trials") and name not in used:
-            would = [
-                f.name for f in families.values() if any(c.addition == name for c in f.response)
-            ]
-            message = f"No family here uses `{name}(..)`; {listing(would)} would."
+            would = listing(_users(name, families))
+            message = f"No family here uses `{name}(..)`; {would} would."
             yield Problem(message, None, addition.span)
+
+
+def _users(addition: str, families: Mapping[str, Family]) -> list[str]:
+    """The families that look at an addition."""
+    return [f.name for f in families.values() if any(c.addition == addition for c in f.response)]
 
 
 def plain_name(column: str) -> str:

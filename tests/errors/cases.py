@@ -147,6 +147,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("rt ~ mix(normal + lognormal, share=mu)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm, K=2, order=drift)", FRAME, {}),
         ("rt | dec(choice) ~ mix(rdm(order=threshold), K=2)", FRAME, {}),
+        ("rt | dec(choice) ~ mix(lognormal_race, K=2, order=mu)", FRAME, {}),
         ("cbind(y, x) ~ mix(normal, K=2, order=mu[z])", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu(x=0))", FRAME, {}),
         ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {}),

@@ -16,6 +16,7 @@ from scipy.special import expit
 import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
+from stanmix.families import FAMILIES
 from stanmix.inits import given_values, starting_points
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
@@ -50,6 +51,28 @@ def by_drifts(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
             wald = stats.invgauss(1 / (d["threshold"][k] * drift[k, a]), d["ndt"][k], scale)
             total = total + np.where(chosen == a, wald.logpdf(rt), wald.logsf(rt))
         found.append(total)
+    return found
+
+
+def by_race(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    rt, chosen = new["rt"].to_numpy(), choice_of(new)
+    mu = d["beta_mu"][..., 0, None] + d["beta_mu"][..., 1, None] * new["x"].values
+    found = []
+    for k in range(2):
+        times = [stats.lognorm(d["sigma"][k], d["ndt"][k], np.exp(m)) for m in mu[k]]
+        found.append(
+            sum(np.where(chosen == a, t.logpdf(rt), t.logsf(rt)) for a, t in enumerate(times))
+        )
+    return found
+
+
+def by_bias(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    found = []
+    for k in range(2):
+        drift = d["beta_drift"][k, 0] + d["beta_drift"][k, 1] * new["x"].to_numpy()
+        bias = expit(d["beta_bias"][k, 0] + d["beta_bias"][k, 1] * new["x"].to_numpy())
+        model = FAMILIES["wiener"].reference(d["threshold"][k], drift, bias, d["ndt"][k])
+        found.append(model.logpdf(new["rt"], new["choice"]))
     return found
 
 
@@ -198,6 +221,8 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("t ~ mix(ordinal, K=2)\nmu ~ x + offset(rt) + (1 | subject)", by_cutpoints),
         ("cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + subject", by_vectors),
         ("rt | dec(choice) ~ hmm(rdm, states=2)\ndrift ~ x", by_drifts),
+        ("rt | dec(choice) ~ hmm(lognormal_race, states=2)\nmu ~ x", by_race),
+        ("rt | dec(choice) ~ hmm(wiener, states=2)\ndrift ~ x; bias ~ x", by_bias),
     ],
 )
 def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(

@@ -14,20 +14,6 @@ vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vecto
   return restrict_to_positive(log_density, decision);
 }
 
-// For each row the value of the accumulator that comes `after` the chosen one in a circle.
-vector of_accumulator(matrix values, array[] int choice, int after) {
-  int A = rows(values);
-  vector[size(choice)] picked = zeros_vector(size(choice));
-  for (a in 1:A) {
-    array[size(choice)] int is_a;
-    for (n in 1:size(choice)) {
-      is_a[n] = (choice[n] + after - 1) % A + 1 == a;
-    }
-    picked += to_vector(is_a) .* values[a]';
-  }
-  return picked;
-}
-
 // Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
 // unless rt is above ndt.
 vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matrix drift, real ndt) {
@@ -44,12 +30,9 @@ vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matri
 
 // One response time and one choice for each of N rows: columns rt and choice.
 matrix rdm_emission_rng(int N, int A, real threshold, vector drift, real ndt) {
-  vector[N] first = wald_passage_rng(N, threshold, drift[1]);
-  vector[N] choice = rep_vector(1, N);
-  for (a in 2:A) {
-    vector[N] t = wald_passage_rng(N, threshold, drift[a]);
-    choice += is_positive(first - t) .* (a - choice);
-    first = fmin(first, t);
+  matrix[N, A] rt;
+  for (a in 1:A) {
+    rt[, a] = ndt + wald_passage_rng(N, threshold, drift[a]);
   }
-  return append_col(ndt + first, choice);
+  return first_to_finish(rt);
 }

@@ -2,7 +2,7 @@
 
 from stanmix.families.angle import VON_MISES
 from stanmix.families.category import CATEGORICAL, ORDINAL
-from stanmix.families.choice import RDM, UNIFORM, WALD
+from stanmix.families.choice import UNIFORM, WALD
 from stanmix.families.count import (
     BERNOULLI,
     BETA_BINOMIAL,
@@ -11,9 +11,11 @@ from stanmix.families.count import (
     NEGBINOMIAL,
     POISSON,
 )
+from stanmix.families.diffusion import WIENER
 from stanmix.families.elliptical import ELLIPTICAL
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
+from stanmix.families.race import LOGNORMAL_RACE, RDM
 from stanmix.families.real import (
     EXGAUSSIAN,
     GUMBEL,
@@ -67,7 +69,9 @@ FAMILIES: dict[str, Family] = {
         CATEGORICAL,
         ORDINAL,
         WALD,
+        WIENER,
         RDM,
+        LOGNORMAL_RACE,
         UNIFORM,
     )
 }

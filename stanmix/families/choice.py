@@ -1,8 +1,8 @@
-"""Families of response times and choices: Wald, the racing diffusion model, contaminants."""
+"""Families of which a choice by chance may be part: the Wald distribution, and contaminants."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -90,35 +90,6 @@ class Wald:
 
 
 @dataclass(frozen=True)
-class Race:
-    """The winner of a race of diffusions, one for each drift, and its response time."""
-
-    threshold: float
-    drift: Vector
-    ndt: float
-
-    @property
-    def accumulators(self) -> list[Wald]:
-        """Who races, in the order of the choices."""
-        return [Wald(self.threshold, v, self.ndt) for v in np.asarray(self.drift)]
-
-    def logpdf(self, rt: ArrayLike, choice: ArrayLike, A: int | None = None) -> Vector:
-        """Log density of each row; `A` is the number of drifts, given or not."""
-        won = np.asarray(choice)
-        log_density = np.full(np.broadcast_shapes(np.shape(rt), won.shape), -np.inf)
-        survival = [accumulator.logsf(rt) for accumulator in self.accumulators]
-        for code, winner in enumerate(self.accumulators, start=1):
-            survived = sum(survival[: code - 1] + survival[code:])
-            log_density = np.where(won == code, winner.logpdf(rt) + survived, log_density)
-        return log_density
-
-    def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
-        """Draw rows of a response time and a choice."""
-        rt = np.column_stack([a.rvs(size, random_state) for a in self.accumulators])
-        return np.column_stack([rt.min(axis=1), rt.argmin(axis=1) + 1])
-
-
-@dataclass(frozen=True)
 class Uniform:
     """A number between two ends, and perhaps a choice that has nothing to do with it."""
 
@@ -161,16 +132,6 @@ def start_wald(
     return {"threshold": float(mean * drift), "drift": float(drift), "ndt": ndt}
 
 
-def start_rdm(rt: Vector, choice: NDArray[np.int_], A: int | None = None) -> dict[str, Any]:
-    """Start as a Wald distribution, with larger drifts for more frequent winners."""
-    accumulators = int(choice.max(initial=2)) if A is None else A
-    start: dict[str, Any] = dict(start_wald(rt))
-    wins = np.bincount(choice, minlength=accumulators + 1)[1:]
-    wins = (wins + 0.5) / (wins.sum() + 0.5 * accumulators)
-    start["drift"] = start["drift"] * (0.5 + 0.5 * accumulators * wins)
-    return start
-
-
 def start_uniform(
     y: Vector, choice: NDArray[np.int_] | None = None, A: int | None = None
 ) -> dict[str, float]:
@@ -190,15 +151,6 @@ WALD = Family(
     start=start_wald,
     cumulative=True,
 )
-
-RDM = Family(
-    name="rdm",
-    response=(RT, Column("choice", name="choice", addition="dec")),
-    params=(THRESHOLD, replace(DRIFT, axes=("accumulator",), by_row=True), NDT),
-    reference=Race,
-    start=start_rdm,
-)
-
 UNIFORM = Family(
     name="uniform",
     response=(Column("real"), CHANCE),

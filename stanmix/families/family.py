@@ -60,6 +60,8 @@ class Column:
         one column an observation.
     ordered
         Whether its categories must have an order.
+    choices
+        Of a `choice` column, how many choices there must be; any number where None.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Column:
     optional: bool = False
     many: bool = False
     ordered: bool = False
+    choices: int | None = None
 
     @property
     def partial(self) -> bool:

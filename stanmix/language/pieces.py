@@ -194,8 +194,8 @@ def _family_problems(
             yield Problem(message, None, call.name.span)
     # A density of the response alone is none of response and choice.
     if "dec" in additions.names and all(c.kind != "choice" for c in family.response):
-        would = [f.name for f in families.values() if any(c.kind == "choice" for c in f.response)]
-        message = f"`{family.name}` says nothing of the choice; {listing(would)} do."
+        would = listing(_users("dec", families))
+        message = f"`{family.name}` says nothing of the choice; {would} would."
         yield Problem(message, None, call.name.span)
 
 
@@ -233,11 +233,14 @@ def _unused_additions(
     for addition in line.additions:
         name = addition.name.text
         if name in ("dec", "trials") and name not in used:
-            would = [
-                f.name for f in families.values() if any(c.addition == name for c in f.response)
-            ]
-            message = f"No family here uses `{name}(..)`; {listing(would)} would."
+            would = listing(_users(name, families))
+            message = f"No family here uses `{name}(..)`; {would} would."
             yield Problem(message, None, addition.span)
+
+
+def _users(addition: str, families: Mapping[str, Family]) -> list[str]:
+    """The families that look at an addition."""
+    return [f.name for f in families.values() if any(c.addition == addition for c in f.response)]
 
 
 def plain_name(column: str) -> str:

@@ -122,10 +122,16 @@ def check_total(variant: Variant, evaluate: Evaluate, uniform: Uniform) -> None:
 
 
 def check_gradient(variant: Variant, uniform: Uniform, name: str = "log_omega") -> None:
-    """The gradient is that of central differences, whatever rows are outside the support."""
+    """The gradient is that of central differences, whatever rows are outside the support.
+
+    A row at an edge that a parameter moves has no derivative by it.
+    """
     params = some_params(variant, uniform)
     response = some_response(variant, params, uniform)
     response = outside_response(variant, params, response) if not variant.many else response
+    if any(p.below for p in variant.family.params):
+        away = response[0] != variant.shift(params)
+        response = [column[away] for column in response]
     model = gradient_model(variant, params, response, name)
     here = point(variant, params)
     gradient = model.log_prob_grad(here)[1]
@@ -180,7 +186,7 @@ def check_draws(variant: Variant, evaluate: Evaluate, uniform: Uniform, rows: in
     density = _densities(variant, evaluate, params, points, by_choice=True)
     expected = density @ weights
     if variant.chooses:
-        observed = np.bincount(drawn[:, 1].astype(int), minlength=CHOICES + 1)[1:]
+        observed = np.bincount(drawn[:, 1].astype(int), minlength=variant.choices["A"] + 1)[1:]
         assert stats.chisquare(observed, rows * expected / expected.sum()).pvalue > ALPHA
     if variant.discrete:
         first = 1 if variant.columns[0].kind == "category" else 0
@@ -271,7 +277,7 @@ def _densities(
     ones = np.ones(len(points), dtype=int)
     others = [[TRIALS * ones]] if variant.tries else [[]]
     if variant.chooses:
-        others = [[(choice + 1) * ones] for choice in range(CHOICES)]
+        others = [[(choice + 1) * ones] for choice in range(variant.choices["A"])]
     rows = np.exp([evaluate(params, [points, *rest]) for rest in others])
     return rows if by_choice else rows.sum(axis=0)
 

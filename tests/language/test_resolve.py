@@ -106,6 +106,7 @@ def test_a_formula_names_these_parameters(
         ("count ~ mix(poisson, K=2)", ["rate"]),
         ("cbind(y, positive) ~ mix(normal & gamma, K=2, order=mu_positive)", ["mu_positive"]),
         ("rt | dec(choice) ~ mix(rdm, K=2)", ["threshold"]),
+        ("rt | dec(choice) ~ mix(lognormal_race, K=2)", []),
     ],
 )
 def test_the_order_is_the_location_of_alike_components_or_what_is_asked(

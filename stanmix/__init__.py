@@ -1,6 +1,7 @@
 """stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
 
 from stanmix.api import fit, simulate
+from stanmix.conformance import check_family
 from stanmix.errors import (
     ConvergenceWarning,
     DataError,
@@ -33,6 +34,7 @@ __all__ = [
     "Simulated",
     "SpecError",
     "StanmixError",
+    "check_family",
     "fit",
     "load",
     "model",

@@ -24,7 +24,7 @@ def with_own(families: Sequence[Family]) -> Mapping[str, Family]:
         if not isinstance(family, Family):
             raise SpecError(f"`families` holds declarations of families, not {family!r:.60}.")
         _require_name(family, known)
-        _require_code(family)
+        require_code(family)
         known[family.key] = family
     return known
 
@@ -36,7 +36,8 @@ def _require_name(family: Family, known: Mapping[str, Family]) -> None:
         raise SpecError(f"There is a family `{family.name}` already.")
 
 
-def _require_code(family: Family) -> None:
+def require_code(family: Family) -> None:
+    """Raise SpecError if the Stan code of a family lacks a function, or cannot be read."""
     try:
         own = split_functions(family.stan_code)
     except ValueError as error:
@@ -46,7 +47,8 @@ def _require_code(family: Family) -> None:
         raise SpecError(f"stanmix has Stan functions {listing(sorted(taken))}; rename yours.")
     needed = frozenset(c.addition for c in family.response if c.addition and not c.optional)
     partial = ("partial_log_omega",) if family.response[0].partial else ()
-    for function in ("log_omega", *partial):
+    cumulative = ("log_cumulative", "log_survival") if family.has_cumulative(needed) else ()
+    for function in ("log_omega", *partial, *cumulative):
         wanted = family.signature(needed, function)
         if wanted not in {f.signature for f in own}:
             raise SpecError(f"The Stan code of `{family.name}` has no function `{wanted}`.")

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stanmix.conformance import checks
+from stanmix.conformance.stan import StanSide
+from stanmix.conformance.trials import Uniform, Variant, variants
+from stanmix.engines import engine
 from stanmix.families import FAMILIES
-from tests.families import checks
-from tests.families.stan import stan_function
-from tests.families.variants import Uniform, Variant, variants
 
 VARIANTS = [variant for family in FAMILIES.values() for variant in variants(family)]
-CUMULATIVE = [variant for variant in VARIANTS if checks.has_log_cumulative(variant)]
+CUMULATIVE = [variant for variant in VARIANTS if variant.has_cumulative]
 
 each_cumulative = pytest.mark.parametrize(
     ("variant", "name"),
@@ -26,8 +27,11 @@ each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 few_examples = settings(max_examples=15, derandomize=True, deadline=None, database=None)
 seeds = st.integers(0, 2**32 - 1)
 
-# Compiled once for all tests.
-function = cache(stan_function)
+
+@cache
+def on_stanli(variant: Variant) -> StanSide:
+    return StanSide(variant, engine("stanli"))
+
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +48,7 @@ def generator(variant: Variant) -> Uniform:
 @few_examples
 @given(data=st.data())
 def test_the_density_equals_the_reference(variant: Variant, data: st.DataObject) -> None:
-    checks.check_density(variant, function(variant), uniform_of(data))
+    checks.check_density(on_stanli(variant), uniform_of(data))
 
 
 @few_examples
@@ -54,24 +58,24 @@ def test_the_density_equals_the_reference(variant: Variant, data: st.DataObject)
 def test_the_density_of_any_number_of_columns_equals_the_reference(
     variant: Variant, columns: int, data: st.DataObject
 ) -> None:
-    checks.check_density(variant, function(variant), uniform_of(data), columns)
+    checks.check_density(on_stanli(variant), uniform_of(data), columns)
 
 
 @each_variant
 def test_parameters_may_vary_by_row(variant: Variant) -> None:
-    checks.check_rows(variant, generator(variant))
+    checks.check_rows(on_stanli(variant), generator(variant))
 
 
 @each_cumulative
 def test_parameters_of_the_distribution_function_may_vary_by_row(
     variant: Variant, name: str
 ) -> None:
-    checks.check_rows(variant, generator(variant), name)
+    checks.check_rows(on_stanli(variant), generator(variant), name)
 
 
 @each_variant
 def test_the_density_has_a_total_of_one(variant: Variant) -> None:
-    checks.check_total(variant, function(variant), generator(variant))
+    checks.check_total(on_stanli(variant), generator(variant))
 
 
 @each_variant
@@ -81,7 +85,7 @@ def test_outside_the_support_the_density_is_minus_infinity(
     variant: Variant, data: st.DataObject
 ) -> None:
     if not variant.many:
-        checks.check_outside(variant, function(variant), uniform_of(data))
+        checks.check_outside(on_stanli(variant), uniform_of(data))
 
 
 @each_cumulative
@@ -90,7 +94,7 @@ def test_outside_the_support_the_density_is_minus_infinity(
 def test_the_distribution_function_equals_the_reference(
     variant: Variant, name: str, data: st.DataObject
 ) -> None:
-    checks.check_log_cumulative(variant, function(variant, name), uniform_of(data), name)
+    checks.check_log_cumulative(on_stanli(variant), uniform_of(data), name)
 
 
 @each_cumulative
@@ -98,32 +102,37 @@ def test_the_gradient_of_the_distribution_function_equals_central_differences(
     variant: Variant, name: str
 ) -> None:
     for _ in range(3):
-        checks.check_gradient(variant, generator(variant), name)
+        checks.check_gradient(on_stanli(variant), generator(variant), name)
 
 
 @each_cumulative
 def test_the_distribution_function_and_its_gradient_are_finite_at_the_bounds(
     variant: Variant, name: str
 ) -> None:
-    checks.check_edges(variant, generator(variant), name)
+    checks.check_edges(on_stanli(variant), generator(variant), name)
 
 
 @each_variant
 def test_the_gradient_equals_central_differences(variant: Variant) -> None:
     for _ in range(3):
-        checks.check_gradient(variant, generator(variant))
+        checks.check_gradient(on_stanli(variant), generator(variant))
 
 
 @each_variant
 def test_density_and_gradient_are_finite_at_the_bounds(variant: Variant) -> None:
-    checks.check_edges(variant, generator(variant))
+    checks.check_edges(on_stanli(variant), generator(variant))
 
 
 @each_variant
 def test_chains_start_within_the_bounds_at_a_possible_value(variant: Variant) -> None:
-    checks.check_start(variant, generator(variant))
+    checks.check_start(on_stanli(variant), generator(variant))
 
 
 @each_variant
 def test_draws_have_the_distribution_of_the_density(variant: Variant) -> None:
-    checks.check_draws(variant, function(variant), generator(variant))
+    checks.check_draws(on_stanli(variant), generator(variant))
+
+
+@each_variant
+def test_draws_of_the_reference_have_the_distribution_of_the_density(variant: Variant) -> None:
+    checks.check_reference_draws(on_stanli(variant), generator(variant))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stanmix.conformance.stan import StanSide
+from stanmix.conformance.trials import variants
+from stanmix.engines import engine
 from stanmix.families import FAMILIES
-from tests.families.stan import stan_function
-from tests.families.variants import variants
 
 
 @pytest.mark.engine
@@ -26,6 +27,7 @@ def test_the_distribution_function_is_the_sum_of_the_masses(
 ) -> None:
     (variant,) = variants(FAMILIES[name])
     y = np.array([0, 1, 2, 5, 30, 80])
-    ours = stan_function(variant, "log_cumulative")(params, [y])
-    mass = stan_function(variant)(params, [np.arange(81)])
+    side = StanSide(variant, engine("stanli"))
+    ours = side.values("log_cumulative", [params], [y])[0]
+    mass = side.values("log_omega", [params], [np.arange(81)])[0]
     np.testing.assert_allclose(ours, np.logaddexp.accumulate(mass)[y], rtol=1e-9, atol=1e-9)

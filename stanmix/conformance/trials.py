@@ -1,4 +1,4 @@
-"""A family in a model, and parameters and responses to try it with, from its declaration alone."""
+"""What a family is tried with: parameters and responses, from its declaration alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stanmix.families import Column, Family, Param
 
 Params = Mapping[str, Any]
-Response = list[np.ndarray]
+Response = list[NDArray[Any]]
 Uniform = Callable[[float, float], float]
 """Gives a number between two: from Hypothesis, or from a generator."""
 
@@ -33,22 +34,27 @@ class Variant:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
+        """The response columns."""
         return self.family.columns(self.additions)
 
     @property
     def many(self) -> bool:
+        """Whether the response has several columns at once."""
         return self.columns[0].many
 
     @property
     def discrete(self) -> bool:
+        """Whether it has probabilities and no density."""
         return self.columns[0].kind in ("count", "binary", "category")
 
     @property
     def chooses(self) -> bool:
+        """Whether a choice comes with it."""
         return self.columns[-1].kind == "choice"
 
     @property
     def tries(self) -> bool:
+        """Whether trials come with it."""
         return self.columns[-1].addition == "trials"
 
     @property
@@ -57,6 +63,11 @@ class Variant:
         if self.columns[0].kind == "category":
             return {"C": CHOICES}
         return {"A": self.columns[-1].choices or CHOICES} if self.chooses else {}
+
+    @property
+    def has_cumulative(self) -> bool:
+        """Whether the family has a distribution function in this model."""
+        return self.family.has_cumulative(self.additions)
 
     def shift(self, params: Params) -> float:
         """Where a positive response begins: at the parameter that it must stay above, or at 0."""
@@ -78,6 +89,8 @@ def some_params(variant: Variant, uniform: Uniform, columns: int = 2) -> dict[st
     unit = variant.columns[0].kind in ("unit", "simplex")
 
     def number(param: Param) -> float:
+        if param.lower is None and param.upper is not None:
+            return param.upper - float(np.exp(uniform(-1.5, 1.5)))
         if param.lower is None:
             return uniform(-3, 3)
         if param.upper is not None:
@@ -154,7 +167,7 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
     return [np.array(column) for column in zip(*rows, strict=True)]
 
 
-def log_reference(variant: Variant, params: Params, response: Response) -> np.ndarray:
+def log_reference(variant: Variant, params: Params, response: Response) -> NDArray[Any]:
     """The log density according to the reference."""
     reference = variant.family.reference(**params)
     density = reference.logpmf if variant.discrete else reference.logpdf

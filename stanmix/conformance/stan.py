@@ -1,0 +1,169 @@
+"""The Stan functions of a family, called on an engine through small programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stanmix.conformance.trials import TRIALS, Params, Response, Variant
+from stanmix.engines.base import Engine
+from stanmix.program.program import StanProgram
+from stanmix.program.resources import Function, functions, needed_functions, split_functions
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class StanSide:
+    """A family in a model, as an engine computes it.
+
+    Parameters
+    ----------
+    variant
+        The family and the additions of the model.
+    engine
+        What runs its functions.
+    """
+
+    variant: Variant
+    engine: Engine
+
+    @cached_property
+    def own(self) -> list[Function]:
+        """The functions that the family brings along."""
+        return split_functions(self.variant.family.stan_code)
+
+    @property
+    def emission_head(self) -> str:
+        """The head of the function that draws one emission for each row."""
+        variant = self.variant
+        matrix = variant.chooses or variant.many
+        returned = "matrix" if matrix else "array[] int" if variant.discrete else "vector"
+        arguments = ["array[] int trials" if variant.tries else "int N"]
+        arguments += [f"int {name}" for name in variant.choices]
+        arguments += [f"{p.stan_type} {p.name}" for p in variant.family.params]
+        return f"{returned} {variant.family.stan}_emission_rng({', '.join(arguments)})"
+
+    @property
+    def draws_emissions(self) -> bool:
+        """Whether there is such a function."""
+        return self.emission_head in functions() | {f.signature: f for f in self.own}
+
+    def values(self, name: str, points: Sequence[Params], response: Response) -> Array:
+        """A function of the response, at several points in the parameters: (point, row)."""
+        stacked = [self.stan_params(point) for point in points]
+        at = {param: np.stack([p[param] for p in stacked]) for param in stacked[0]}
+        program = self.program(name, stacked[0])
+        return self.engine.generate(program, self.data(response), at, ["value"])["value"]
+
+    def values_by_row(
+        self, name: str, params: Params, response: Response, by_row: frozenset[str]
+    ) -> Array:
+        """The same at parameters of which some have a value for each row: (row)."""
+        at = self.stan_params(params)
+        program = self.program(name, at, by_row)
+        at = {param: value[None] for param, value in at.items()}
+        return self.engine.generate(program, self.data(response), at, ["value"])["value"][0]
+
+    def log_density(
+        self, name: str, params: Mapping[str, Array], response: Response
+    ) -> tuple[float, Array]:
+        """Log density of rows in a mixture with a constant, and its gradient.
+
+        Parameters are as Stan has them. The constant is another state: it keeps the density finite
+        where a row has none in the family.
+        """
+        return self.engine.log_density(self.program(name, params), self.data(response), params)
+
+    def emissions(self, params: Params, rows: int, seed: int) -> Array:
+        """One draw for each of many rows, laid out as in Stan."""
+        at, variant = self.stan_params(params), self.variant
+        data = {"N": rows, **variant.choices}
+        if variant.tries:
+            data["trials"] = np.full(rows, TRIALS)
+        columns = len(at["mu"]) if variant.many else 2
+        kind = f"matrix[{columns}, N]" if variant.many else "matrix[N, 2]"
+        if not (variant.many or variant.chooses):
+            kind = "array[N] int" if variant.discrete else "vector[N]"
+        listed = ["trials" if variant.tries else "N", *variant.choices, *at]
+        call = f"{variant.family.stan}_emission_rng({', '.join(listed)})"
+        code = "\n".join(
+            [
+                *self.functions(self.emission_head),
+                *_block("data", {n: _int_type(v) for n, v in data.items()}),
+                *_block("parameters", {n: _type(v) for n, v in at.items()}),
+                "generated quantities {",
+                f"  {kind} value = {call};",
+                "}",
+            ]
+        )
+        program = StanProgram(f"{code}\n", tuple(at))
+        at = {param: value[None] for param, value in at.items()}
+        return self.engine.generate(program, data, at, ["value"], seed)["value"][0]
+
+    def stan_params(self, params: Params) -> dict[str, Array]:
+        """Parameters as Stan has them: a correlation matrix by its Cholesky factor."""
+        return {
+            p.name: np.linalg.cholesky(params[p.name])
+            if p.correlation
+            else np.asarray(params[p.name], dtype=np.float64)
+            for p in self.variant.family.params
+        }
+
+    def data(self, response: Response) -> dict[str, Any]:
+        """The data block of these rows."""
+        columns = dict(zip((c.name for c in self.variant.columns), response, strict=True))
+        return {"N": response[-1].shape[-1], **self.variant.choices, **columns}
+
+    def program(
+        self, name: str, at: Mapping[str, Array], by_row: frozenset[str] = frozenset()
+    ) -> StanProgram:
+        """A program of one function, at plain parameters of the shapes of `at`."""
+        family, columns = self.variant.family, self.variant.columns
+        data = {"N": "int", **dict.fromkeys(self.variant.choices, "int")}
+        for column in columns:
+            kind = column.arguments()[0][0]
+            size = f"[{len(at['mu'])}, N]" if column.many else "[N]"
+            data[column.name] = f"array{size} int" if "int" in kind else f"{kind}{size}"
+        listed = [argument for column in columns for _, argument in column.arguments()]
+        call = f"{family.stan}_{name}({', '.join([*listed, *at])})"
+        code = "\n".join(
+            [
+                *self.functions(family.signature(self.variant.additions, name), by_row),
+                *_block("data", data),
+                *_block("parameters", {n: _type(v, n in by_row) for n, v in at.items()}),
+                "model {",
+                f"  target += sum(log_sum_exp({call}, rep_vector(-3, N)));",
+                "}",
+                "generated quantities {",
+                f"  vector[N] value = {call};",
+                "}",
+            ]
+        )
+        return StanProgram(f"{code}\n", tuple(at))
+
+    def functions(self, head: str, by_row: frozenset[str] = frozenset()) -> list[str]:
+        """The functions block of a program that calls the function with this head."""
+        needed = needed_functions([(head, by_row)], "", self.own)
+        return ["functions {", *(function.text for function in needed), "}"]
+
+
+def _block(name: str, variables: Mapping[str, str]) -> list[str]:
+    return [f"{name} {{", *(f"  {kind} {own};" for own, kind in variables.items()), "}"]
+
+
+def _type(value: Array, by_row: bool = False) -> str:
+    """The type of a plain parameter; its last axis is that of the rows where it varies."""
+    sizes = [str(size) for size in value.shape]
+    if by_row:
+        sizes[-1] = "N"
+    return ("real", "vector", "matrix")[value.ndim] + (f"[{', '.join(sizes)}]" if sizes else "")
+
+
+def _int_type(value: Any) -> str:
+    return "array[N] int" if np.ndim(value) else "int"

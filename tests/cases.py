@@ -112,7 +112,7 @@ CASES = (
     Case("switches", CASE_3_FORMULA, FRAME, CASE_3),
     Case("race", "rt | dec(choice) ~ hmm(rdm+wald, states=2)", FRAME),
     Case("race_only", "rt | dec(choice) ~ mix(rdm, K=1)", FRAME),
-    Case("choice_families", "rt | dec(choice) ~ mix(lognormal_race + rdm)", FRAME),
+    Case("choice_families", "rt | dec(choice) ~ mix(lognormal_race + wiener)", FRAME),
     Case("binomial", "successes | trials(10) ~ mix(binomial, K=2)", FRAME),
     Case("bernoulli", "hit | unit(id) ~ mix(bernoulli, K=2)", FRAME),
     Case("shares", "positive ~ mix(gamma, K=2, share=shape)", FRAME),

@@ -176,6 +176,7 @@ def test_the_parameters_of_a_family_are_recovered_and_new_rows_told_apart(name: 
 
 CHOICE_TRUTHS = {
     "lognormal_race": {"mu": np.array([0.0, 0.4, 0.8]), "sigma": 0.5, "ndt": 0.3},
+    "wiener": {"threshold": 1.6, "drift": 0.8, "bias": 0.6, "ndt": 0.3},
 }
 
 

@@ -16,6 +16,7 @@ from scipy.special import expit
 import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
+from stanmix.families import FAMILIES
 from stanmix.inits import given_values, starting_points
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
@@ -62,6 +63,16 @@ def by_race(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         found.append(
             sum(np.where(chosen == a, t.logpdf(rt), t.logsf(rt)) for a, t in enumerate(times))
         )
+    return found
+
+
+def by_bias(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    found = []
+    for k in range(2):
+        drift = d["beta_drift"][k, 0] + d["beta_drift"][k, 1] * new["x"].to_numpy()
+        bias = expit(d["beta_bias"][k, 0] + d["beta_bias"][k, 1] * new["x"].to_numpy())
+        model = FAMILIES["wiener"].reference(d["threshold"][k], drift, bias, d["ndt"][k])
+        found.append(model.logpdf(new["rt"], new["choice"]))
     return found
 
 
@@ -198,6 +209,7 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + subject", by_vectors),
         ("rt | dec(choice) ~ hmm(rdm, states=2)\ndrift ~ x", by_drifts),
         ("rt | dec(choice) ~ hmm(lognormal_race, states=2)\nmu ~ x", by_race),
+        ("rt | dec(choice) ~ hmm(wiener, states=2)\ndrift ~ x; bias ~ x", by_bias),
     ],
 )
 def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(

@@ -81,14 +81,14 @@ vector is_positive(vector x) {
 }
 
 // N times of first passage, by the transformation of Michael, Schucany and Haas (1976): the smaller
-// root of their equation, written so that a drift near 0 loses no digits, or else the larger.
+// root of their equation, written so that a drift near 0 loses no digits, or else the larger, which
+// is smaller / ratio^2.
 vector wald_passage_rng(int N, real threshold, real drift) {
   vector[N] r = square(to_vector(normal_rng(zeros_vector(N), 1))) ./ (2 * threshold);
   vector[N] smaller = threshold ./ (drift + r + sqrt(r .* (2 * drift + r)));
-  vector[N] larger = square(threshold ./ drift) ./ smaller;
+  vector[N] ratio = drift .* smaller ./ threshold;
   vector[N] u = to_vector(uniform_rng(zeros_vector(N), 1));
-  return smaller
-         + is_positive(u .* (threshold + drift .* smaller) - threshold) .* (larger - smaller);
+  return smaller ./ (1 + is_positive(u .* (1 + ratio) - 1) .* (square(ratio) - 1));
 }
 
 // One response time for each of N rows.

@@ -11,6 +11,7 @@ from stanmix.families.count import (
     NEGBINOMIAL,
     POISSON,
 )
+from stanmix.families.diffusion import WIENER
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
 from stanmix.families.race import LOGNORMAL_RACE, RDM
@@ -67,6 +68,7 @@ FAMILIES: dict[str, Family] = {
         HURDLE_POISSON,
         CATEGORICAL,
         WALD,
+        WIENER,
         RDM,
         LOGNORMAL_RACE,
     )

@@ -51,6 +51,8 @@ class Column:
     many
         Whether it stands for several columns at once, passed as a matrix with one row a column and
         one column an observation.
+    choices
+        Of a `choice` column, how many choices there must be; any number where None.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Column:
     addition: str | None = None
     optional: bool = False
     many: bool = False
+    choices: int | None = None
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The Stan arguments it brings, as (type, name) pairs."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from stanmix.data import MAX_CHOICES, Table, choice_labels, is_missing, response_values
-from stanmix.errors import DataError, Problem, SpecError
+from stanmix.errors import DataError, Problem, SpecError, listing
 from stanmix.families import Column
 from stanmix.language import tree
 from stanmix.language.additions import Additions
@@ -28,17 +28,17 @@ def read_responses(
     Raises
     ------
     SpecError
-        One column has both a density and probabilities.
+        One column has both a density and probabilities, or a family is for fewer or more choices.
     DataError
         Values that no family observes.
     """
     found: dict[tuple[tuple[str, ...], bool], list[tuple[Piece, Column]]] = {}
-    brought: dict[str, Column] = {}
+    brought: dict[str, list[tuple[Piece, Column]]] = {}
     for component in pieces:
         for piece in component:
             for column in piece.family.columns(additions.names):
                 if column.addition:
-                    brought[column.addition] = column
+                    brought.setdefault(column.addition, []).append((piece, column))
                 else:
                     found.setdefault((piece.columns, column.many), []).append((piece, column))
     problems: list[Problem] = []
@@ -78,7 +78,8 @@ def read_responses(
         raise SpecError(*problems)
     # Where there is no response, what goes with it may be missing too.
     absent = np.all([is_missing(table, c) for r in responses for c in r.columns], axis=0)
-    for addition, column in brought.items():
+    for addition, users in brought.items():
+        column = users[0][1]
         argument = additions.given[addition]
         if isinstance(argument, tree.Number):
             value = int(argument.value)
@@ -87,10 +88,27 @@ def read_responses(
         labels = ()
         if column.kind == "choice":
             labels = choice_labels(table, argument.text, absent)
+            _require_choices(users, argument.text, labels, source)
         responses.append(
             Response(column.name, column.kind, (argument.text,), labels=labels, addition=addition)
         )
     return tuple(responses)
+
+
+def _require_choices(
+    users: Sequence[tuple[Piece, Column]], name: str, labels: tuple[str, ...], source: str
+) -> None:
+    """Raise SpecError if a family is for another number of choices than a column holds."""
+    for piece, column in users:
+        if column.choices not in (None, len(labels)):
+            message = f"`{piece.family.name}` is for {column.choices} choices, and `{name}` holds "
+            message += "the one " if len(labels) == 1 else f"{len(labels)}: "
+            fewer = len(labels) < column.choices
+            hint = "a pandas Categorical column may name choices that do not occur"
+            problem = Problem(
+                f"{message}{listing(labels)}.", source, piece.call.span, hint if fewer else None
+            )
+            raise SpecError(problem)
 
 
 def _categories(table: Table, name: str) -> tuple[str, ...]:

@@ -211,6 +211,8 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("count ~ mix(poisson, K=2)", FRAME.assign(count=FRAME["count"] - 5), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", FRAME.assign(c=["a", None, "b"] * 8), {}),
         ("rt | dec(c) ~ mix(rdm, K=1)", MANY_CHOICES, {}),
+        ("rt | dec(c) ~ mix(wald + wiener)", FRAME.assign(c=list("abc") * 8), {}),
+        ("rt | dec(c) ~ mix(wiener, K=2)", FRAME.assign(c="left"), {}),
         ("x ~ mix(beta, K=2)", FRAME.assign(x=FRAME["hit"]), {}),
         ("y ~ mix(von_mises, K=2)", FRAME.assign(y=np.arange(24) * 15), {}),
         ("y ~ mix(poisson, K=2)", FRAME, {}),

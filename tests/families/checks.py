@@ -179,7 +179,7 @@ def check_draws(variant: Variant, evaluate: Evaluate, uniform: Uniform, rows: in
     density = _densities(variant, evaluate, params, points, by_choice=True)
     expected = density @ weights
     if variant.chooses:
-        observed = np.bincount(drawn[:, 1].astype(int), minlength=CHOICES + 1)[1:]
+        observed = np.bincount(drawn[:, 1].astype(int), minlength=variant.choices["A"] + 1)[1:]
         assert stats.chisquare(observed, rows * expected / expected.sum()).pvalue > ALPHA
     if variant.discrete:
         first = 1 if variant.columns[0].kind == "category" else 0
@@ -260,7 +260,7 @@ def _densities(
     ones = np.ones(len(points), dtype=int)
     others = [[TRIALS * ones]] if variant.tries else [[]]
     if variant.chooses:
-        others = [[(choice + 1) * ones] for choice in range(CHOICES)]
+        others = [[(choice + 1) * ones] for choice in range(variant.choices["A"])]
     rows = np.exp([evaluate(params, [points, *rest]) for rest in others])
     return rows if by_choice else rows.sum(axis=0)
 

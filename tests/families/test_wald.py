@@ -1,4 +1,4 @@
-"""The survival of a Wald distribution, against arithmetic of 80 digits."""
+"""The survival of a Wald distribution, against arithmetic of 80 digits, and its draws."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import stanli
 from mpmath import mpf
+from scipy import stats
 
+from stanmix.families import FAMILIES
 from stanmix.program.resources import needed_functions
+from tests.families.stan import emissions
+from tests.families.variants import variants
 
 THRESHOLDS = [0.05, 0.5, 2.0, 10.0]
 DRIFTS = [1e-12, 1e-3, 0.3, 2.0, 8.0, 30.0]
@@ -70,3 +74,9 @@ def test_a_row_in_the_far_tail_leaves_the_others_alone() -> None:
         assert ours == pytest.approx(float(sum(value for value, _ in rows)), rel=1e-12)
         slopes = [float(sum(slopes[i] for _, slopes in rows)) for i in range(3)]
         assert gradient == pytest.approx(slopes, rel=1e-8)
+
+
+def test_without_a_drift_times_have_the_distribution_of_levy() -> None:
+    (variant, *_) = variants(FAMILIES["wald"])
+    drawn = emissions(variant, {"threshold": 1.5, "drift": 0.0, "ndt": 0.2}, 5000, seed=1)
+    assert stats.kstest(drawn, stats.levy(loc=0.2, scale=1.5**2).cdf).pvalue > 1e-4

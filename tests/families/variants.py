@@ -56,7 +56,7 @@ class Variant:
         """The argument that a choice brings along."""
         if self.columns[0].kind == "category":
             return {"C": CHOICES}
-        return {"A": CHOICES} if self.chooses else {}
+        return {"A": self.columns[-1].choices or CHOICES} if self.chooses else {}
 
     def shift(self, params: Params) -> float:
         """Where a positive response begins: at the parameter that it must stay above, or at 0."""

@@ -1,4 +1,4 @@
-// rt | dec(choice) ~ mix(lognormal_race + rdm)
+// rt | dec(choice) ~ mix(lognormal_race + wiener)
 functions {
   // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
   // for rows that `restrict_to_positive` then takes out.
@@ -60,55 +60,79 @@ functions {
   // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
   vector lognormal_race_log_omega(vector rt, array[] int choice, int A, vector mu, real sigma,
                                   real ndt) {
-    vector[num_elements(rt)] log_t = log(positive_or_one(rt - ndt));
+    vector[num_elements(rt)] decision = rt - ndt;
+    vector[num_elements(rt)] t = positive_or_one(decision);
+    vector[num_elements(rt)] log_t = log(t);
     vector[2 * A] circle = append_row(mu, mu);
     vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, mu[choice], sigma);
     for (after in 1:(A - 1)) {
       log_density += lognormal_race_log_survival(log_t, segment(circle, 1 + after, A)[choice], sigma);
     }
-    return restrict_to_positive(log_density, rt - ndt);
+    return restrict_to_positive(log_density, decision);
   }
 
-  // Log density of first passage at the times t, all positive, where the mean paths of the diffusions
-  // have come to drift * t.
-  vector wald_log_density(vector t, real threshold, vector path) {
-    return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
-           - 0.5 * square(threshold - path) ./ t;
+  // 1 where x is positive, 0 elsewhere, without a branch.
+  vector is_positive(vector x) {
+    return ceil(0.5 * x ./ (1 + abs(x)));
   }
 
-  // Log probability of no passage until the times t, all positive, where the mean paths of the
-  // diffusions have come to path = drift * t:
-  // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
-  // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
-  // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
-  // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
-  // out where it would underflow.
-  vector wald_log_survival(vector t, real threshold, vector path) {
-    vector[num_elements(t)] spread = sqrt(2 * t);
-    vector[num_elements(t)] a = (path - threshold) ./ spread;
-    vector[num_elements(t)] b = (path + threshold) ./ spread;
-    vector[num_elements(t)] beyond_a = excess_over_26(a);
-    vector[num_elements(t)] beyond_b = excess_over_26(b);
-    vector[num_elements(t)] near_a = a - beyond_a;
-    vector[num_elements(t)] near_b = b - beyond_b;
-    return log(erfc(near_a) ./ inverse_scaled_erfc(26 + beyond_a)
-               - exp((near_b - near_a) .* (near_b + near_a)) .* erfc(near_b)
-                 ./ inverse_scaled_erfc(26 + beyond_b))
-           - beyond_a .* (beyond_a + 52)
-           + log(0.5 * inverse_scaled_erfc([26]')[1]);
+  // (m - x) * exp(-(m - x)^2 / (2 * s)) - (m + x) * exp(-(m + x)^2 / (2 * s)) as a multiple of the
+  // first exponential, without cancellation where x is near 0.
+  vector wiener_image_pair(real m, vector x, vector s) {
+    return -(m + x) .* expm1(-2 * m * x ./ s) - 2 * x;
   }
 
-  // Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
-  // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
-  vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
+  // Sum of (near + 2 * k) * exp(-2 * k * (near + k) / s) over the images k = -2, .., 2 of the start,
+  // which is as many as matter up to s = 1 / pi. The start is `near` from the boundary that is
+  // reached and `far` from the other one, which add up to 1. Images are paired about the boundary
+  // that is closer, where the density vanishes.
+  vector wiener_images(vector s, vector near, vector far, vector is_near) {
+    vector[num_elements(s)] about_far = wiener_image_pair(1, far, s)
+      + exp(-(2 + 2 * near) ./ s) .* wiener_image_pair(3, far, s);
+    vector[num_elements(s)] about_near = near
+      - exp(-2 * far ./ s) .* wiener_image_pair(2, near, s)
+      - exp(-(8 - 4 * near) ./ s) .* wiener_image_pair(4, near, s);
+    return is_near .* about_near + (1 - is_near) .* about_far;
+  }
+
+  // Sum of k * sin(k * pi * near) * exp(-(k^2 - 1) * pi^2 * s / 2) over k = 1, .., 4, which is as many
+  // as matter from s = 1 / pi on. The sines are sin(pi * near) times polynomials in its cosine.
+  vector wiener_modes(vector s, vector near, vector far, vector is_near) {
+    vector[num_elements(s)] q = exp(-0.5 * square(pi()) * s);
+    vector[num_elements(s)] c = cos(pi() * near);
+    return sin(pi() * (is_near .* near + (1 - is_near) .* far))
+           .* (1 + 4 * c .* q^3 + (12 * square(c) - 3) .* q^8 + 16 * c .* (2 * square(c) - 1) .* q^15);
+  }
+
+  // Log density of reaching a boundary at the times t, all positive: the upper one where at_upper is
+  // 1, the lower one where it is 0. Up to t = threshold^2 / pi by the images of the start, beyond by
+  // the modes of the interval (Navarro and Fuss, 2009). Each series is kept at that time where the
+  // other one serves, so that it is finite there.
+  vector wiener_log_density(vector t, vector at_upper, real threshold, real drift, real bias) {
+    vector[num_elements(t)] near = at_upper .* (1 - bias) + (1 - at_upper) .* bias;
+    vector[num_elements(t)] far = at_upper .* bias + (1 - at_upper) .* (1 - bias);
+    vector[num_elements(t)] towards = (2 * at_upper - 1) .* drift;
+    vector[num_elements(t)] s = t ./ square(threshold);
+    vector[num_elements(t)] is_early = is_positive(1 / pi() - s);
+    vector[num_elements(t)] is_near = is_positive(far - near);
+    vector[num_elements(t)] early_s = is_early .* s + (1 - is_early) / pi();
+    vector[num_elements(t)] late_s = is_early / pi() + (1 - is_early) .* s;
+    vector[num_elements(t)] early = log(threshold) - 0.5 * log(2 * pi()) - 1.5 * log(t)
+      - 0.5 * square(threshold .* near - towards .* t) ./ t
+      + log(wiener_images(early_s, near, far, is_near));
+    vector[num_elements(t)] late = log(pi()) - 2 * log(threshold)
+      + towards .* (threshold .* near - 0.5 * towards .* t) - 0.5 * square(pi()) * s
+      + log(wiener_modes(late_s, near, far, is_near));
+    return is_early .* early + (1 - is_early) .* late;
+  }
+
+  // Log density of each row; minus infinity unless rt is above ndt. There are A = 2 choices.
+  vector wiener_log_omega(vector rt, array[] int choice, int A, real threshold, real drift, real bias,
+                          real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
-    vector[2 * A] circle = append_row(drift, drift);
-    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
-    for (after in 1:(A - 1)) {
-      log_density += wald_log_survival(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
-    }
-    return restrict_to_positive(log_density, decision);
+    vector[num_elements(rt)] at_upper = to_vector(choice) - 1;
+    return restrict_to_positive(wiener_log_density(t, at_upper, threshold, drift, bias), decision);
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
@@ -147,7 +171,8 @@ parameters {
   real<lower=0> sigma_1;
   vector<lower=0>[K] ndt;
   real<lower=0> threshold_2;
-  vector<lower=0>[A] drift_2;
+  real drift_2;
+  real<lower=0, upper=1> bias_2;
   simplex[K] weights;
 }
 model {
@@ -155,12 +180,13 @@ model {
   target += inv_gamma_lpdf(sigma_1 | 3, 2 * rt_log_scale);
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);
   target += lognormal_lpdf(threshold_2 | log(2 * sqrt(rt_center)), 0.75);
-  target += normal_lpdf(drift_2 | 0, 5 / sqrt(rt_center)) - A * normal_lccdf(0 | 0, 5 / sqrt(rt_center));
+  target += normal_lpdf(drift_2 | 0, 5 / sqrt(rt_center));
+  target += beta_lpdf(bias_2 | 2, 2);
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 
   array[K] vector[N] log_omega;
   log_omega[1] = lognormal_race_log_omega(rt, choice, A, mu_1, sigma_1, ndt[1]);
-  log_omega[2] = rdm_log_omega(rt, choice, A, threshold_2, drift_2, ndt[2]);
+  log_omega[2] = wiener_log_omega(rt, choice, A, threshold_2, drift_2, bias_2, ndt[2]);
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
 }
@@ -168,6 +194,6 @@ generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
   if (emit) {
     log_omega[1] = lognormal_race_log_omega(rt, choice, A, mu_1, sigma_1, ndt[1]);
-    log_omega[2] = rdm_log_omega(rt, choice, A, threshold_2, drift_2, ndt[2]);
+    log_omega[2] = wiener_log_omega(rt, choice, A, threshold_2, drift_2, bias_2, ndt[2]);
   }
 }

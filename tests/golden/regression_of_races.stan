@@ -75,14 +75,16 @@ functions {
   // rt is above ndt.
   vector lognormal_race_log_omega(vector rt, array[] int choice, int A, matrix mu, real sigma,
                                   real ndt) {
-    vector[num_elements(rt)] log_t = log(positive_or_one(rt - ndt));
+    vector[num_elements(rt)] decision = rt - ndt;
+    vector[num_elements(rt)] t = positive_or_one(decision);
+    vector[num_elements(rt)] log_t = log(t);
     vector[num_elements(rt)] winner = of_accumulator(mu, choice, 0);
     vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, winner, sigma);
     for (after in 1:(A - 1)) {
       vector[num_elements(rt)] loser = of_accumulator(mu, choice, after);
       log_density += lognormal_race_log_survival(log_t, loser, sigma);
     }
-    return restrict_to_positive(log_density, rt - ndt);
+    return restrict_to_positive(log_density, decision);
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.

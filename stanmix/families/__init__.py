@@ -14,7 +14,7 @@ from stanmix.families.count import (
 from stanmix.families.diffusion import WIENER
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
-from stanmix.families.race import LOGNORMAL_RACE, RDM
+from stanmix.families.race import LBA, LOGNORMAL_RACE, RDM
 from stanmix.families.real import (
     DIAG,
     EXGAUSSIAN,
@@ -71,6 +71,7 @@ FAMILIES: dict[str, Family] = {
         WIENER,
         RDM,
         LOGNORMAL_RACE,
+        LBA,
     )
 }
 

@@ -139,7 +139,7 @@ CASES = (
     Case("race", "rt | dec(choice) ~ hmm(rdm+wald, states=2)", FRAME),
     Case("contaminants", "rt | dec(choice) ~ hmm(rdm + uniform(low=0), states=2)", FRAME),
     Case("race_only", "rt | dec(choice) ~ mix(rdm, K=1)", FRAME),
-    Case("choice_families", "rt | dec(choice) ~ mix(lognormal_race + wiener)", FRAME),
+    Case("choice_families", "rt | dec(choice) ~ mix(lognormal_race + wiener + lba)", FRAME),
     Case("binomial", "successes | trials(10) ~ mix(binomial, K=2)", FRAME),
     Case("bernoulli", "hit | unit(id) ~ mix(bernoulli, K=2)", FRAME),
     Case("shares", "positive ~ mix(gamma, K=2, share=shape)", FRAME),
@@ -184,7 +184,11 @@ CASES = (
         "rt | dec(choice) ~ hmm(wald + rdm, states=2)\ndrift ~ x",
         FRAME,
     ),
-    Case("regression_of_races", "rt | dec(choice) ~ mix(lognormal_race, K=2)\nmu ~ x", FRAME),
+    Case(
+        "regression_of_races",
+        "rt | dec(choice) ~ mix(lognormal_race + lba)\nmu ~ x; drift ~ x; start ~ y",
+        FRAME,
+    ),
     Case(
         "angles",
         "cbind(positive, turn) ~ hmm(gamma & von_mises, states=2)",

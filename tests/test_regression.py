@@ -76,6 +76,13 @@ def by_bias(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     return found
 
 
+def by_rates_of_rise(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    drift = d["beta_drift"][..., 0, None] + d["beta_drift"][..., 1, None] * new["x"].to_numpy()
+    lba = FAMILIES["lba"].reference
+    races = [lba(d["threshold"][k], d["start"][k], drift[k], d["ndt"][k]) for k in range(2)]
+    return [race.logpdf(new["rt"], new["choice"]) for race in races]
+
+
 def choice_of(new: pd.DataFrame) -> np.ndarray:
     return new["choice"].to_numpy() - 1
 
@@ -223,6 +230,7 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("rt | dec(choice) ~ hmm(rdm, states=2)\ndrift ~ x", by_drifts),
         ("rt | dec(choice) ~ hmm(lognormal_race, states=2)\nmu ~ x", by_race),
         ("rt | dec(choice) ~ hmm(wiener, states=2)\ndrift ~ x; bias ~ x", by_bias),
+        ("rt | dec(choice) ~ hmm(lba, states=2)\ndrift ~ x", by_rates_of_rise),
     ],
 )
 def test_coefficients_on_the_users_scale_give_the_density_of_new_rows(

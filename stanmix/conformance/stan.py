@@ -59,7 +59,8 @@ class StanSide:
         stacked = [self.stan_params(point) for point in points]
         at = {param: np.stack([p[param] for p in stacked]) for param in stacked[0]}
         program = self.program(name, stacked[0])
-        return self.engine.generate(program, self.data(response), at, ["value"])["value"]
+        made = self.engine.generate(program, self.data(response), at, ["value"])
+        return np.asarray(made["value"])
 
     def values_by_row(
         self, name: str, params: Params, response: Response, by_row: frozenset[str]
@@ -68,7 +69,8 @@ class StanSide:
         at = self.stan_params(params)
         program = self.program(name, at, by_row)
         at = {param: value[None] for param, value in at.items()}
-        return self.engine.generate(program, self.data(response), at, ["value"])["value"][0]
+        made = self.engine.generate(program, self.data(response), at, ["value"])
+        return np.asarray(made["value"][0])
 
     def log_density(
         self, name: str, params: Mapping[str, Array], response: Response
@@ -83,7 +85,7 @@ class StanSide:
     def emissions(self, params: Params, rows: int, seed: int) -> Array:
         """One draw for each of many rows, laid out as in Stan."""
         at, variant = self.stan_params(params), self.variant
-        data = {"N": rows, **variant.choices}
+        data: dict[str, Any] = {"N": rows, **variant.choices}
         if variant.tries:
             data["trials"] = np.full(rows, TRIALS)
         columns = len(at["mu"]) if variant.many else 2
@@ -104,7 +106,7 @@ class StanSide:
         )
         program = StanProgram(f"{code}\n", tuple(at))
         at = {param: value[None] for param, value in at.items()}
-        return self.engine.generate(program, data, at, ["value"], seed)["value"][0]
+        return np.asarray(self.engine.generate(program, data, at, ["value"], seed)["value"][0])
 
     def stan_params(self, params: Params) -> dict[str, Array]:
         """Parameters as Stan has them: a correlation matrix by its Cholesky factor."""

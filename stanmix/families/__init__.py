@@ -15,7 +15,7 @@ from stanmix.families.diffusion import WIENER
 from stanmix.families.elliptical import ELLIPTICAL
 from stanmix.families.family import Collapse, Column, Family, Kind, Param
 from stanmix.families.positive import EXPONENTIAL, FRECHET, GAMMA, LOGLOGISTIC, LOGNORMAL, WEIBULL
-from stanmix.families.race import LOGNORMAL_RACE, RDM
+from stanmix.families.race import LBA, LOGNORMAL_RACE, RDM
 from stanmix.families.real import (
     EXGAUSSIAN,
     GUMBEL,
@@ -72,6 +72,7 @@ FAMILIES: dict[str, Family] = {
         WIENER,
         RDM,
         LOGNORMAL_RACE,
+        LBA,
         UNIFORM,
     )
 }

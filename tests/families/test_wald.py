@@ -16,7 +16,6 @@ from stanmix.conformance.trials import variants
 from stanmix.engines import engine
 from stanmix.families import FAMILIES
 from stanmix.program.resources import needed_functions
-from tests.families.variants import variants
 
 THRESHOLDS = [0.05, 0.5, 2.0, 10.0]
 DRIFTS = [1e-12, 1e-3, 0.3, 2.0, 8.0, 30.0]

@@ -114,9 +114,8 @@ def _regression_values(
 
 def effect_shape(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[int, ...]:
     """The shape of the standard normal effects of groups, as they are sampled."""
-    axis = spec.axis_of(regression)
-    own = (len(effect.columns), len(effect.group.levels))
-    return (spec.sizes[axis], *own) if axis else own
+    first = (spec.sizes[axis] for axis in spec.axes_of(regression))
+    return (*first, len(effect.columns), len(effect.group.levels))
 
 
 def _group_units(

@@ -110,9 +110,7 @@ def truncated(
         if lower is not None and upper is not None:
             return rng.uniform(lower, upper, draws)
         raise SpecError(f"The prior of `{name}` is flat, so nothing can be drawn from it.")
-    arguments = [
-        a.value[index[-1] - 1] if isinstance(a.value, tuple) else a.value for a in prior.arguments
-    ]
+    arguments = [a.at(index) for a in prior.arguments]
     distribution = DISTRIBUTIONS[prior.distribution].reference(*arguments)
     low = -np.inf if lower is None else lower
     high = np.inf if upper is None else upper
@@ -256,14 +254,14 @@ def _angles(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Ge
 def _correlations(
     parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator
 ) -> Array:
-    size, by_state = spec.sizes[parameter.axes[-1]], parameter.axes[0] == "state"
-    matrices = []
-    for k in range(1, spec.K + 1) if by_state else (0,):
-        prior = parameter.prior_at((k,) if by_state else ())
+    *first, size = (spec.sizes[axis] for axis in parameter.axes[:-1])
+    matrices = np.empty((draws, *first, size, size))
+    for place in np.ndindex(*first):
+        prior = parameter.prior_at(tuple(i + 1 for i in place))
         values = [float(np.asarray(a.value)) for a in prior.arguments] if prior else []
         eta, guard = values[0] if values else 1.0, values[1] if len(values) > 1 else 0.0
-        matrices.append(_guarded_lkj(size, eta, guard, draws, rng))
-    return np.stack(matrices, axis=1) if by_state else matrices[0]
+        matrices[(slice(None), *place)] = _guarded_lkj(size, eta, guard, draws, rng)
+    return matrices
 
 
 def _guarded_lkj(
@@ -308,12 +306,12 @@ def _effects(
     sd = found[f"sd_{effect.name}"]
     Q, G = len(effect.columns), len(effect.group.levels)
     scale = covariance_factor(sd, found.get(f"cor_{effect.name}"))
-    axis = spec.axis_of(regression)
-    if axis is None:
-        z = rng.normal(size=(len(sd), Q, G))
-        return np.swapaxes(scale @ z, -1, -2)
-    z = rng.normal(size=(len(sd), spec.sizes[axis], Q, G))
-    r = np.swapaxes((scale if axis == "state" else scale[:, None]) @ z, -1, -2)
+    if regression.link == "softmax":
+        # Contrasts and moves have a common spread.
+        scale = scale[:, None]
+    first = (spec.sizes[axis] for axis in spec.axes_of(regression))
+    z = rng.normal(size=(len(sd), *first, Q, G))
+    r = np.swapaxes(scale @ z, -1, -2)
     if regression.link != "softmax":
         return r
     return spread_moves(r, spec) if regression.name == "transition" else sum_to_zero(r)

@@ -81,10 +81,7 @@ def required(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 
 def _first_axes(regression: Regression, spec: ModelSpec) -> tuple[int, ...]:
     """The lengths of the axes of coefficients before their terms, in the posterior."""
-    axis = spec.axis_of(regression)
-    first = reported((axis,)) if axis else ()
-    along = (regression.along,) if regression.along else ()
-    return tuple(spec.sizes[a] for a in (*first, *along))
+    return tuple(spec.sizes[axis] for axis in reported(spec.axes_of(regression)))
 
 
 def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:

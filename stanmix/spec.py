@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stanmix.families import FAMILIES, Family, Param
-from stanmix.priors import Prior, PriorEntry
+from stanmix.priors import Prior, PriorEntry, Value
 
 Axis = str
 """`state`, `state_to`, `column`, `column_to`, `accumulator`, or the terms of a regression."""
@@ -74,12 +74,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Constant:
-    """A number, or one for each place of an axis, that the model takes from its data."""
+    """A number, or one for each place of an axis or two, that the model takes from its data."""
 
     name: str
-    value: float | tuple[float, ...]
+    value: Value
     comment: str
-    axis: Axis | None = None
+    axes: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -458,6 +458,11 @@ class ModelSpec:
         )
         return "state" if by_state else None
 
+    def axes_of(self, regression: Regression) -> tuple[Axis, ...]:
+        """The axes of what has a predictor of its own: of components, and elements of vectors."""
+        axes = (self.axis_of(regression), regression.along)
+        return tuple(axis for axis in axes if axis is not None)
+
     def varies(self, name: str) -> bool:
         """Whether `weights`, `initial` or `transition` varies."""
         return any(r.name == name and r.link == "softmax" for r in self.regressions)
@@ -608,6 +613,8 @@ class _Reader:
                 fits = [c for c in classes if {f.name for f in dataclasses.fields(c)} == set(value)]
                 return self.typed(value, fits[0])
             if isinstance(value, list):
-                wanted = next(a for a in arguments if typing.get_origin(a) is tuple)
-                return self.typed(value, wanted)
+                nested = bool(value) and isinstance(value[0], list)
+                tuples = [a for a in arguments if typing.get_origin(a) is tuple]
+                own = [a for a in tuples if (typing.get_origin(a.__args__[0]) is tuple) == nested]
+                return self.typed(value, own[0])
         return value

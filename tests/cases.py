@@ -157,6 +157,13 @@ CASES = (
         FRAME,
     ),
     Case(
+        "groups_of_vectors",
+        "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)",
+        FRAME,
+        {"sd_subject_mu[x]": "normal(0, 1)", "cor_subject_mu[2]": "lkj(1)"},
+    ),
+    Case("groups_of_drifts", "rt | dec(choice) ~ mix(rdm, K=2)\ndrift ~ (1 | subject)", FRAME),
+    Case(
         "angles",
         "cbind(positive, turn) ~ hmm(gamma & von_mises, states=2)",
         FRAME.assign(turn=np.round(np.angle(np.exp(1j * FRAME["y"])), 3)),

@@ -230,8 +230,8 @@ def _require_columns(
     refuse: Refuse,
 ) -> None:
     """Refuse a vector in a prior of anything but all columns of a response, or all terms."""
-    lengths = {len(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
-    if not lengths:
+    shapes = {np.shape(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
+    if not shapes:
         return
     axis = parameter.axes[-1] if parameter.axes else ""
     columns = parameter.constraint == "none" and (
@@ -242,13 +242,21 @@ def _require_columns(
             "A vector in a prior has a number for each column, or term; "
             f"`{target.text}` takes one number."
         )
-    if lengths != {sizes[axis]}:
-        wrong = min(lengths - {sizes[axis]})
-        noun = "column" if axis == "column" else "term"
+    depth = max(map(len, shapes))
+    of_columns = parameter.axes[-2:-1] in (("column",), ("accumulator",))
+    if depth > 1 and (not of_columns or len(index) > len(parameter.axes) - depth):
         raise refuse(
-            f"`{target.text}` has {plural(sizes[axis], noun)}, but a vector in its prior "
-            f"has {plural(wrong, 'element')}."
+            "Vectors in a vector are for all columns, and terms of each; "
+            f"`{target.text}` takes a vector at most."
         )
+    for shape in shapes:
+        for of, length in zip(reversed(parameter.axes), reversed(shape), strict=False):
+            if length != sizes[of]:
+                noun = of if of in ("column", "accumulator") else "term"
+                raise refuse(
+                    f"`{target.text}` has {plural(sizes[of], noun)}, but a vector in its prior "
+                    f"has {plural(length, 'element')}."
+                )
 
 
 def _require_increments(parameter: Parameter, refuse: Refuse) -> None:

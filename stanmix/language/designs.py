@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Unit:
-    """What a step of 1 on the scale of a link is: a number, where it comes from, and in words."""
+    """What a step of 1 on the scale of a link is: its size, where that comes from, and in words.
 
-    value: float
+    The size is a number, or one for each column of a response.
+    """
+
+    value: Array
     needs: str
     words: str
 
@@ -222,7 +226,8 @@ class Designs:
         if regression.columns:
             scale = _scale(
                 regression.coefficients,
-                [SLOPE * unit.value / spread for spread in regression.spread],
+                SLOPE * unit.value,
+                np.array(regression.spread),
                 f"{SLOPE} {unit.words} over the sd of each term",
                 f"slope_{name}",
             )
@@ -232,7 +237,7 @@ class Designs:
                 constants.add(scale, unit.needs),
             )
         # Contrasts and moves of one group have a common spread: all components are alike.
-        own = tuple(axis for axis in axes if axis == "state")
+        own = tuple(axis for axis in axes if axis not in ("contrast", "move"))
         for effect in regression.groups:
             yield from self.spreads(effect, own, unit, constants)
 
@@ -241,11 +246,13 @@ class Designs:
     ) -> Iterator[Parameter]:
         """Standard deviations and correlations of coefficients between groups."""
         _, matrix = self.made[effect.design]
-        spread = [1.0] * (len(effect.columns) - matrix.shape[1]) + list(matrix.std(axis=0))
+        ones = np.ones(len(effect.columns) - matrix.shape[1])
+        spread = np.append(ones, matrix.std(axis=0))
         along = f"effect_{effect.name}"
         scale = _scale(
             f"sd_{effect.name}",
-            [unit.value / s for s in spread],
+            unit.value,
+            spread,
             f"1 {unit.words} over the sd of each term",
             along,
         )
@@ -260,8 +267,14 @@ class Designs:
             yield Parameter(f"cor_{effect.name}", matrix_axes, (lkj,), "correlation")
 
 
-def _scale(of: str, values: Sequence[float], comment: str, axis: Axis) -> Constant:
-    return Constant(f"{of}_scale", tuple(float(f"{v:.3g}") for v in values), comment, axis=axis)
+def _scale(of: str, unit: Array, spread: Array, comment: str, axis: Axis) -> Constant:
+    """The scale of each term: a unit over its spread, of each column where these have their own."""
+    axes: tuple[Axis, ...] = (axis,) if unit.ndim == 0 else ("column", axis)
+    return Constant(f"{of}_scale", _rounded(np.divide.outer(unit, spread)), comment, axes)
+
+
+def _rounded(values: Any) -> Any:
+    return tuple(map(_rounded, values)) if np.ndim(values) else float(f"{values:.3g}")
 
 
 def _with_prior(parameter: Parameter, template: str, scale: Constant) -> Parameter:

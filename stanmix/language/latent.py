@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
 from stanmix.errors import listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
@@ -24,7 +26,7 @@ PLACES: Mapping[str, Literal["unit", "series"]] = {
 }
 """What has a value of each of them."""
 
-UNIT = Unit(1.0, "", "on the scale of log probabilities")
+UNIT = Unit(np.ones(()), "", "on the scale of log probabilities")
 
 
 def is_latent(line: tree.ParameterLine) -> bool:

@@ -10,6 +10,9 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.tokens import Token, tokenize
@@ -20,19 +23,17 @@ from stanmix.priors import (
     SIMPLEX,
     Prior,
     PriorArgument,
+    Value,
     literal,
 )
 
 MAX_LENGTH = 1000
 """Most characters of a prior."""
 
-Value = float | tuple[float, ...]
-
-
 _FUNCTIONS: Mapping[str, Callable[[Value], Value]] = {
     "log": lambda v: _each(math.log, v),
     "sqrt": lambda v: _each(math.sqrt, v),
-    "mean": lambda v: sum(v) / len(v) if isinstance(v, tuple) else v,
+    "mean": lambda v: sum(parts(v)) / len(parts(v)),
 }
 
 
@@ -250,8 +251,8 @@ class _Reader:
             "*": operator.mul,
             "/": operator.truediv,
         }[sign]
-        lengths = {len(side[1]) for side in (left, right) if isinstance(side[1], tuple)}
-        if len(lengths) > 1:
+        shapes = {np.shape(side[1]) for side in (left, right) if isinstance(side[1], tuple)}
+        if len(shapes) > 1:
             raise self.error("These have different lengths.", self.tokens[self.place - 1].span)
         try:
             value = _both(operation, left[1], right[1])
@@ -294,31 +295,34 @@ class _Reader:
         raise self.error("Expected a number here.")
 
     def vector(self, start: Token) -> tuple[str, Value, bool]:
-        """Numbers in brackets, one a column."""
-        values: list[float] = []
+        """Numbers in brackets, one a column; or vectors of as many terms, one a column."""
+        values: list[Any] = []
         while not values or self.take(","):
             _, value, _ = self.sum()
-            if isinstance(value, tuple):
-                raise self.error("A vector of a prior holds numbers, one a column.", start.span)
             values.append(value)
+        if len({np.shape(value) for value in values}) > 1 or np.ndim(values[0]) > 1:
+            message = "A vector of a prior holds numbers, or vectors of as many numbers each."
+            raise self.error(message, start.span)
         self.expect("]")
         return literal(tuple(values)), tuple(values), False
 
 
 def parts(value: Value) -> tuple[float, ...]:
     """The numbers of a value, of which a vector has several."""
-    return value if isinstance(value, tuple) else (value,)
+    return tuple(map(float, np.ravel(value)))
 
 
-def _each(function: Callable[[float], float], value: Value) -> Value:
-    return tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+def _each(function: Callable[[float], float], value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_each(function, v) for v in value)
+    return function(value)
 
 
-def _both(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+def _both(function: Callable[[float, float], float], left: Any, right: Any) -> Any:
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return tuple(map(function, left, right))
+        return tuple(_both(function, a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, tuple):
-        return tuple(function(v, right) for v in left)  # type: ignore[arg-type]
+        return tuple(_both(function, v, right) for v in left)
     if isinstance(right, tuple):
-        return tuple(function(left, v) for v in right)
+        return tuple(_both(function, left, v) for v in right)
     return function(left, right)

@@ -13,7 +13,6 @@ from stanmix.language.constants import Constants
 from stanmix.language.designs import SLOPE, Designs, Line, Unit
 from stanmix.language.options import Options, Settings
 from stanmix.language.parameters import Emission
-from stanmix.language.terms import summands
 from stanmix.spec import Fixed, Parameter, Regression, Use
 
 
@@ -126,9 +125,6 @@ class _Reader:
         if not param.varies:
             message = f"`{parameter.name}` is a vector in each component, and cannot vary by row."
             raise self.refuse(message, span)
-        if param.axes and any(isinstance(s, tree.Group) for s in summands(line.terms)):
-            message = f"`{parameter.name}` is a vector in each component, and has no group effects."
-            raise self.refuse(message, span)
 
     def emission_with_regressions(self) -> Emission:
         """The emission with what the lines say of it."""
@@ -231,17 +227,17 @@ class _Reader:
         Where there is no link, the sd of the default prior of the parameter is 2.5 of them.
         """
         if parameter.constraint == "circular":
-            return Unit(1.0, "", "radians")
+            return Unit(np.ones(()), "", "radians")
         if regression.link != "identity":
-            return Unit(1.0, "", f"on the {regression.link} scale")
+            return Unit(np.ones(()), "", f"on the {regression.link} scale")
         default = parameter.priors[0].prior
         if default.distribution != "normal":
-            return Unit(1.0, "", f"units of {parameter.name}")
+            return Unit(np.ones(()), "", f"units of {parameter.name}")
         location, prior = default.arguments
         if regression.parameter is None:
             # Coefficients of levels are locations themselves, wherever these are.
-            size = float(np.hypot(np.max(prior.value), np.max(np.abs(location.value))))
+            size = np.hypot(prior.value, location.value)
             needs = f"{location.text} {prior.text}"
             return Unit(size / SLOPE, needs, f"times the size of {parameter.name} / {SLOPE}")
         words = f"times the prior sd of {parameter.name} / {SLOPE}"
-        return Unit(float(np.max(prior.value)) / SLOPE, prior.text, words)
+        return Unit(np.asarray(prior.value) / SLOPE, prior.text, words)

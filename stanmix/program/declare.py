@@ -21,21 +21,49 @@ _SIZES = {
     "move": "M",
 }
 _PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_", "category_": "C_"}
+_INDICES = {"column": "d", "accumulator": "d"}
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of a program: its index, and a range such as `1:K`."""
+
+    index: str
+    range: str
+
+
+def loops(axes: tuple[Axis, ...]) -> tuple[Loop, ...]:
+    """Loops over the elements of axes, one in the other."""
+    return tuple(Loop(_INDICES.get(axis, "k"), f"1:{bracketed(size_name(axis))}") for axis in axes)
+
+
+def bracketed(size: str) -> str:
+    """A size as the end of a range."""
+    return f"({size})" if " " in size else size
+
+
+def at_element(over: tuple[Loop, ...]) -> str:
+    """The index of an element within loops: `[k, d]`, or nothing."""
+    return f"[{', '.join(loop.index for loop in over)}]" if over else ""
+
+
+def array_of(axes: tuple[Axis, ...]) -> str:
+    """The head of a type that is an array over axes: `array[K, D] `, or nothing."""
+    return f"array[{', '.join(map(size_name, axes))}] " if axes else ""
 
 
 @dataclass(frozen=True)
 class Declaration:
     """A variable of a program: `type name; // comment`, or `type name = value;`.
 
-    With `each`, a range such as `1:K`, each of its elements `index` has the value.
+    Within `loops`, each of its elements has the value.
     """
 
     type: str
     name: str
     comment: str = ""
     value: str = ""
-    each: str = ""
-    index: str = "k"
+    loops: tuple[Loop, ...] = ()
 
 
 def size_name(axis: Axis) -> str:
@@ -130,8 +158,9 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
 
 def _constants(spec: ModelSpec, *, of_terms: bool) -> Iterator[Declaration]:
     for constant in spec.constants:
-        if of_terms == (constant.axis not in (None, "column")):
-            kind = f"vector[{size_name(constant.axis)}]" if constant.axis else "real"
+        if of_terms == (constant.axes not in ((), ("column",))):
+            *first, own = constant.axes or ("",)
+            kind = f"{array_of(tuple(first))}vector[{size_name(own)}]" if own else "real"
             yield Declaration(kind, constant.name, constant.comment)
 
 
@@ -249,7 +278,7 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
         yield Declaration(_sized(kind, sizes), sampled_name(parameter))
     for regression in spec.regressions:
         for effect in regression.groups:
-            array = effect_array(spec, regression)
+            array = array_of(spec.axes_of(regression))
             kind = f"{array}matrix[Q_{effect.name}, G_{effect.group_name}]"
             yield Declaration(kind, f"z_{effect.name}", "effects of groups, standard normal")
 
@@ -259,25 +288,9 @@ def is_restricted(parameter: Parameter, spec: ModelSpec) -> bool:
     return parameter.name == "transition" and spec.allowed is not None
 
 
-def effect_range(spec: ModelSpec, regression: Regression) -> str:
-    """The range of what has group effects of its own, empty for one alone."""
-    axis = spec.axis_of(regression)
-    if axis is None:
-        return ""
-    size = size_name(axis)
-    return f"1:({size})" if " " in size else f"1:{size}"
-
-
-def effect_array(spec: ModelSpec, regression: Regression) -> str:
-    """The same as the array of a type."""
-    axis = spec.axis_of(regression)
-    return f"array[{size_name(axis)}] " if axis else ""
-
-
 def effect_axes(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[Axis, ...]:
     """The axes of the effects of groups in the posterior."""
-    axis = spec.axis_of(regression)
-    first = reported((axis,)) if axis else ()
+    first = reported(spec.axes_of(regression))
     return (*first, f"group_{effect.group_name}", f"effect_{effect.name}")
 
 
@@ -296,9 +309,10 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
             value = f"{lower_bound(parameter)} + {name}_above"
             yield Declaration("vector[K]", name, value=value)
         elif parameter.constraint == "circular":
-            each, at = ("1:K", "[k]") if parameter.axes else ("", "")
-            kind = "vector[K]" if each else "real"
-            yield Declaration(kind, name, value=f"angle({name}_direction{at})", each=each)
+            over = loops(parameter.axes)
+            kind = "vector[K]" if over else "real"
+            value = f"angle({name}_direction{at_element(over)})"
+            yield Declaration(kind, name, value=value, loops=over)
         elif is_restricted(parameter, spec):
             rows = [f"spread_out({name}_from_{k}, allowed[{k}])" for k in range(1, spec.K + 1)]
             value = "{" + ", ".join(rows) + "}"
@@ -313,53 +327,54 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
 def generated(spec: ModelSpec) -> Iterator[Declaration]:
     """What the posterior names besides: correlation matrices, coefficients on the user's scale."""
     for parameter in spec.parameters:
-        name, sampled = parameter.name, sampled_name(parameter)
-        each = "1:K" if parameter.axes[:1] == ("state",) else ""
-        array, at = ("array[K] ", "[k]") if each else ("", "")
         if parameter.constraint == "correlation":
-            size = size_name(parameter.axes[-1])
-            value = f"multiply_lower_tri_self_transpose({sampled}{at})"
-            yield Declaration(f"{array}matrix[{size}, {size}]", name, value=value, each=each)
+            size, first = size_name(parameter.axes[-1]), parameter.axes[:-2]
+            over, kind = loops(first), f"{array_of(first)}matrix[{size}, {size}]"
+            value = (
+                f"multiply_lower_tri_self_transpose({sampled_name(parameter)}{at_element(over)})"
+            )
+            yield Declaration(kind, parameter.name, value=value, loops=over)
         if is_slope(parameter):
-            yield _coefficients(spec.regression_of(parameter), each)
+            yield _coefficients(spec.regression_of(parameter), spec)
     for regression in spec.regressions:
         if regression.is_offset_alone:
-            yield _coefficients(regression, "1:K" if spec.axis_of(regression) else "")
+            yield _coefficients(regression, spec)
         if regression.link == "softmax":
             yield from (_effects(effect, regression, spec) for effect in regression.groups)
 
 
-def _coefficients(regression: Regression, each: str) -> Declaration:
+def _coefficients(regression: Regression, spec: ModelSpec) -> Declaration:
     """The coefficients of a regression, with the intercept."""
-    sizes = [*(["K"] if each else []), *([size_name(regression.along)] if regression.along else [])]
-    array = f"array[{', '.join(sizes)}] " if sizes else ""
-    name = regression.name
+    name, by_state = regression.name, spec.axis_of(regression) == "state"
     terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
     terms = terms if regression.columns else "1"
     if regression.link != "softmax":
-        value = coefficients(regression, bool(each))
-        return Declaration(f"{array}vector[{terms}]", f"beta_{name}", value=value, each=each)
+        value = coefficients(regression, by_state)
+        kind = f"{array_of(spec.axes_of(regression))}vector[{terms}]"
+        over = loops(("state",)) if by_state else ()
+        return Declaration(kind, f"beta_{name}", value=value, loops=over)
     if name == "transition":
         value = f"move_coefficients(transition[k], allowed[k], move_slope[k], X_{name}_mean, "
         value += f"slope_{name})"
-        return Declaration(f"array[K, K] vector[{terms}]", f"beta_{name}", value=value, each="1:K")
+        over = loops(("state",))
+        return Declaration(f"array[K, K] vector[{terms}]", f"beta_{name}", value=value, loops=over)
     value = f"softmax_coefficients({name}, X_{name}_mean, slope_{name})"
     return Declaration(f"array[K] vector[{terms}]", f"beta_{name}", value=value)
 
 
 def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> Declaration:
     """The effects of groups, a row each."""
-    own, each = effect.name, effect_range(spec, regression)
-    kind = f"matrix[G_{effect.group_name}, Q_{own}]"
+    own, kind = effect.name, f"matrix[G_{effect.group_name}, Q_{effect.name}]"
     if regression.link != "softmax":
-        array = effect_array(spec, regression)
-        at = "[k]" if each else ""
-        value = group_effects(effect, at, at)
-        return Declaration(f"{array}{kind}", f"r_{own}", value=value, each=each)
+        axes = spec.axes_of(regression)
+        over = loops(axes)
+        value = group_effects(effect, at_element(over), at_element(over))
+        return Declaration(f"{array_of(axes)}{kind}", f"r_{own}", value=value, loops=over)
     scaled = f"{effect_scale(effect)}, z_{own}"
     if regression.name == "transition":
         value = f"move_effects({scaled}, move_slope[k], G_{effect.group_name})"
-        return Declaration(f"array[K, K] {kind}", f"r_{own}", value=value, each="1:K")
+        over = loops(("state",))
+        return Declaration(f"array[K, K] {kind}", f"r_{own}", value=value, loops=over)
     return Declaration(
         f"array[K] {kind}", f"r_{own}", value=f"softmax_effects({scaled}, G_{effect.group_name})"
     )
@@ -369,12 +384,12 @@ def predictors(spec: ModelSpec) -> Iterator[Declaration]:
     """The predictors of latent probabilities that vary: of each free contrast, or move."""
     for regression in spec.regressions:
         if regression.link == "softmax":
-            array = effect_array(spec, regression)
+            axes = spec.axes_of(regression)
             yield Declaration(
-                f"{array}vector[{places(spec, regression)}]",
+                f"{array_of(axes)}vector[{places(spec, regression)}]",
                 f"{regression.name}_predictor",
-                value=predictor(regression, "[k]", "[k]"),
-                each=effect_range(spec, regression),
+                value=predictor(regression, "[k]"),
+                loops=loops(axes),
             )
 
 

@@ -10,24 +10,24 @@ from stanmix.priors import format_number
 from stanmix.spec import GroupEffect, Regression
 
 
-def predictor(regression: Regression, slopes_at: str, effects_at: str) -> str:
+def predictor(regression: Regression, at: str) -> str:
     """What covariates, offset and groups add on the scale of the link.
 
     Parameters
     ----------
     regression
         The regression.
-    slopes_at, effects_at
+    at
         The index of its slopes, and of the effects of groups, where they are arrays: `[k]`.
     """
     name = regression.name
-    parts = [f"X_{name} * slope_{name}{slopes_at}"] if regression.columns else []
+    parts = [f"X_{name} * slope_{name}{at}"] if regression.columns else []
     parts += [f"offset_{name}"] if regression.offset else []
     for effect in regression.groups:
-        effects = f"r_{effect.name}{effects_at}"
+        effects = f"r_{effect.name}{at}"
         if regression.link == "softmax":
             # Moves and contrasts have effects of their own, but a common spread.
-            effects = group_effects(effect, "", effects_at)
+            effects = group_effects(effect, "", at)
         parts.append(f"by_group(Z_{effect.name}, group_{effect.name}, {effects})")
     return " + ".join(parts)
 

@@ -183,22 +183,19 @@ def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:
     """A parameter that varies by row, as a variable of its own."""
     regression = spec.regression(use.regression)
     value = _argument(use, spec, state) if use.parameter else ""
-    at = f"[{state}]" if declare.effect_range(spec, regression) else ""
+    at = f"[{state}]" if spec.axis_of(regression) else ""
     suffix = f"_{state}" if use.by_state and not spec.homogeneous else ""
     name = use.parameter or regression.name
     if regression.along is None:
-        value = by_row(regression, value, predictor(regression, at, at))
+        value = by_row(regression, value, predictor(regression, at))
         return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
     count = declare.size_name(regression.along)
-    value = by_row(
-        regression, f"{value}[d]" if value else "", predictor(regression, f"{at}[d]", "")
-    )
+    value = by_row(regression, f"{value}[d]" if value else "", predictor(regression, f"{at}[d]"))
     return declare.Declaration(
         f"matrix[{count}, N]",
         f"{name}_by_row{suffix}",
         value=f"({value})'",
-        each=f"1:{count}",
-        index="d",
+        loops=declare.loops((regression.along,)),
     )
 
 

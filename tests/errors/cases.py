@@ -177,6 +177,12 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "normal([0, [1]], 1)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "normal([0, 1] + [1], 1)"}),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform([0, 1], 9)"}),
+        ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "normal([[0, 1], [0, 1]], 1)"}),
+        (
+            "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt",
+            FRAME,
+            {"beta_mu": "normal(0, [[1], [2], [3]])"},
+        ),
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"diff(mu)": "normal(1, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[3]": "normal(0, 1)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mu[0]": "normal(0, 1)"}),

@@ -70,7 +70,7 @@ data {
   int<lower=1> P_mu; // terms of mu: rt, subject[T.b]
   matrix[N, P_mu] X_mu; // less their means
   vector[P_mu] X_mu_mean;
-  vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
+  array[D] vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
 parameters {
@@ -89,7 +89,7 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d][2] | 0, beta_mu_scale[2]);
+      target += normal_lpdf(slope_mu[k, d][2] | 0, beta_mu_scale[d][2]);
     }
   }
   for (k in 1:K) {

@@ -162,10 +162,10 @@ def _priors(spec: ModelSpec) -> Iterator[str]:
             index = [str(own[i - 1]) for i, own in named if i]
             name = parameter.name + (f"[{', '.join(index)}]" if index else "")
             name = f"diff({parameter.name})" if entry.increments else name
-            yield f"{name}  ~  {entry.prior}{_region(parameter)}"
+            yield f"{name}  ~  {entry.prior}{_region(parameter, spec)}"
 
 
-def _region(parameter: Parameter) -> str:
+def _region(parameter: Parameter, spec: ModelSpec) -> str:
     """Where a prior is truncated, and what is ordered."""
     bounds = []
     if parameter.lower is not None:
@@ -175,5 +175,8 @@ def _region(parameter: Parameter) -> str:
     if parameter.below is not None:
         bounds.append(f"below {parameter.below}")
     if parameter.order is not None:
-        bounds.append(f"increasing in {parameter.order}")
+        element = ""
+        if parameter.place is not None:
+            element = f"{spec.labels[parameter.axes[-1]][parameter.place - 1]} "
+        bounds.append(f"{element}increasing in {parameter.order}")
     return f", {', '.join(bounds)}" if bounds else ""

@@ -343,7 +343,7 @@ def _value(
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
     if is_placed(parameter):
-        return float(np.asarray(value)[(spec.order_column or 1) - 1])
+        return float(np.asarray(value)[(parameter.place or 1) - 1])
     return float(np.asarray(value))
 
 
@@ -391,12 +391,9 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
     if is_placed(parameter):
-        place = (spec.order_column or 1) - 1
+        place = (parameter.place or 1) - 1
         rest = np.delete(value, place, axis=1)
-        return {
-            f"{parameter.name}_order": increasing(value[:, place]),
-            f"{parameter.name}_rest": rest,
-        }
+        return {f"{name}_order": increasing(value[:, place]), f"{name}_rest": rest}
     if parameter.order is not None:
         value = np.apply_along_axis(increasing, -1, value)
         if is_between(parameter):
@@ -478,7 +475,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
         elif parameter.constraint == "simplex":
             values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
         elif is_slope(parameter):
-            values[sampled_name(parameter)] = _given_slopes(spec, parameter, value)
+            values |= _sampled(spec, parameter, _given_slopes(spec, parameter, value))
         else:
             values |= _sampled(spec, parameter, value)
     for name, (regression, effect) in effects.items():
@@ -542,8 +539,7 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
     if not ((value > low) & (value < high)).all():
         return f"must lie between {low:g} and {high:g}"
     if parameter.order is not None:
-        element = (spec.order_column or 1) - 1
-        ordered = value[:, element] if is_placed(parameter) else value
+        ordered = value[:, parameter.place - 1] if parameter.place else value
         if not (np.diff(ordered, axis=-1) > 0).all():
             return "must increase"
     return None

@@ -80,7 +80,7 @@ def _numbers(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.G
         return _by_increments(parameter, increments[0], shape, draws, rng)
     if parameter.order is None:
         return _independent(parameter, shape, draws, rng)
-    return _ordered(parameter, spec, shape, draws, rng)
+    return _ordered(parameter, shape, draws, rng)
 
 
 def _independent(
@@ -161,7 +161,6 @@ def _by_increments(
 
 def _ordered(
     parameter: Parameter,
-    spec: ModelSpec,
     shape: tuple[int, ...],
     draws: int,
     rng: np.random.Generator,
@@ -172,8 +171,7 @@ def _ordered(
     drawing each above the one before would be another distribution.
     """
     axis = parameter.axes.index(parameter.order or "") + 1
-    column = (spec.order_column or 1) - 1 if parameter.axes[-1] == "column" else slice(None)
-    chosen = (..., column) if parameter.axes[-1] == "column" else (...,)
+    chosen = (...,) if parameter.place is None else (..., parameter.place - 1)
     kept: list[Array] = []
     count = tried = 0
     while count < draws:

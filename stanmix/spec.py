@@ -49,6 +49,8 @@ class Parameter:
         Name of a constant it stays below. This restricts the region and normalises nothing.
     order
         The axis along which it increases, if any.
+    place
+        Of an order of vectors, the element (from 1) that increases.
     param
         The name its family gives it; its own name for `weights`, `transition`, `initial`.
     """
@@ -61,6 +63,7 @@ class Parameter:
     upper: float | None = None
     below: str | None = None
     order: Axis | None = None
+    place: int | None = None
     param: str = ""
 
     def prior_at(self, index: tuple[int, ...]) -> Prior | None:
@@ -353,8 +356,6 @@ class ModelSpec:
         Whether some times between rows of a series have no row.
     additions
         Names of the additions of the model line, for families with optional columns.
-    order_column
-        For an ordered vector location, the column (from 1) whose locations increase.
     notes
         What the user should know of this model: sentences.
     """
@@ -377,7 +378,6 @@ class ModelSpec:
     known_apart: tuple[int, ...] = ()
     gaps: bool = False
     additions: tuple[str, ...] = ()
-    order_column: int | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property

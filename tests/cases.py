@@ -157,6 +157,12 @@ CASES = (
         FRAME,
     ),
     Case(
+        "ordered_slopes",
+        "y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x",
+        FRAME,
+        {"beta_mu[1, x]": "normal(-1, 2)"},
+    ),
+    Case(
         "groups_of_vectors",
         "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)",
         FRAME,

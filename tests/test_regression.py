@@ -88,10 +88,11 @@ def points(model: sm.Model) -> dict[str, np.ndarray]:
     starts = starting_points(model.spec, model.data, model.rows, rng)
     drawn = [next(starts) for _ in range(POINTS)]
     stacked = {name: np.stack([d[name] for d in drawn]) for name in drawn[0]}
-    return {
+    moved = {
         name: values + rng.normal(0, 0.3, values.shape) if name[:2] in ("sl", "z_") else values
         for name, values in stacked.items()
     }
+    return {n: np.sort(v) if n.endswith("_order") else v for n, v in moved.items()}
 
 
 def evaluated(model: sm.Model, newdata: Any, names: list[str]) -> list[Draw]:
@@ -268,6 +269,48 @@ def test_crossing_lines_are_recovered_and_new_rows_told_apart() -> None:
     sure = fit.membership({"y": [3.0, 3.0], "x": [2.0, -1.0]})
     assert sure[1][0] > 0.95
     assert sure[2][1] > 0.95
+
+
+def test_components_may_be_ordered_by_a_slope() -> None:
+    """The lines meet where the covariate has its mean: no order of `mu` tells them apart."""
+    rng = np.random.default_rng(2)
+    x, z, component = *rng.normal(3, 1, (2, 300)), rng.integers(2, size=300)
+    b = np.array([[4.0, 0.5, -1.0], [-2.0, -0.5, 1.0]])
+    y = b[component, 0] + b[component, 1] * z + b[component, 2] * x + 0.5 * rng.normal(size=300)
+    data = {"y": y, "x": x, "z": z}
+    fit = sm.fit("y ~ mix(normal, K=2, order=mu:x)\nmu ~ z + x", data, engine="stanli", seed=1)
+    require_recovered(fit, {"beta_mu": b})
+    assert (fit.draws["posterior"]["beta_mu"].sel(term_mu="x").diff("state") > 0).all()
+    assert fit.membership({"y": [0.0], "x": [6.0], "z": [3.0]})[1].item() > 0.99
+
+
+@pytest.mark.parametrize("line", ["mu ~ rt + x", "mu ~ 0 + rt + x", "sigma ~ x"])
+def test_an_order_of_slopes_is_the_model_without_where_they_increase(line: str) -> None:
+    """The one difference is the derivative of an increasing vector: its step."""
+    name = line.split()[0]
+    ordered = sm.model(f"y ~ mix(normal, K=2, order={name}:x)\n{line}", FRAME)
+    free = sm.model(f"y ~ mix(normal, K=2, order=none)\n{line}", FRAME)
+    here = {n: v[0] for n, v in points(ordered).items()}
+    slopes, rest = here.pop(f"slope_{name}_order"), here.pop(f"slope_{name}_rest")
+    there = {**here, f"slope_{name}": np.column_stack([rest, slopes])}
+    here |= {f"slope_{name}_order": slopes, f"slope_{name}_rest": rest}
+    densities = [
+        engine("stanli").log_density(m.program, m.data, at)[0]
+        for m, at in ((ordered, here), (free, there))
+    ]
+    assert densities[0] - densities[1] == pytest.approx(np.log(np.diff(slopes)[0]), abs=1e-9)
+
+
+def test_draws_of_ordered_slopes_are_starting_points_and_are_kept(tmp_path: Path) -> None:
+    fit = short_fit("y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x", FRAME)
+    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
+    given = {str(name): values.values for name, values in posterior.items()}
+    sampled = given_values(fit.model.spec, given, 1)
+    np.testing.assert_allclose(sampled["slope_mu_order"], posterior["beta_mu"][:, 2], rtol=1e-10)
+    with pytest.raises(sm.SpecError, match="`beta_mu` in `inits` of chain 1 must increase"):
+        given_values(fit.model.spec, {**given, "beta_mu": given["beta_mu"][::-1]}, 1)
+    again = sm.load(fit.save(tmp_path / "fit.nc"))
+    assert again.log_omega(NEW).equals(fit.log_omega(NEW))
 
 
 def test_a_slope_of_one_state_is_recovered() -> None:

@@ -66,6 +66,16 @@ def test_exchangeable_elements_are_sorted() -> None:
     assert stats.ks_2samp(mu[:, 0], rng.normal(size=(4000, 2)).min(axis=1)).pvalue > ALPHA
 
 
+def test_slopes_may_increase_of_which_the_others_do_not() -> None:
+    priors = {"beta_mu": "normal(0, 1)"}
+    drawn = prior("y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x", **priors)["beta_mu"].values[0]
+    rng = np.random.default_rng(2)
+    lower = rng.normal(size=(4000, 2)).min(axis=1)
+    assert stats.ks_2samp(drawn[:, 0, 2], lower).pvalue > ALPHA
+    assert (drawn[:, 0, 2] < drawn[:, 1, 2]).all()
+    require_drawn_from(drawn[..., 1], stats.norm())
+
+
 def test_increments_are_added_to_the_first() -> None:
     priors = {"mu[1]": "normal(0, 1)", "diff(mu)": "normal(1, 0.5)"}
     mu = prior("y ~ mix(normal, K=3)", **priors)["mu"].values[0]

@@ -260,10 +260,11 @@ def _require_columns(
 
 
 def _require_increments(parameter: Parameter, refuse: Refuse) -> None:
-    if parameter.axes[-1:] == ("column",):
+    if parameter.axes[-1:] == ("column",) or parameter.place is not None:
+        several = "columns" if parameter.axes[-1] == "column" else "terms"
         raise refuse(
-            f"`{parameter.name}` has several columns, of which one is ordered, so it has no prior "
-            "of increments."
+            f"`{parameter.name}` has several {several}, of which one is ordered, so it has no "
+            "prior of increments."
         )
     if parameter.order is None or parameter.axes[-1] != parameter.order:
         raise refuse(

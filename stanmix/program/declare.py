@@ -81,7 +81,12 @@ def is_slope(parameter: Parameter) -> bool:
 
 def is_placed(parameter: Parameter) -> bool:
     """Whether it is a vector for each component, of which one element increases."""
-    return parameter.order == "state" and "column" in parameter.axes
+    return parameter.place is not None
+
+
+def order_name(parameter: Parameter) -> str:
+    """What the place of the element that increases is called in the data."""
+    return f"order_{parameter.axes[-1].removeprefix('slope_')}"
 
 
 def is_shifted(parameter: Parameter) -> bool:
@@ -130,7 +135,7 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
     for response in spec.responses:
         yield from _response(response)
     yield from _constants(spec, of_terms=False)
-    if spec.order_column is not None:
+    if any(p.place is not None and p.axes[-1] == "column" for p in spec.parameters):
         comment = "the column whose locations increase"
         yield Declaration("int<lower=1, upper=D>", "order_column", comment)
     if spec.unit is not None:
@@ -228,6 +233,7 @@ def _response(response: Response) -> Iterator[Declaration]:
 
 def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration]:
     name, count = regression.name, places(spec, regression)
+    placed = [p for p in spec.parameters if p.name == regression.coefficients and is_placed(p)]
     if regression.columns:
         comment = f"terms of {name}: {', '.join(regression.columns)}"
         yield Declaration("int<lower=1>", f"P_{name}", comment)
@@ -235,6 +241,9 @@ def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration
         yield Declaration(f"matrix[{count}, P_{name}]", f"X_{name}", centered)
         if regression.parameter:
             yield Declaration(f"vector[P_{name}]", f"X_{name}_mean")
+        for slopes in placed:
+            kind = f"int<lower=1, upper=P_{name}>"
+            yield Declaration(kind, order_name(slopes), "the term whose slopes increase")
     if regression.offset:
         centered = "less its mean" if regression.parameter else ""
         yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
@@ -254,11 +263,10 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
     for parameter in spec.parameters:
         sizes = [size_name(axis) for axis in parameter.axes]
         if is_placed(parameter):
-            positive = parameter.lower == 0
-            order = f"{parameter.name}_order"
-            yield Declaration("positive_ordered[K]" if positive else "ordered[K]", order)
-            rest = f"array[K] vector{_bounds(parameter)}[D - 1]"
-            yield Declaration(rest, f"{parameter.name}_rest")
+            positive, name = parameter.lower == 0, sampled_name(parameter)
+            yield Declaration("positive_ordered[K]" if positive else "ordered[K]", f"{name}_order")
+            rest = f"array[K] vector{_bounds(parameter)}[{sizes[-1]} - 1]"
+            yield Declaration(rest, f"{name}_rest")
             continue
         if is_restricted(parameter, spec):
             for k in range(1, spec.K + 1):
@@ -299,8 +307,9 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
     for parameter in spec.parameters:
         name = parameter.name
         if is_placed(parameter):
-            value = f"insert_ordered({name}_order, {name}_rest, order_column)"
-            yield Declaration("array[K] vector[D]", name, value=value)
+            own, size = sampled_name(parameter), size_name(parameter.axes[-1])
+            value = f"insert_ordered({own}_order, {own}_rest, {order_name(parameter)})"
+            yield Declaration(f"array[K] vector[{size}]", own, value=value)
         elif is_between(parameter):
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
             value = f"ordered_between({name}_logit, {bounds})"

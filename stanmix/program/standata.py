@@ -23,7 +23,7 @@ from stanmix.design import Encodings
 from stanmix.errors import DataError, SpecError, listing, plural
 from stanmix.families import Column
 from stanmix.levels import codes_of, levels_of
-from stanmix.program.declare import by_move
+from stanmix.program.declare import by_move, order_name
 from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec, Regression, Response, move_slopes
 
@@ -95,8 +95,9 @@ def standata(
         data |= _response(response, spec, table, rows)
     for constant in spec.constants:
         data[constant.name] = np.asarray(constant.value)
-    if spec.order_column is not None:
-        data["order_column"] = spec.order_column
+    for parameter in spec.parameters:
+        if parameter.place is not None:
+            data[order_name(parameter)] = parameter.place
     if spec.unit is not None:
         data["U"] = len(rows.unit_size)
         data["unit_size"] = rows.unit_size

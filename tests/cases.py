@@ -162,6 +162,12 @@ CASES = (
         FRAME,
         {"beta_mu[1, x]": "normal(-1, 2)"},
     ),
+    Case("scales_of_vectors", "cbind(y, x) ~ mix(normal, K=2, cov=tied)\nsigma ~ rt", FRAME),
+    Case(
+        "scales_of_missing_columns",
+        "cbind(y, x) ~ mix(normal, K=2, cov=diag)\nmu ~ rt; sigma ~ rt",
+        HOLES.assign(x=_HOLED),
+    ),
     Case(
         "groups_of_vectors",
         "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)",

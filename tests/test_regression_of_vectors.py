@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import stanli
 from scipy import stats
 
 import stanmix as sm
@@ -69,6 +70,79 @@ def by_groups_of_one_component(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
 def by_groups_of_drifts(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     r = d["r_subject_drift"][:, :, subject_of(new), 0]
     return race(d, d["drift"][..., None] * np.exp(r), new)
+
+
+def by_scales(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    """Each row by itself, of the columns that it has."""
+    rt, found = new["rt"].to_numpy(), []
+    for k in range(2):
+        b = d["beta_sigma"] if d["beta_sigma"].shape[0] != 2 or "tied" in d else d["beta_sigma"][k]
+        b = np.broadcast_to(b, (2, 2))
+        corr = d.get("corr", np.eye(2))
+        corr = corr[k] if corr.ndim == 3 else corr
+        means = d["mu"][k] + 0 * rt[:, None]
+        if "beta_mu" in d:
+            means = d["beta_mu"][k, :, 0] + np.outer(rt, d["beta_mu"][k, :, 1])
+        rows = []
+        for n, y in enumerate(new[["y", "x"]].to_numpy()):
+            seen = np.flatnonzero(~np.isnan(y))
+            sd = np.exp(b[:, 0] + b[:, 1] * rt[n])[seen]
+            covariance = np.outer(sd, sd) * corr[np.ix_(seen, seen)]
+            rows.append(0.0)
+            if seen.size:
+                rows[n] = stats.multivariate_normal.logpdf(y[seen], means[n, seen], covariance)
+        found.append(np.array(rows))
+    return found
+
+
+@pytest.mark.parametrize("cov", ["diag", "full", "tied", "spherical"])
+@pytest.mark.parametrize("lines", ["sigma ~ rt", "mu ~ rt; sigma ~ rt"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_scales_of_each_column_give_the_density_of_new_rows(
+    cov: str, lines: str, missing: bool
+) -> None:
+    new = NEW
+    if missing:
+        new = NEW.assign(y=NEW["y"].where(np.arange(4) % 2 == 0), x=[1.0, np.nan, np.nan, 2.0])
+    data = pd.concat([FRAME, new]) if missing else FRAME
+    model = sm.model(f"cbind(y, x) ~ mix(normal, K=2, cov={cov})\n{lines}", data)
+    names = [*(r.coefficients for r in model.spec.regressions), "mu"]
+    names += ["corr"] if cov in ("full", "tied") else []
+    at = points(model)
+    for i, draw in enumerate(evaluated(model, new, names)):
+        by_state = {**draw, "tied": True} if cov == "tied" else draw
+        expected = np.stack(by_scales(by_state, new), axis=1)
+        np.testing.assert_allclose(draw["log_omega"], expected, rtol=1e-9, atol=1e-9)
+        require_gradient(model, {name: values[i] for name, values in at.items()})
+
+
+def require_gradient(model: sm.Model, here: Draw) -> None:
+    """The gradient is that of central differences of the density."""
+    run = stanli.Model(stan_code=model.code, data=dict(model.data))
+    point = run.unconstrain({name: np.asarray(value) for name, value in here.items()})
+    gradient = run.log_prob_grad(point)[1]
+    slopes = []
+    for step in np.diag(np.full(len(point), 1e-5)):
+        rise = run.log_prob_grad(point + step)[0] - run.log_prob_grad(point - step)[0]
+        slopes.append(rise / 2e-5)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-5)
+
+
+def test_scales_of_columns_are_recovered() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"x": rng.normal(size=400)})
+    at = {
+        "mu": [[-3.0, 0.0], [3.0, 1.0]],
+        "beta_sigma": [[[0.0, 0.5], [-1.0, 0.0]], [[-0.5, -0.5], [0.5, 0.3]]],
+        "corr": [[[1.0, 0.5], [0.5, 1.0]], [[1.0, -0.3], [-0.3, 1.0]]],
+        "weights": [0.4, 0.6],
+    }
+    formula = "cbind(u, v) ~ mix(normal, K=2, order=mu[u])\nsigma ~ x"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(at[name]) for name in ("mu", "beta_sigma")})
+    low, high = (corr[:, 0, 1] for corr in interval(fit, "corr"))
+    assert ((low < [0.5, -0.3]) & (high > [0.5, -0.3])).all()
 
 
 @pytest.mark.parametrize(

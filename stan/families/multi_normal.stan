@@ -126,6 +126,74 @@ vector multi_normal_log_omega(matrix y, matrix mu, vector sigma, matrix corr) {
   return correlated_log_density(y - mu, sigma, corr);
 }
 
+// Log density where each value has a mean and a standard deviation of its own: independent columns.
+vector scaled_diagonal_log_density(matrix y, matrix mu, matrix sigma) {
+  matrix[rows(y), cols(y)] z = (y - mu) ./ sigma;
+  return diagonal_log_density(z, ones_vector(rows(y))) - (ones_row_vector(rows(y)) * log(sigma))';
+}
+
+// Log density where each value has a mean and a standard deviation of its own.
+vector scaled_correlated_log_density(matrix y, matrix mu, matrix sigma, matrix corr) {
+  matrix[rows(y), cols(y)] z = (y - mu) ./ sigma;
+  return correlated_log_density(z, ones_vector(rows(y)), corr)
+         - (ones_row_vector(rows(y)) * log(sigma))';
+}
+
+// Standard deviations that vary by observation, and independent columns.
+vector multi_normal_log_omega(matrix y, vector mu, matrix sigma) {
+  return scaled_diagonal_log_density(y, rep_matrix(mu, cols(y)), sigma);
+}
+
+// Standard deviations that vary by observation.
+vector multi_normal_log_omega(matrix y, vector mu, matrix sigma, matrix corr) {
+  return scaled_correlated_log_density(y, rep_matrix(mu, cols(y)), sigma, corr);
+}
+
+// Means and standard deviations that vary by observation, and independent columns.
+vector multi_normal_log_omega(matrix y, matrix mu, matrix sigma) {
+  return scaled_diagonal_log_density(y, mu, sigma);
+}
+
+// Means and standard deviations that vary by observation.
+vector multi_normal_log_omega(matrix y, matrix mu, matrix sigma, matrix corr) {
+  return scaled_correlated_log_density(y, mu, sigma, corr);
+}
+
+// Sum of the logarithms of the columns that each observation has. `arranged` lists the observations
+// by pattern, pattern_size[p] of each, and seen[p] has 1 for every column that they have, else 0.
+vector partial_log_sum(matrix values, array[,] int seen, array[] int arranged,
+                       array[] int pattern_size) {
+  vector[cols(values)] total = zeros_vector(cols(values));
+  int start = 1;
+  for (p in 1:size(seen)) {
+    array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
+    for (d in which(seen[p])) {
+      total[these] += log(values[d, these])';
+    }
+    start += pattern_size[p];
+  }
+  return total;
+}
+
+// Log density of the columns that each observation has, where each value has a mean and a standard
+// deviation of its own: independent columns.
+vector partial_scaled_diagonal_log_density(matrix y, array[,] int seen, array[] int arranged,
+                                           array[] int pattern_size, matrix mu, matrix sigma) {
+  matrix[rows(y), cols(y)] z = (y - mu) ./ sigma;
+  return partial_diagonal_log_density(z, seen, arranged, pattern_size, ones_vector(rows(y)))
+         - partial_log_sum(sigma, seen, arranged, pattern_size);
+}
+
+// Log density of the columns that each observation has, where each value has a mean and a standard
+// deviation of its own.
+vector partial_scaled_correlated_log_density(matrix y, array[,] int seen, array[] int arranged,
+                                             array[] int pattern_size, matrix mu, matrix sigma,
+                                             matrix corr) {
+  matrix[rows(y), cols(y)] z = (y - mu) ./ sigma;
+  return partial_correlated_log_density(z, seen, arranged, pattern_size, ones_vector(rows(y)), corr)
+         - partial_log_sum(sigma, seen, arranged, pattern_size);
+}
+
 // Log density of the columns that each observation has: a common standard deviation.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                       array[] int pattern_size, vector mu, real sigma) {
@@ -166,6 +234,34 @@ vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int a
                                       array[] int pattern_size, matrix mu, vector sigma, matrix corr) {
   return partial_correlated_log_density(y - mu, seen, arranged, pattern_size,
          sigma, corr);
+}
+
+// Log density of the columns that each observation has: standard deviations that vary, independent
+// columns.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector mu, matrix sigma) {
+  return partial_scaled_diagonal_log_density(y, seen, arranged, pattern_size,
+         rep_matrix(mu, cols(y)), sigma);
+}
+
+// Log density of the columns that each observation has: standard deviations that vary.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, vector mu, matrix sigma, matrix corr) {
+  return partial_scaled_correlated_log_density(y, seen, arranged, pattern_size,
+         rep_matrix(mu, cols(y)), sigma, corr);
+}
+
+// Log density of the columns that each observation has: means and standard deviations that vary,
+// independent columns.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, matrix mu, matrix sigma) {
+  return partial_scaled_diagonal_log_density(y, seen, arranged, pattern_size, mu, sigma);
+}
+
+// Log density of the columns that each observation has: means and standard deviations that vary.
+vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
+                                      array[] int pattern_size, matrix mu, matrix sigma, matrix corr) {
+  return partial_scaled_correlated_log_density(y, seen, arranged, pattern_size, mu, sigma, corr);
 }
 
 // N independent draws from the standard normal distribution for each of D columns.

@@ -65,13 +65,13 @@ class MultiNormal:
     mu
         Means by column, or (column, observation).
     sigma
-        Standard deviations by column, or a common one.
+        Standard deviations by column, or (column, observation); with one column a common one.
     corr
         Correlation matrix; columns are independent without.
     """
 
     mu: Vector
-    sigma: Vector | float
+    sigma: Vector
     corr: Vector | None = None
 
     @property
@@ -80,20 +80,32 @@ class MultiNormal:
         return np.reshape(self.mu, (len(self.mu), -1))
 
     @property
-    def residuals(self) -> Any:
-        """The distribution of what is left without the means, with one column a column."""
-        sigma = np.broadcast_to(self.sigma, len(self.mu))
-        corr = np.eye(len(sigma)) if self.corr is None else np.asarray(self.corr)
-        return stats.multivariate_normal(np.zeros(len(sigma)), np.outer(sigma, sigma) * corr)
+    def scales(self) -> Vector:
+        """Standard deviations as (column, observation), or (column, 1)."""
+        scales = np.reshape(self.sigma, (len(self.sigma), -1))
+        return np.asarray(scales * np.ones((len(self.mu), 1)))
+
+    @property
+    def standardised(self) -> Any:
+        """The distribution of deviations from the means in their own units, one column a column."""
+        corr = np.eye(len(self.mu)) if self.corr is None else np.asarray(self.corr)
+        return stats.multivariate_normal(np.zeros(len(corr)), corr)
 
     def logpdf(self, y: Vector) -> Vector:
         """Log density of each observation."""
-        return np.atleast_1d(self.residuals.logpdf(np.transpose(y - self.means)))
+        z = (y - self.means) / self.scales
+        density = np.atleast_1d(self.standardised.logpdf(z.T))
+        return np.asarray(density - np.log(self.scales).sum(axis=0))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations."""
-        draws = self.residuals.rvs(size, random_state=random_state)
-        return self.means + np.reshape(draws, (size, len(self.mu))).T
+        draws = self.standardised.rvs(size, random_state=random_state)
+        return self.means + self.scales * np.reshape(draws, (size, len(self.mu))).T
+
+
+def spherical_normal(mu: Vector, sigma: Vector | float) -> MultiNormal:
+    """Normal distribution of several columns with a common standard deviation."""
+    return MultiNormal(mu, np.reshape(sigma, (1, -1)))
 
 
 def start_multi_normal(y: Vector, cov: str) -> dict[str, Any]:
@@ -116,7 +128,7 @@ def multi_normal_family(cov: Literal["spherical", "diag", "full", "tied"]) -> Fa
     if cov == "spherical":
         params.append(replace(SIGMA, prior="inv_gamma(3, mean({scale}))"))
     else:
-        params.append(replace(SIGMA, axes=("column",), shared=tied))
+        params.append(replace(SIGMA, axes=("column",), shared=tied, by_row=True))
     if cov in ("full", "tied"):
         params.append(
             Param(
@@ -133,7 +145,8 @@ def multi_normal_family(cov: Literal["spherical", "diag", "full", "tied"]) -> Fa
         cov=cov,
         response=(Column("real", many=True),),
         params=tuple(params),
-        reference=MultiNormal,
+        # A common standard deviation has one value, or one a row.
+        reference=spherical_normal if cov == "spherical" else MultiNormal,
         start=lambda y: start_multi_normal(y, cov),
     )
 

@@ -69,14 +69,16 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         index = str(regression.component) if regression.component is not None else index
         own = index if regression.component is None else ""
         name = regression.parameter or regression.name
-        places = [i for i in (index, "d" if regression.along else "") if i]
+        element = "" if regression.along is None else _element(regression)
+        places = [i for i in (index, element) if i]
         left = f"{name}[{', '.join(['n', *places])}]"
         at_means = f"{name}[{', '.join(places)}]" if places else name
         terms = [_linked(regression, at_means)] if regression.parameter else []
         terms += _terms(regression, own, bool(regression.parameter))
-        yield f"{_linked(regression, left)} = {' + '.join(terms)}"
+        free = " + constant (slopes sum to 0 over c)" if regression.link == "softmax" else ""
+        yield f"{_linked(regression, left)} = {' + '.join(terms)}{free}"
     for regression in spec.regressions:
-        if regression.link != "softmax":
+        if not regression.is_latent:
             continue
         name = regression.name
         place = {"weights": _place(spec), "initial": "series", "transition": _place(spec)}[name]
@@ -89,9 +91,16 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         yield _group(spec, effect)
 
 
+def _element(regression: Regression) -> str:
+    """The index of an element of a vector."""
+    return "c" if regression.link == "softmax" else "d"
+
+
 def _linked(regression: Regression, text: str) -> str:
     if regression.link == "identity":
         return text
+    if regression.link == "softmax":
+        return f"log {text}"
     low = format_number(regression.lower) if regression.lower else ""
     above = f"{text} - {low}" if low else text
     if regression.link == "log":
@@ -107,7 +116,7 @@ def _terms(regression: Regression, index: str, centered: bool) -> list[str]:
     """What is added for covariates, offset and groups."""
     before = f"{index}, " if index else ""
     if regression.along is not None:
-        before += "d, "
+        before += f"{_element(regression)}, "
     terms = []
     moments = zip(regression.columns, regression.center, regression.spread, strict=True)
     for column, center, spread in moments:

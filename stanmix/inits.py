@@ -490,7 +490,7 @@ def _given_slopes(spec: ModelSpec, parameter: Parameter, value: Array) -> Array:
     """Slopes as they are sampled, from coefficients; intercepts follow from other parameters."""
     regression = spec.regression_of(parameter)
     slopes = value if regression.parameter is None else value[..., 1:]
-    return _free(spec, regression, slopes)
+    return _free(spec, regression, slopes, -2)
 
 
 def _given_effects(
@@ -501,22 +501,26 @@ def _given_effects(
 ) -> Array:
     """Standard normal effects of groups, as they are sampled, from those that they scale to."""
     scale = covariance_factor(given[f"sd_{effect.name}"], given.get(f"cor_{effect.name}"))
-    r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"]), -1, -2)
+    if regression.link == "softmax":
+        # Contrasts and moves have a common spread.
+        scale = scale[..., None, :, :]
+    r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"], -3), -1, -2)
     whole = np.broadcast_to(scale, (*r.shape[:-2], *scale.shape[-2:]))
     return np.asarray(np.linalg.solve(whole, r), dtype=np.float64)
 
 
-def _free(spec: ModelSpec, regression: Regression, values: Array) -> Array:
-    """Values as they are sampled: contrasts of components, moves in a list, others as they are."""
+def _free(spec: ModelSpec, regression: Regression, values: Array, axis: int) -> Array:
+    """Values as they are sampled: contrasts along an axis, moves in a list, others as they are."""
     if regression.link != "softmax":
         return values
-    if regression.name == "transition":
+    if regression.is_latent and regression.name == "transition":
         slopes = np.array(move_slopes(spec.moves))
         places = [np.argwhere(slopes == m + 1)[0] for m in range(spec.sizes["move"])]
         kept = [values[i, j] for i, j in places]
         return np.stack(kept) if kept else np.zeros((0, *values.shape[2:]))
-    basis = sum_to_zero(np.eye(spec.K - 1)[None])[0]
-    return np.asarray(np.tensordot(basis.T, values, axes=1))
+    values = np.moveaxis(values, axis, 0)
+    basis = sum_to_zero(np.eye(len(values) - 1), axis=0)
+    return np.moveaxis(np.tensordot(basis.T, values, axes=1), 0, axis)
 
 
 def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:

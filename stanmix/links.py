@@ -24,15 +24,16 @@ def linked(regression: Regression, value: Array, upper: float) -> Array:
     lower = regression.lower or 0.0
     if regression.link == "identity":
         return value
-    if regression.link == "log":
-        return np.asarray(np.log(value - lower))
+    if regression.link in ("log", "softmax"):
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(value - lower))
     return np.asarray(logit((value - lower) / (upper - lower)))
 
 
 def unlinked(regression: Regression, predictor: Array, upper: float) -> Array:
-    """A parameter from the scale of its link."""
+    """A parameter from the scale of its link; unnormalised logarithms of probabilities stay."""
     lower = regression.lower or 0.0
-    if regression.link == "identity":
+    if regression.link in ("identity", "softmax"):
         return predictor
     if regression.link == "log":
         return np.asarray(lower + np.exp(predictor))

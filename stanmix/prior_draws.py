@@ -306,24 +306,25 @@ def _effects(
     scale = covariance_factor(sd, found.get(f"cor_{effect.name}"))
     if regression.link == "softmax":
         # Contrasts and moves have a common spread.
-        scale = scale[:, None]
+        scale = scale[..., None, :, :]
     first = (spec.sizes[axis] for axis in spec.axes_of(regression))
     z = rng.normal(size=(len(sd), *first, Q, G))
     r = np.swapaxes(scale @ z, -1, -2)
     if regression.link != "softmax":
         return r
-    return spread_moves(r, spec) if regression.name == "transition" else sum_to_zero(r)
+    moves = regression.is_latent and regression.name == "transition"
+    return spread_moves(r, spec) if moves else sum_to_zero(r, axis=-3)
 
 
-def sum_to_zero(free: Array) -> Array:
-    """K vectors that sum to zero, from K - 1 free ones along the second axis; see softmax.stan."""
-    draws, contrasts, *rest = free.shape
-    sums = np.zeros((draws, contrasts + 1, *rest))
-    for j in range(1, contrasts + 1):
-        step = free[:, j - 1] / np.sqrt(j * (j + 1.0))
-        sums[:, :j] += step[:, None]
-        sums[:, j] -= j * step
-    return sums
+def sum_to_zero(free: Array, axis: int) -> Array:
+    """K vectors that sum to zero, from K - 1 free ones along an axis; see softmax.stan."""
+    free = np.moveaxis(free, axis, 0)
+    sums = np.zeros((len(free) + 1, *free.shape[1:]))
+    for j in range(1, len(sums)):
+        step = free[j - 1] / np.sqrt(j * (j + 1.0))
+        sums[:j] += step
+        sums[j] -= j * step
+    return np.moveaxis(sums, 0, axis)
 
 
 def spread_moves(free: Array, spec: ModelSpec) -> Array:
@@ -342,29 +343,30 @@ def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, A
         return found[regression.coefficients]
     value = found[regression.parameter]
     slopes = found.get(regression.coefficients)
+    moves = regression.is_latent and regression.name == "transition"
+    if regression.component is not None:
+        value = value[:, regression.component - 1]
     if regression.link == "softmax":
         with np.errstate(divide="ignore"):
             logs = np.log(value)
-        if regression.name == "transition":
+        if moves:
             slopes = spread_moves(found[regression.coefficients], spec)
             staying = move_slopes(spec.moves)
-            moves = np.array(spec.moves)
+            allowed = np.array(spec.moves)
             reference = [
-                next(j for j in range(spec.K) if moves[i, j] and not staying[i][j])
+                next(j for j in range(spec.K) if allowed[i, j] and not staying[i][j])
                 for i in range(spec.K)
             ]
             base = np.take_along_axis(logs, np.array(reference)[None, :, None], axis=2)
             at_means = np.where(np.array(staying) > 0, logs - base, 0.0)
         else:
-            slopes = sum_to_zero(found[regression.coefficients])
-            at_means = logs - logs.mean(axis=1, keepdims=True)
+            slopes = sum_to_zero(found[regression.coefficients], axis=-2)
+            at_means = logs - logs.mean(axis=-1, keepdims=True)
     else:
-        if regression.component is not None:
-            value = value[:, regression.component - 1]
         at_means = linked(regression, value, upper_bound(regression, spec))
     if slopes is None:
         slopes = np.zeros((*at_means.shape, 0))
     intercept = at_means - slopes @ np.array(regression.center) - regression.offset_center
-    if regression.name == "transition" and regression.link == "softmax":
+    if moves:
         intercept = np.where(np.array(move_slopes(spec.moves)) > 0, intercept, 0.0)
     return np.concatenate([intercept[..., None], slopes], axis=-1)

@@ -307,13 +307,17 @@ class _Emission:
         regression = self.spec.regression(argument.regression)
         own = argument.by_state and regression.component is None
         first = (self.component,) if own else ()
-        if regression.along is not None:
-            elements = range(self.spec.sizes[regression.along])
-            return np.stack([self.by_row(argument, regression, (*first, d)) for d in elements])
-        return self.by_row(argument, regression, first)
+        if regression.along is None:
+            return self.by_row(argument, regression, first)
+        elements = range(self.spec.sizes[regression.along])
+        rows = [self.by_row(argument, regression, (*first, d)) for d in elements]
+        return softmax(rows, axis=0) if regression.link == "softmax" else np.stack(rows)
 
     def by_row(self, argument: Use, regression: Regression, first: tuple[int, ...]) -> Array:
-        """A parameter that varies, or an element of it, in each of the rows."""
+        """A parameter that varies, or an element of it, in each of the rows.
+
+        Of probabilities, the unnormalised logarithm.
+        """
         predictor = _predictor(regression, self.table, self.matrices, self.parameters, first)
         predictor = predictor[self.chosen]
         if regression.parameter and not regression.columns:

@@ -211,7 +211,7 @@ class Regression:
         The parameter that is its value at the covariates' means; None without an intercept.
     link
         The scale on which it is linear. `softmax` is the scale of the logarithms of probabilities,
-        of which there is one for each component, or move.
+        of which there is one for each component, move or category.
     design
         The covariates.
     columns
@@ -257,6 +257,11 @@ class Regression:
         return self.columns if self.parameter is None else ("Intercept", *self.columns)
 
     @property
+    def is_latent(self) -> bool:
+        """Whether it is of weights, first states or moves, and not of a family."""
+        return self.place != "row"
+
+    @property
     def is_offset_alone(self) -> bool:
         """Whether its one coefficient is the intercept, moved by an offset."""
         moved = self.offset is not None and self.parameter is not None
@@ -292,11 +297,13 @@ def reported(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
     """The axes of the posterior for those of a parameter.
 
     Coefficients are sampled without what follows from the others, and reported with it: slopes
-    with the intercept, contrasts as components, moves as a matrix.
+    with the intercept, contrasts as components or categories, moves as a matrix.
     """
     named = {"contrast": ("state",), "move": ("state", "state_to")}
     return tuple(
-        name.replace("slope_", "term_", 1) for axis in axes for name in named.get(axis, (axis,))
+        name.removeprefix("contrast_").replace("slope_", "term_", 1)
+        for axis in axes
+        for name in named.get(axis, (axis,))
     )
 
 
@@ -430,6 +437,7 @@ class ModelSpec:
         for response in self.responses:
             if response.kind == "category":
                 sizes[f"category_{response.name}"] = len(response.labels)
+                sizes[f"contrast_category_{response.name}"] = len(response.labels) - 1
         sizes["contrast"] = self.K - 1
         sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
@@ -448,7 +456,7 @@ class ModelSpec:
 
     def axis_of(self, regression: Regression) -> Axis | None:
         """What has a predictor of its own: components, contrasts or moves; None for one alone."""
-        if regression.link == "softmax":
+        if regression.is_latent:
             return "move" if regression.name == "transition" else "contrast"
         if regression.component is not None:
             return None
@@ -459,13 +467,18 @@ class ModelSpec:
         return "state" if by_state else None
 
     def axes_of(self, regression: Regression) -> tuple[Axis, ...]:
-        """The axes of what has a predictor of its own: of components, and elements of vectors."""
-        axes = (self.axis_of(regression), regression.along)
-        return tuple(axis for axis in axes if axis is not None)
+        """The axes of what has a predictor of its own: of components, and elements of vectors.
+
+        Probabilities have one for each but one, which make contrasts.
+        """
+        along = regression.along
+        if along is not None and regression.link == "softmax":
+            along = f"contrast_{along}"
+        return tuple(axis for axis in (self.axis_of(regression), along) if axis is not None)
 
     def varies(self, name: str) -> bool:
         """Whether `weights`, `initial` or `transition` varies."""
-        return any(r.name == name and r.link == "softmax" for r in self.regressions)
+        return any(r.name == name and r.is_latent for r in self.regressions)
 
     @property
     def labels(self) -> dict[str, list[Any]]:
@@ -479,6 +492,7 @@ class ModelSpec:
                 labels["accumulator"] = list(response.labels)
             if response.kind == "category":
                 labels[f"category_{response.name}"] = list(response.labels)
+                labels[f"contrast_category_{response.name}"] = list(response.labels)
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)
@@ -506,7 +520,7 @@ class ModelSpec:
     @property
     def emission_regressions(self) -> tuple[Regression, ...]:
         """The regressions of parameters of families."""
-        return tuple(r for r in self.regressions if r.link != "softmax")
+        return tuple(r for r in self.regressions if not r.is_latent)
 
     @property
     def group_effects(self) -> tuple[GroupEffect, ...]:

@@ -162,6 +162,12 @@ CASES = (
         FRAME,
         {"beta_mu[1, x]": "normal(-1, 2)"},
     ),
+    Case(
+        "regression_of_categories",
+        "subject ~ mix(categorical, K=2)\nprob ~ x + (1 | choice)",
+        FRAME.assign(subject=FRAME["subject"].where(FRAME.index != 2)),
+        {"beta_prob[x]": "normal(0, 1)"},
+    ),
     Case("scales_of_vectors", "cbind(y, x) ~ mix(normal, K=2, cov=tied)\nsigma ~ rt", FRAME),
     Case(
         "scales_of_missing_columns",

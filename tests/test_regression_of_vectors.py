@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import stanli
 from scipy import stats
+from scipy.special import log_softmax
 
 import stanmix as sm
 from stanmix.engines import engine
@@ -93,6 +94,89 @@ def by_scales(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
                 rows[n] = stats.multivariate_normal.logpdf(y[seen], means[n, seen], covariance)
         found.append(np.array(rows))
     return found
+
+
+def by_probabilities(d: Draw, new: pd.DataFrame, eta: np.ndarray) -> np.ndarray:
+    """Log probabilities of the grades of new rows, from predictors (row, grade)."""
+    codes = new["grade"].map({"a": 0, "b": 1, "c": 2}).to_numpy()
+    return log_softmax(eta, axis=1)[np.arange(len(new)), codes]
+
+
+GRADES = FRAME.assign(grade=["a", "b", "c", "c"] * 6)
+NEW_GRADES = NEW.assign(grade=["c", "a", "b", "c"])
+
+
+@pytest.mark.parametrize("lines", ["prob ~ x + rt", "prob ~ x + rt + (1 + x | subject)"])
+@pytest.mark.parametrize("model", ["mix(categorical, K=2)", "hmm(categorical, states=2)"])
+def test_coefficients_of_categories_give_the_probabilities_of_new_rows(
+    lines: str, model: str
+) -> None:
+    made = sm.model(f"grade ~ {model}\n{lines}", GRADES)
+    names = ["beta_prob", *(f"r_{effect.name}" for effect in made.spec.group_effects)]
+    at = points(made)
+    for i, d in enumerate(evaluated(made, NEW_GRADES, names)):
+        x, rt = NEW_GRADES["x"].to_numpy(), NEW_GRADES["rt"].to_numpy()
+        for k in range(2):
+            b = d["beta_prob"][k]
+            eta = b[:, 0] + np.outer(x, b[:, 1]) + np.outer(rt, b[:, 2])
+            if "r_subject_prob" in d:
+                r = d["r_subject_prob"][k][:, subject_of(NEW_GRADES)]
+                np.testing.assert_allclose(r.sum(axis=0), 0, atol=1e-12)
+                eta = eta + (r[..., 0] + r[..., 1] * x).T
+            np.testing.assert_allclose(b.sum(axis=0), 0, atol=1e-10)
+            expected = by_probabilities(d, NEW_GRADES, eta)
+            np.testing.assert_allclose(d["log_omega"][:, k], expected, rtol=1e-9)
+        require_gradient(made, {name: values[i] for name, values in at.items()})
+
+
+def test_probabilities_of_one_component_may_vary_and_rows_may_lack_them() -> None:
+    holed = GRADES.assign(grade=GRADES["grade"].where(GRADES.index % 5 > 0))
+    made = sm.model("grade ~ mix(categorical, K=2)\nprob[2] ~ x + (1 | subject)", holed)
+    new = NEW_GRADES.assign(grade=["c", None, "b", "c"])
+    for d in evaluated(made, new, ["beta_prob_2", "r_subject_prob_2"]):
+        b, r = d["beta_prob_2"], d["r_subject_prob_2"][:, subject_of(new), 0]
+        eta = b[:, 0] + np.outer(new["x"], b[:, 1]) + r.T
+        codes = np.array([2, 0, 1, 2])
+        plain = np.log(d["prob"][0])[codes]
+        moved = log_softmax(eta, axis=1)[np.arange(4), codes]
+        expected = np.where(new["grade"].isna(), 0.0, np.stack([plain, moved]))
+        np.testing.assert_allclose(d["log_omega"].T, expected, rtol=1e-9)
+
+
+def test_priors_of_slopes_treat_categories_alike() -> None:
+    """Sums to zero of independent contrasts: each has the variance (C - 1) / C."""
+    made = sm.model("grade ~ mix(categorical, K=2)\nprob ~ x", GRADES)
+    drawn = made.sample_prior(8000, seed=1)["beta_prob"].sel(term_prob="x").values[0]
+    sd = 2.5 / FRAME["x"].std(ddof=0) * np.sqrt(2 / 3)
+    for k in range(2):
+        for c in range(3):
+            assert stats.kstest(drawn[:, k, c], stats.norm(0, sd).cdf).pvalue > 1e-4
+
+
+def test_probabilities_of_categories_are_recovered() -> None:
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame({"x": rng.normal(size=240), "id": np.repeat(np.arange(60), 4)})
+    at = {
+        "beta_prob_a": [
+            [[1.0, 1.0], [0.0, 0.0], [-1.0, -1.0]],
+            [[-1.0, -1.0], [0.0, 1.0], [1.0, 0.0]],
+        ],
+        "prob_b": [[0.9, 0.1], [0.2, 0.8]],
+        "weights": [0.5, 0.5],
+    }
+    frame["a"], frame["b"] = ["u", "v", "w", "w"] * 60, ["no", "yes"] * 120
+    formula = "cbind(a, b) | unit(id) ~ mix(categorical & categorical, K=2)\nprob_a ~ x"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    # Labels known for some units keep the others'.
+    data = drawn.data.assign(label=drawn.states.astype(float).where(frame["id"] < 20))
+    formula = formula.replace("unit(id)", "unit(id) + known(label)")
+    fit = sm.fit(formula, data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    beta = fit.draws["posterior"]["beta_prob_a"]
+    assert beta.dims[2:] == ("state", "category_y_a", "term_prob_a")
+    new = pd.DataFrame({"a": ["u", "u"], "b": ["no", "no"], "x": [2.0, -2.0], "id": [1, 2]})
+    first = fit.membership(new)[1].to_numpy()
+    assert first[0] > first[1]
 
 
 @pytest.mark.parametrize("cov", ["diag", "full", "tied", "spherical"])
@@ -293,8 +377,17 @@ def test_groups_of_drifts_are_recovered() -> None:
     require_recovered(fit, {n: np.array(at[n]) for n in ("threshold", "ndt", "drift", "r_g_drift")})
 
 
-def test_draws_of_groups_of_vectors_are_starting_points_and_are_kept(tmp_path: Path) -> None:
-    fit = short_fit("cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)", FRAME)
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)",
+        "grade ~ mix(categorical, K=2)\nprob ~ rt + (1 + rt | subject)",
+    ],
+)
+def test_draws_of_groups_of_vectors_are_starting_points_and_are_kept(
+    formula: str, tmp_path: Path
+) -> None:
+    fit = short_fit(formula, GRADES)
     posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
     given = {str(name): values.values for name, values in posterior.items()}
     sampled = given_values(fit.model.spec, given, 1)
@@ -304,4 +397,4 @@ def test_draws_of_groups_of_vectors_are_starting_points_and_are_kept(tmp_path: P
         np.testing.assert_allclose(sampled[name], kept, rtol=1e-8, atol=1e-8, err_msg=name)
     again = sm.load(fit.save(tmp_path / "fit.nc"))
     assert again.model.spec == fit.model.spec
-    assert again.log_omega(NEW).equals(fit.log_omega(NEW))
+    assert again.log_omega(NEW_GRADES).equals(fit.log_omega(NEW_GRADES))

@@ -116,7 +116,8 @@ class Param:
     correlation
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     simplex
-        Whether it holds probabilities, which sum to 1.
+        Whether it holds probabilities, which sum to 1. Where these vary by row, the Stan functions
+        take their logarithms, a vector of all rows for each.
     circular
         Whether it is an angle, which no bounds cut and no order sorts.
     shared
@@ -154,9 +155,15 @@ class Param:
 
         A number that varies by row stands there as a number; the program makes it a vector.
         """
+        if self.simplex and by_row:
+            return "array[] vector"
         if self.correlation or (self.axes and by_row):
             return "matrix"
         return "vector" if self.axes else "real"
+
+    def stan_name(self, *, by_row: bool = False) -> str:
+        """The name of its argument in the Stan functions."""
+        return f"log_{self.name}" if self.simplex and by_row else self.name
 
 
 @dataclass(frozen=True)
@@ -267,7 +274,9 @@ class Family:
         if function == "partial_log_omega":
             arguments += [("array[,] int", "seen"), ("array[] int", "arranged")]
             arguments.append(("array[] int", "pattern_size"))
-        arguments += [(p.stan_type(by_row=p.name in by_row), p.name) for p in self.params]
+        for param in self.params:
+            varies = param.name in by_row
+            arguments.append((param.stan_type(by_row=varies), param.stan_name(by_row=varies)))
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
 

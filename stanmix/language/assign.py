@@ -103,7 +103,7 @@ def _with_prior(
         return SpecError(Problem(message, f"{target.text}: {prior}", place, hint))
 
     _require_kind(parameter, prior, refuse)
-    if parameter.axes[:1] == ("contrast",):
+    if any(axis.startswith("contrast") for axis in parameter.axes):
         _require_symmetric(parameter, prior, refuse)
     index = _check_index(parameter, target, sizes, labels, refuse)
     if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
@@ -168,8 +168,9 @@ def _require_symmetric(parameter: Parameter, prior: Prior, refuse: Refuse) -> No
     """Refuse a prior of contrasts that would depend on how they are chosen."""
     normal = prior.distribution == "normal"
     if not normal or any(np.any(np.asarray(a.value) != 0) for a in prior.arguments[:1]):
+        over = "components" if "contrast" in parameter.axes else "categories"
         raise refuse(
-            f"The coefficients `{parameter.name}` sum to zero over components; their prior must be "
+            f"The coefficients `{parameter.name}` sum to zero over {over}; their prior must be "
             "normal(0, ..)."
         )
 
@@ -215,6 +216,11 @@ def _check_index(
             known = names if names[0] != "1" or len(axes) == 1 else list(map(str, labels[axes[-1]]))
             raise refuse(f"`{part}` is none of {listing(known)}.", did_you_mean(part, known))
         number = part if isinstance(part, int) else names.index(part) + 1
+        if axes[place].startswith("contrast_"):
+            raise refuse(
+                "Its prior is the same for all categories, so that their order does not matter.",
+                f"name a term, as in `{parameter.name}[{labels[axes[-1]][0]}]`",
+            )
         if not 1 <= number <= sizes[axes[place]]:
             raise refuse(f"The index {number} is not between 1 and {sizes[axes[place]]}.")
         index.append(number)

@@ -61,6 +61,10 @@ class Unit:
     words: str
 
 
+PROBABILITIES = Unit(np.ones(()), "", "on the scale of log probabilities")
+"""The unit of weights, first states, moves and probabilities of categories."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The columns of a design in the data of the model.
@@ -140,6 +144,16 @@ class Designs:
             tuple(map(float, self.spread(matrix, about=center))),
             float(offset_mean) if encoding.intercept else 0.0,
         )
+
+    def require_of_probabilities(self, line: Line, measured: Measured) -> None:
+        """Refuse what has no meaning where probabilities that sum to 1 vary together."""
+        name, span = line.line.parameter.text, line.line.terms.span
+        if not measured.intercept:
+            message = f"`{name}` needs its intercept: without, nothing says what is usual."
+            raise self.refuse(message, span)
+        if line.terms.offset is not None:
+            message = f"An offset would be the same for all of `{name}`, and change nothing."
+            raise self.refuse(message, span)
 
     def encoded(self, design: Design, line: Line) -> tuple[Encoding, Array]:
         """A design as encoded in the data, and its matrix."""
@@ -236,8 +250,9 @@ class Designs:
                 "normal(0, {})",
                 constants.add(scale, unit.needs),
             )
-        # Contrasts and moves of one group have a common spread: all components are alike.
-        own = tuple(axis for axis in axes if axis not in ("contrast", "move"))
+        # Contrasts and moves of one group have a common spread: all components, or categories, are
+        # alike.
+        own = tuple(a for a in axes if a != "move" and not a.startswith("contrast"))
         for effect in regression.groups:
             yield from self.spreads(effect, own, unit, constants)
 

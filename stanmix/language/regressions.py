@@ -10,7 +10,7 @@ import numpy as np
 from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
-from stanmix.language.designs import SLOPE, Designs, Line, Unit
+from stanmix.language.designs import PROBABILITIES, SLOPE, Designs, Line, Unit
 from stanmix.language.options import Options, Settings
 from stanmix.language.parameters import Emission
 from stanmix.spec import Fixed, Parameter, Regression, Use
@@ -117,8 +117,6 @@ class _Reader:
 
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:
         span = line.parameter.span
-        if parameter.constraint == "simplex":
-            raise self.refuse(f"`{parameter.name}` holds probabilities; it cannot vary yet.", span)
         if parameter.constraint == "correlation":
             raise self.refuse(f"`{parameter.name}` is a correlation matrix; it cannot vary.", span)
         param = next(self.emission.users(parameter))[1]
@@ -139,6 +137,8 @@ class _Reader:
                 regressions.append(regression)
                 by_state = "state" in parameter.axes
                 axes = tuple(a for a in parameter.axes if a != "state")
+                if regression.link == "softmax":
+                    axes = tuple(f"contrast_{axis}" for axis in axes)
                 if by_state and regression.component is None:
                     axes = ("state", *axes)
                 unit = self.unit(regression, parameter)
@@ -181,13 +181,15 @@ class _Reader:
         if component is not None and not measured.intercept:
             message = "An intercept can be taken out for all components alike, not for some."
             raise self.refuse(message, line.line.terms.span)
+        if parameter.constraint == "simplex":
+            self.designs.require_of_probabilities(line, measured)
         _, param = next(self.emission.users(parameter))
         below = parameter.below
         yield Regression(
             name=name,
             parameter=parameter.name if measured.intercept else None,
             # Where all rows need it below the same number, they do whatever their covariates are.
-            link=param.link if below is None else "logit",
+            link="softmax" if param.simplex else param.link if below is None else "logit",
             design=line.terms.design,
             columns=measured.columns,
             center=measured.center,
@@ -198,7 +200,8 @@ class _Reader:
             upper=param.upper if below is None else below,
             component=component,
             groups=groups,
-            along=param.axes[0] if param.axes else None,
+            # The axis as it is called in the model: categories are those of a response.
+            along=parameter.axes[-1] if param.axes else None,
         )
 
     def require_settings(self) -> None:
@@ -228,6 +231,8 @@ class _Reader:
         """
         if parameter.constraint == "circular":
             return Unit(np.ones(()), "", "radians")
+        if regression.link == "softmax":
+            return PROBABILITIES
         if regression.link != "identity":
             return Unit(np.ones(()), "", f"on the {regression.link} scale")
         default = parameter.priors[0].prior

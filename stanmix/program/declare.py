@@ -34,7 +34,12 @@ class Loop:
 
 def loops(axes: tuple[Axis, ...]) -> tuple[Loop, ...]:
     """Loops over the elements of axes, one in the other."""
-    return tuple(Loop(_INDICES.get(axis, "k"), f"1:{bracketed(size_name(axis))}") for axis in axes)
+    return tuple(Loop(index_name(axis), f"1:{bracketed(size_name(axis))}") for axis in axes)
+
+
+def index_name(axis: Axis) -> str:
+    """The name of an index along an axis."""
+    return "c" if axis.startswith("contrast_") else _INDICES.get(axis, "k")
 
 
 def bracketed(size: str) -> str:
@@ -70,6 +75,8 @@ def size_name(axis: Axis) -> str:
     """The name in a program of an axis's length."""
     if axis in _SIZES:
         return _SIZES[axis]
+    if axis.startswith("contrast_"):
+        return f"{size_name(axis.removeprefix('contrast_'))} - 1"
     prefix = next(p for p in _PREFIXES if axis.startswith(p))
     return _PREFIXES[prefix] + axis.removeprefix(prefix).removesuffix("_to")
 
@@ -349,6 +356,7 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
         if regression.is_offset_alone:
             yield _coefficients(regression, spec)
         if regression.link == "softmax":
+            # What is sampled are contrasts.
             yield from (_effects(effect, regression, spec) for effect in regression.groups)
 
 
@@ -357,9 +365,9 @@ def _coefficients(regression: Regression, spec: ModelSpec) -> Declaration:
     name, by_state = regression.name, spec.axis_of(regression) == "state"
     terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
     terms = terms if regression.columns else "1"
-    if regression.link != "softmax":
+    if not regression.is_latent:
         value = coefficients(regression, by_state)
-        kind = f"{array_of(spec.axes_of(regression))}vector[{terms}]"
+        kind = f"{array_of(reported(spec.axes_of(regression)))}vector[{terms}]"
         over = loops(("state",)) if by_state else ()
         return Declaration(kind, f"beta_{name}", value=value, loops=over)
     if name == "transition":
@@ -379,6 +387,12 @@ def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> De
         over = loops(axes)
         value = group_effects(effect, at_element(over), at_element(over))
         return Declaration(f"{array_of(axes)}{kind}", f"r_{own}", value=value, loops=over)
+    if not regression.is_latent:
+        over = loops(("state",)) if spec.axis_of(regression) else ()
+        at = at_element(over)
+        value = f"softmax_effects({effect_scale(effect, at)}, z_{own}{at}, G_{effect.group_name})"
+        array = array_of(reported(spec.axes_of(regression)))
+        return Declaration(f"{array}{kind}", f"r_{own}", value=value, loops=over)
     scaled = f"{effect_scale(effect)}, z_{own}"
     if regression.name == "transition":
         value = f"move_effects({scaled}, move_slope[k], G_{effect.group_name})"
@@ -392,7 +406,7 @@ def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> De
 def predictors(spec: ModelSpec) -> Iterator[Declaration]:
     """The predictors of latent probabilities that vary: of each free contrast, or move."""
     for regression in spec.regressions:
-        if regression.link == "softmax":
+        if regression.is_latent:
             axes = spec.axes_of(regression)
             yield Declaration(
                 f"{array_of(axes)}vector[{places(spec, regression)}]",
@@ -408,7 +422,7 @@ def latent(spec: ModelSpec) -> Iterator[Declaration]:
     Questions need them besides `log_omega`.
     """
     for regression in spec.regressions:
-        if regression.link != "softmax":
+        if not regression.is_latent:
             continue
         name, count = regression.name, places(spec, regression)
         if name == "transition":

@@ -10,7 +10,7 @@ from stanmix.priors import format_number
 from stanmix.spec import GroupEffect, Regression
 
 
-def predictor(regression: Regression, at: str) -> str:
+def predictor(regression: Regression, at: str, spread_at: str = "") -> str:
     """What covariates, offset and groups add on the scale of the link.
 
     Parameters
@@ -19,6 +19,8 @@ def predictor(regression: Regression, at: str) -> str:
         The regression.
     at
         The index of its slopes, and of the effects of groups, where they are arrays: `[k]`.
+    spread_at
+        That of the spread of groups, where contrasts or moves have it in common.
     """
     name = regression.name
     parts = [f"X_{name} * slope_{name}{at}"] if regression.columns else []
@@ -27,7 +29,7 @@ def predictor(regression: Regression, at: str) -> str:
         effects = f"r_{effect.name}{at}"
         if regression.link == "softmax":
             # Moves and contrasts have effects of their own, but a common spread.
-            effects = group_effects(effect, "", at)
+            effects = group_effects(effect, spread_at, at)
         parts.append(f"by_group(Z_{effect.name}, group_{effect.name}, {effects})")
     return " + ".join(parts)
 
@@ -80,6 +82,8 @@ def coefficients(regression: Regression, by_component: bool) -> str:
         return slopes
     value = regression.parameter
     value += at if regression.component is None else f"[{regression.component}]"
+    if regression.link == "softmax":
+        return f"softmax_coefficients({value}, X_{regression.name}_mean, {slopes})"
     function = "from_means" if regression.along is None else "each_from_means"
     low, high = _bounds(regression)
     if regression.link == "log":

@@ -47,6 +47,10 @@ def stan_function(
     def evaluate(params: Params, response: Response) -> np.ndarray:
         columns = dict(zip((c.name for c in variant.columns), response, strict=True))
         values = stan_params(variant, params)
+        for param in variant.family.params:
+            if param.simplex and param.name in by_row:
+                # Of probabilities that vary, Stan has the logarithms.
+                values[param.stan_name(by_row=True)] = np.log(values.pop(param.name))
         return np.asarray(function(**columns, **variant.choices, **values))
 
     return evaluate

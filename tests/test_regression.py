@@ -379,6 +379,36 @@ def test_planes_of_two_columns_are_recovered() -> None:
     require_recovered(fit, {"beta_mu": b})
 
 
+def test_splines_are_recovered() -> None:
+    rng = np.random.default_rng(10)
+    frame = {"x": np.append([0, 10], rng.uniform(0, 10, 300))}
+    at = {
+        "beta_mu": [[-3.0, 1.0, -2.0, 2.0, 0.0], [2.0, 3.0, 2.0, -1.0, 2.0]],
+        "sigma": [0.5, 0.7],
+        "weights": [0.5, 0.5],
+    }
+    formula = "y ~ mix(normal, K=2)\nmu ~ bs(x, df=4)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    # In new data the knots are those of the fit: where x is 0, so is the basis.
+    new = fit.membership({"y": [-3.0, 2.0], "x": [0.0, 0.0]})
+    assert new.idxmax(axis=1).tolist() == [1, 2]
+
+
+def test_independent_effects_of_groups_are_recovered() -> None:
+    rng = np.random.default_rng(11)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(12), 15), "x": rng.normal(size=180)})
+    r = rng.normal(0, 1, (2, 12, 2)) * [0.8, 0.5]
+    at = {"mu": [-4.0, 4.0], "r_g_mu": r, "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}
+    formula = "y ~ mix(normal, K=2)\nmu ~ (x || g)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    assert "cor_g_mu" not in fit.draws["posterior"]
+    truths = {name: np.array(at[name]) for name in ("mu", "sigma", "r_g_mu")}
+    require_recovered(fit, truths | {"sd_g_mu": np.array([0.8, 0.5])})
+
+
 def short_fit(formula: str, data: Any) -> sm.Fit:
     """A fit that says nothing of the posterior, but is one."""
     return sm.fit(formula, data, engine="stanli", chains=1, warmup=20, draws=5, seed=1)

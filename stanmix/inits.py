@@ -19,6 +19,7 @@ from stanmix.clusters import cluster, cluster_lines, standardise
 from stanmix.covariances import covariance_factor, is_correlation_matrix
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.prior_draws import sum_to_zero
+from stanmix.priors import Prior
 from stanmix.program.declare import (
     effect_axes,
     is_between,
@@ -388,6 +389,8 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
         return {name: value / value.sum(axis=-1, keepdims=True)}
     if parameter.constraint == "circular":
         return {name: np.stack([np.cos(value), np.sin(value)], axis=-1)}
+    if parameter.shrinking is not None:
+        return _shrunk(parameter.shrinking, name, value)
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
     if is_placed(parameter):
@@ -401,6 +404,20 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
         if is_shifted(parameter):
             return {name: value - low}
     return {name: value}
+
+
+def _shrunk(prior: Prior, name: str, value: Array) -> dict[str, Array]:
+    """What gives slopes these values under a horseshoe: local scales of about their size."""
+    spread, slab, _ = (float(np.asarray(a.value)) for a in prior.arguments[:3])
+    sizes = value / np.asarray(prior.arguments[3].value)
+    width = np.clip(np.abs(sizes), min(spread, 0.5 * slab), 0.5 * slab)
+    first = value.shape[:-1]
+    return {
+        f"{name}_z": sizes / width,
+        f"{name}_local": width / np.sqrt(1 - (width / slab) ** 2) / spread,
+        f"{name}_global": np.full(first, spread),
+        f"{name}_slab": np.full(first, slab**2),
+    }
 
 
 def _inside(value: Array, low: float, high: float) -> Array:

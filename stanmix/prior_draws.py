@@ -75,12 +75,24 @@ def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[s
 
 def _numbers(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator) -> Array:
     shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    if parameter.shrinking is not None:
+        return _shrunk(parameter.shrinking, (draws, *shape), rng)
     increments = [e.prior for e in parameter.priors if e.increments]
     if increments:
         return _by_increments(parameter, increments[0], shape, draws, rng)
     if parameter.order is None:
         return _independent(parameter, shape, draws, rng)
     return _ordered(parameter, shape, draws, rng)
+
+
+def _shrunk(prior: Prior, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Slopes that are shrunk together: those along the last axis."""
+    spread, slab, df = (float(np.asarray(a.value)) for a in prior.arguments[:3])
+    one = (*shape[:-1], 1)
+    free = np.abs(rng.standard_cauchy(shape) * spread * rng.standard_cauchy(one))
+    squared = df / 2 * slab**2 / rng.gamma(df / 2, size=one)
+    width = free / np.sqrt(1 + free**2 / squared)
+    return np.asarray(prior.arguments[3].value) * width * rng.normal(size=shape)
 
 
 def _independent(

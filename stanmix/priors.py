@@ -71,6 +71,15 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
 }
 """Priors of numbers."""
 
+SHRINKING = ("horseshoe",)
+"""Priors of all slopes of a regression together.
+
+`horseshoe(global, slab, df, scale)` is the regularised horseshoe of Piironen and Vehtari (2017): a
+coefficient is normal with the standard deviation `scale` times a local scale, half-Cauchy(0, 1),
+times the global one, half-Cauchy(0, global), which a slab bounds: its squared width is
+inv_gamma(df / 2, df / 2 * slab^2).
+"""
+
 SIMPLEX = ("dirichlet", "sticky", "flat")
 """Priors of `weights`, `initial` and the rows of `transition`."""
 

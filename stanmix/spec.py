@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stanmix.families import FAMILIES, Family, Param
-from stanmix.priors import Prior, PriorEntry, Value
+from stanmix.priors import SHRINKING, Prior, PriorEntry, Value
 
 Axis = str
 """`state`, `state_to`, `column`, `column_to`, `accumulator`, or the terms of a regression."""
@@ -65,6 +65,11 @@ class Parameter:
     order: Axis | None = None
     place: int | None = None
     param: str = ""
+
+    @property
+    def shrinking(self) -> Prior | None:
+        """The prior that shrinks all its elements together, if it has one: a horseshoe."""
+        return next((e.prior for e in self.priors if e.prior.distribution in SHRINKING), None)
 
     def prior_at(self, index: tuple[int, ...]) -> Prior | None:
         """The prior of the element `index` (from 1); None if only its increments have one."""

@@ -168,6 +168,12 @@ CASES = (
         FRAME.assign(subject=FRAME["subject"].where(FRAME.index != 2)),
         {"beta_prob[x]": "normal(0, 1)"},
     ),
+    Case(
+        "horseshoe",
+        "y ~ mix(normal, K=2)\nmu ~ x + rt + positive",
+        FRAME,
+        {"beta_mu": "horseshoe(0.1)"},
+    ),
     Case("scales_of_vectors", "cbind(y, x) ~ mix(normal, K=2, cov=tied)\nsigma ~ rt", FRAME),
     Case(
         "scales_of_missing_columns",

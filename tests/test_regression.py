@@ -88,8 +88,11 @@ def points(model: sm.Model) -> dict[str, np.ndarray]:
     starts = starting_points(model.spec, model.data, model.rows, rng)
     drawn = [next(starts) for _ in range(POINTS)]
     stacked = {name: np.stack([d[name] for d in drawn]) for name in drawn[0]}
+    scales = ("_local", "_global", "_slab")
     moved = {
-        name: values + rng.normal(0, 0.3, values.shape) if name[:2] in ("sl", "z_") else values
+        name: values + rng.normal(0, 0.3, values.shape)
+        if name[:2] in ("sl", "z_") and not name.endswith(scales)
+        else values
         for name, values in stacked.items()
     }
     return {n: np.sort(v) if n.endswith("_order") else v for n, v in moved.items()}

@@ -15,7 +15,17 @@ from stanmix.language.priors import (
     parse_target,
     parts,
 )
-from stanmix.priors import CIRCULAR, CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
+from stanmix.priors import (
+    CIRCULAR,
+    CORRELATION,
+    DISTRIBUTIONS,
+    SHRINKING,
+    SIMPLEX,
+    Prior,
+    PriorArgument,
+    PriorEntry,
+    format_number,
+)
 from stanmix.spec import Axis, Parameter
 
 
@@ -117,6 +127,8 @@ def _with_prior(
                 f"{len(prior.arguments)} arguments."
             )
     _require_columns(parameter, target, index, prior, sizes, refuse)
+    if prior.distribution in SHRINKING:
+        prior = _shrinking(parameter, prior, index, refuse)
     entry = PriorEntry(prior, index, target.increments)
     if entry.index and entry.index in taken:
         raise refuse(f"`{target.text}` has two priors.")
@@ -124,6 +136,8 @@ def _with_prior(
         e for e in parameter.priors if (e.index, e.increments) != (entry.index, entry.increments)
     ]
     updated = replace(parameter, priors=(*kept, entry))
+    if any(e.prior.distribution in SHRINKING for e in updated.priors) and len(updated.priors) > 1:
+        raise refuse(f"`horseshoe` is the prior of all `{parameter.name}` together.")
     if target.increments:
         _require_increments(parameter, refuse)
     return updated
@@ -157,11 +171,42 @@ def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
         for d in by_constraint[parameter.constraint]
         if d != "sticky" or parameter.name == "transition"
     ]
+    if parameter.constraint == "none" and _is_of_slopes(parameter):
+        allowed += SHRINKING
     if name not in allowed:
         raise refuse(
             f"`{name}` cannot be the prior of `{parameter.name}`; "
             f"it must be one of {listing(allowed, most=20)}."
         )
+
+
+def _is_of_slopes(parameter: Parameter) -> bool:
+    return bool(parameter.axes) and parameter.axes[-1].startswith("slope_")
+
+
+SLAB = (1.0, 4.0)
+"""Width of the slab of a horseshoe, and its degrees of freedom: as wide as the default prior."""
+
+
+def _shrinking(parameter: Parameter, prior: Prior, index: tuple[int, ...], refuse: Refuse) -> Prior:
+    """A horseshoe with all its arguments.
+
+    Its scale is by default that of the default prior: slopes are then shrunk alike, whatever the
+    units of their covariates.
+    """
+    if index:
+        raise refuse(
+            f"`horseshoe` is the prior of all `{parameter.name}` together.",
+            f"give it to `{parameter.name}`",
+        )
+    if parameter.order is not None:
+        raise refuse(f"`{parameter.name}` is ordered, so its prior cannot be `horseshoe`.")
+    slab = [PriorArgument(format_number(value), value) for value in SLAB]
+    arguments = [*prior.arguments[:3], *slab[len(prior.arguments) - 1 :]]
+    if len(prior.arguments) == 4:
+        return Prior(prior.distribution, prior.arguments)
+    _, scale = parameter.priors[0].prior.arguments
+    return Prior(prior.distribution, (*arguments, scale))
 
 
 def _require_symmetric(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
@@ -349,5 +394,7 @@ def _support(prior: Prior) -> tuple[float, float]:
     if prior.distribution == "uniform":
         low, high = (parts(a.value)[0] for a in prior.arguments)
         return low, high
+    if prior.distribution in SHRINKING:
+        return -math.inf, math.inf
     known = DISTRIBUTIONS[prior.distribution]
     return known.lower, known.upper

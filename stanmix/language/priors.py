@@ -20,6 +20,7 @@ from stanmix.priors import (
     CIRCULAR,
     CORRELATION,
     DISTRIBUTIONS,
+    SHRINKING,
     SIMPLEX,
     Prior,
     PriorArgument,
@@ -165,7 +166,7 @@ class _Reader:
 
     def prior(self) -> Prior:
         token = self.next
-        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1], *CIRCULAR[:-1]]
+        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1], *CIRCULAR[:-1], *SHRINKING]
         if token.kind != "name":
             raise self.error("Expected a prior such as `normal(0, 5)` here.")
         if token.text not in known:
@@ -209,17 +210,22 @@ class _Reader:
                 "sticky": (2,),
                 "von_mises": (2,),
                 "lkj": (1, 2),
+                "horseshoe": (1, 2, 3, 4),
                 "dirichlet": range(1, MAX_LENGTH),
             }[name.text]
             if count not in allowed:
                 least = plural(min(allowed))
-                more = " or 2" if name.text == "lkj" else " or more"
+                more = {"lkj": " or 2", "horseshoe": ", and up to 4"}.get(name.text, " or more")
                 extra = "" if len(allowed) == 1 else more
                 raise self.error(f"`{name.text}` takes {least}{extra}, not {count}.", name.span)
             positive = [name.text != "von_mises"] + [True] * (count - 1)
         for (argument, span), must in zip(arguments, positive, strict=True):
             if must and min(parts(argument.value)) <= 0:
                 raise self.error(f"This argument of `{name.text}` must be positive.", span)
+        if name.text == "horseshoe":
+            for argument, span in arguments[:3]:
+                if isinstance(argument.value, tuple):
+                    raise self.error("This argument of `horseshoe` is a number.", span)
         if name.text == "uniform":
             for argument, span in arguments:
                 if isinstance(argument.value, tuple):

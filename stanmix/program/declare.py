@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
 from stanmix.program.predictors import coefficients, effect_scale, group_effects, predictor
@@ -275,6 +277,14 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
             rest = f"array[K] vector{_bounds(parameter)}[{sizes[-1]} - 1]"
             yield Declaration(rest, f"{name}_rest")
             continue
+        if parameter.shrinking is not None:
+            name, scale = sampled_name(parameter), "vector<lower=0>"
+            yield Declaration(_sized("vector", sizes), f"{name}_z", "slopes, standard normal")
+            yield Declaration(_sized(scale, sizes), f"{name}_local")
+            one = _sized(scale, sizes[:-1]) if sizes[1:] else "real<lower=0>"
+            yield Declaration(one, f"{name}_global")
+            yield Declaration(one, f"{name}_slab", "squared width")
+            continue
         if is_restricted(parameter, spec):
             for k in range(1, spec.K + 1):
                 yield Declaration(f"simplex[sum(allowed[{k}])]", f"{parameter.name}_from_{k}")
@@ -317,6 +327,20 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
             own, size = sampled_name(parameter), size_name(parameter.axes[-1])
             value = f"insert_ordered({own}_order, {own}_rest, {order_name(parameter)})"
             yield Declaration(f"array[K] vector[{size}]", own, value=value)
+        elif parameter.shrinking is not None:
+            own, over = sampled_name(parameter), loops(parameter.axes[:-1])
+            at = at_element(over)
+            value = (
+                f"{own}_z{at} .* horseshoe_width({own}_local{at}, {own}_global{at}, {own}_slab{at})"
+            )
+            kind = _sized("vector", [size_name(axis) for axis in parameter.axes])
+            scale, depth = (
+                parameter.shrinking.arguments[-1].text,
+                np.ndim(parameter.shrinking.arguments[-1].value),
+            )
+            scale += at_element(over[-1:]) if depth > 1 else ""
+            value = f"{scale} {'.*' if depth else '*'} {value}"
+            yield Declaration(kind, own, value=value, loops=over)
         elif is_between(parameter):
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
             value = f"ordered_between({name}_logit, {bounds})"

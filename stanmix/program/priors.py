@@ -54,6 +54,8 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
             statements += _circular(parameter, spec)
         elif parameter.constraint == "correlation":
             statements += _correlation(parameter, spec)
+        elif parameter.shrinking is not None:
+            statements += _horseshoe(parameter, parameter.shrinking)
         else:
             statements += _Numbers(parameter, spec).statements()
         if is_between(parameter):
@@ -191,6 +193,18 @@ def _correlation(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
         prior = parameter.prior_at(element)
         if prior is not None:
             yield Statement(increment(f"{name}[{_listed(element)}]", prior))
+
+
+def _horseshoe(parameter: Parameter, prior: Prior) -> Iterator[Statement]:
+    """Slopes that are shrunk together: what they are made of, for each component or element."""
+    over, name = loops(parameter.axes[:-1]), sampled_name(parameter)
+    at, count = at_element(over), size_name(parameter.axes[-1])
+    spread, slab, df = (argument.text for argument in prior.arguments[:3])
+    half, local = f"0.5 * {df}", f"{name}_local{at}"
+    yield Statement(f"std_normal_lpdf({name}_z{at})", over)
+    yield Statement(f"cauchy_lpdf({local} | 0, 1) + {count} * log2()", over)
+    yield Statement(f"cauchy_lpdf({name}_global{at} | 0, {spread}) + log2()", over)
+    yield Statement(f"inv_gamma_lpdf({name}_slab{at} | {half}, {half} * square({slab}))", over)
 
 
 class _Numbers:

@@ -215,6 +215,18 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("cbind(y, x) ~ mix(normal, K=2)", FRAME, {"mu": "uniform(-10, 10)"}),
         ("rt | dec(choice) ~ mix(rdm(order=drift), K=1)", FRAME, {"drift": "uniform(0, 10)"}),
         ("y ~ mix(normal, K=2)", FRAME, {"mux": "normal(0, 1)", "sigma": "gamma(2)"}),
+        ("y ~ mix(normal, K=2)", FRAME, {"mu": "horseshoe(1)"}),
+        ("y ~ mix(normal, K=2)\nmu ~ x", FRAME, {"beta_mu": "horseshoe"}),
+        ("y ~ mix(normal, K=2)\nmu ~ x", FRAME, {"beta_mu": "horseshoe(0)"}),
+        ("y ~ mix(normal, K=2)\nmu ~ x", FRAME, {"beta_mu": "horseshoe([1, 2])"}),
+        ("y ~ mix(normal, K=2)\nmu ~ x", FRAME, {"beta_mu": "horseshoe(1, 1, 4, [1, 2])"}),
+        ("y ~ mix(normal, K=2)\nmu ~ x", FRAME, {"beta_mu[x]": "horseshoe(1)"}),
+        (
+            "y ~ mix(normal, K=2)\nmu ~ x + rt",
+            FRAME,
+            {"beta_mu": "horseshoe(1)", "beta_mu[x]": "normal(0, 1)"},
+        ),
+        ("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", FRAME, {"beta_mu": "horseshoe(1)"}),
     ],
     "Data": [
         ("z ~ mix(normal, K=2)", FRAME, {}),

@@ -76,7 +76,7 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         terms = [_linked(regression, at_means)] if regression.parameter else []
         terms += _terms(regression, own, bool(regression.parameter))
         free = " + constant (slopes sum to 0 over c)" if regression.link == "softmax" else ""
-        yield f"{_linked(regression, left)} = {' + '.join(terms)}{free}"
+        yield f"{_linked(regression, left, by_row=True)} = {' + '.join(terms)}{free}"
     for regression in spec.regressions:
         if not regression.is_latent:
             continue
@@ -96,7 +96,7 @@ def _element(regression: Regression) -> str:
     return "c" if regression.link == "softmax" else "d"
 
 
-def _linked(regression: Regression, text: str) -> str:
+def _linked(regression: Regression, text: str, *, by_row: bool = False) -> str:
     if regression.link == "identity":
         return text
     if regression.link == "softmax":
@@ -108,6 +108,8 @@ def _linked(regression: Regression, text: str) -> str:
     high = regression.upper
     if high is None or high == 1.0:
         return f"logit({above})"
+    if by_row and regression.bound is not None:
+        high = f"{high}[{regression.bound.group.column}[n]]"
     high = high if isinstance(high, str) else format_number(high)
     return f"logit({f'({above})' if low else above} / {f'({high} - {low})' if low else high})"
 

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from stanmix.spec import ModelSpec, Regression
+from stanmix.data import Table
+from stanmix.levels import codes_of
+from stanmix.spec import GroupBound, ModelSpec, Regression
 
 Array = NDArray[np.float64]
 
@@ -17,6 +19,12 @@ def upper_bound(regression: Regression, spec: ModelSpec) -> float:
         (value,) = (c.value for c in spec.constants if c.name == regression.upper)
         return float(np.asarray(value))
     return 1.0 if regression.upper is None else regression.upper
+
+
+def bound_by_row(bound: GroupBound, table: Table) -> Array:
+    """The upper bound in every row of some data; the least of all in a group that is new."""
+    codes = codes_of(table, bound.group.column, bound.group.levels)
+    return np.append(bound.values, min(bound.values))[codes]
 
 
 def linked(regression: Regression, value: Array, upper: float) -> Array:
@@ -30,7 +38,7 @@ def linked(regression: Regression, value: Array, upper: float) -> Array:
     return np.asarray(logit((value - lower) / (upper - lower)))
 
 
-def unlinked(regression: Regression, predictor: Array, upper: float) -> Array:
+def unlinked(regression: Regression, predictor: Array, upper: float | Array) -> Array:
     """A parameter from the scale of its link; unnormalised logarithms of probabilities stay."""
     lower = regression.lower or 0.0
     if regression.link in ("identity", "softmax"):

@@ -17,7 +17,7 @@ from stanmix.design import Encoding, Encodings
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import codes_of, level
-from stanmix.links import linked, unlinked, upper_bound
+from stanmix.links import bound_by_row, linked, unlinked, upper_bound
 from stanmix.program.rows import Rows
 from stanmix.spec import (
     Design,
@@ -319,16 +319,16 @@ class _Emission:
         Of probabilities, the unnormalised logarithm.
         """
         predictor = _predictor(regression, self.table, self.matrices, self.parameters, first)
-        predictor = predictor[self.chosen]
+        predictor, upper = predictor[self.chosen], upper_bound(regression, self.spec)
         if regression.parameter and not regression.columns:
             at_means = self.parameters[regression.parameter]
             at_means = at_means[self.component] if argument.by_state else at_means
             at_means = at_means[first[-1]] if regression.along else at_means
-            predictor = predictor + linked(regression, at_means, self.upper(regression))
-        return unlinked(regression, predictor, self.upper(regression))
-
-    def upper(self, regression: Regression) -> float:
-        return upper_bound(regression, self.spec)
+            predictor = predictor + linked(regression, at_means, upper)
+        bound: float | Array = upper
+        if regression.bound is not None:
+            bound = bound_by_row(regression.bound, self.table)[self.chosen]
+        return unlinked(regression, predictor, bound)
 
 
 @dataclass(frozen=True, eq=False)

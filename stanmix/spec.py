@@ -205,6 +205,22 @@ class GroupEffect:
 
 
 @dataclass(frozen=True)
+class GroupBound:
+    """An upper bound that rows of each group have in common: their shortest response.
+
+    Parameters
+    ----------
+    group
+        The column of groups, with those in the data of the model.
+    values
+        The bound of each of them.
+    """
+
+    group: Covariate
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Regression:
     """How a parameter varies by row: its link is linear in covariates.
 
@@ -228,6 +244,8 @@ class Regression:
         What is added as it is, if anything, and its mean.
     lower, upper
         Bounds of the parameter, the upper one a number or a constant, between which its link maps.
+    bound
+        What takes the place of the upper bound in the rows of each group.
     groups
         Coefficients that differ between groups.
     along
@@ -251,6 +269,7 @@ class Regression:
     offset_center: float = 0.0
     lower: float | None = None
     upper: float | str | None = None
+    bound: GroupBound | None = None
     component: int | None = None
     groups: tuple[GroupEffect, ...] = ()
     along: Axis | None = None
@@ -520,6 +539,7 @@ class ModelSpec:
         designs = [design for r in self.regressions for design in r.designs]
         columns = [c.column for design in designs for c in design.covariates]
         columns += [effect.group.column for effect in self.group_effects]
+        columns += [r.bound.group.column for r in self.regressions if r.bound is not None]
         return tuple(dict.fromkeys(columns))
 
     @property

@@ -174,6 +174,11 @@ CASES = (
         FRAME,
         {"beta_mu": "horseshoe(0.1)"},
     ),
+    Case(
+        "bounds_of_groups",
+        "rt | dec(choice) ~ hmm(wald + rdm, states=2, share=ndt)\nndt ~ x + (1 | subject)",
+        FRAME,
+    ),
     Case("scales_of_vectors", "cbind(y, x) ~ mix(normal, K=2, cov=tied)\nsigma ~ rt", FRAME),
     Case(
         "scales_of_missing_columns",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import stanmix as sm
 from stanmix.data import read_table
@@ -161,6 +161,24 @@ def by_a_bound(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     return [w.logpdf(new["rt"]) for w in wald]
 
 
+def by_bounds_of_groups(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    bounds = FRAME.groupby("subject")["rt"].min().to_numpy()
+    share = logit(d["ndt"] / bounds.min()) + d["r_subject_ndt"][subject_of(new), 0]
+    ndt = bounds[subject_of(new)] * expit(share)
+    return [stats.invgauss(1 / (a * v), ndt, a**2).logpdf(new["rt"]) for a, v in wald_of(d)]
+
+
+def by_bounds_of_levels(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    bounds = FRAME.groupby("subject")["rt"].min().to_numpy()
+    b, is_b = d["beta_ndt"], subject_of(new)
+    ndt = bounds[is_b] * expit(b[0] + b[1] * is_b + b[2] * new["x"])
+    return [stats.invgauss(1 / (a * v), ndt, a**2).logpdf(new["rt"]) for a, v in wald_of(d)]
+
+
+def wald_of(d: Draw) -> list[tuple[float, float]]:
+    return list(zip(d["threshold"], d["drift"], strict=True))
+
+
 def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     b = d["beta_mu_y"]
     return [
@@ -181,6 +199,8 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("successes | trials(10) ~ mix(binomial, K=2)\nprob ~ 0 + C(choice)", by_odds),
         ("y ~ mix(normal + student)\nmu[2] ~ x\nnu ~ log(rt)", by_one_component),
         ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ x", by_a_bound),
+        ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ (1 | subject)", by_bounds_of_groups),
+        ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ subject + x", by_bounds_of_levels),
         ("cbind(y, x) ~ hmm(normal & student, states=2)\nmu[y] ~ rt", by_columns),
         (
             "y ~ mix(normal, K=2)\nmu ~ x + (1 + x | subject); sigma ~ (1 | choice)",
@@ -380,6 +400,25 @@ def test_planes_of_two_columns_are_recovered() -> None:
     data = {"u": y[:, 0], "v": y[:, 1], "x": x}
     fit = sm.fit(formula, data, engine="stanli", seed=1)
     require_recovered(fit, {"beta_mu": b})
+
+
+def test_non_decision_times_of_subjects_may_lie_above_the_shortest_response_of_others() -> None:
+    rng = np.random.default_rng(13)
+    subject, ndt = np.repeat(np.arange(8), 30), rng.uniform(0.15, 0.8, 8)
+    drawn = stats.invgauss(1 / (1.0 * 3.0), scale=1.0).rvs(240, random_state=rng)
+    data = pd.DataFrame({"rt": ndt[subject] + drawn, "subject": subject})
+    fit = sm.fit("rt ~ mix(wald, K=1)\nndt ~ (1 | subject)", data, engine="stanli", seed=1)
+    require_recovered(fit, {"threshold": np.array([1.0]), "drift": np.array([3.0])})
+    posterior, least = fit.draws["posterior"], data.groupby("subject")["rt"].min().to_numpy()
+    r = posterior["r_subject_ndt"].squeeze("effect_subject_ndt")
+    own = least * expit(logit(posterior["ndt"] / least.min()) + r)
+    mean, sd = own.mean(("chain", "draw")).values, own.std(("chain", "draw")).values
+    assert np.abs((mean - ndt) / sd).max() < 4
+    assert sd.max() < 0.05
+    assert (own < least).all()
+    # Of a subject that the fit has not seen, no more is known than of all.
+    new = pd.DataFrame({"rt": [least.min() + 1e-6], "subject": ["another"]})
+    assert np.isfinite(fit.log_omega(new, new_groups="draw")).all()
 
 
 def test_splines_are_recovered() -> None:

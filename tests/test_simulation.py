@@ -200,6 +200,20 @@ def test_covariates_and_groups_move_responses() -> None:
     require_drawn_from(residual, stats.norm(0, 0.1))
 
 
+def test_non_decision_times_are_below_the_shortest_response_of_their_subject() -> None:
+    frame = pd.DataFrame({"g": np.repeat(["a", "b"], 2000), "rt": np.repeat([0.5, 1.5], 2000)})
+    frame["rt"] += np.random.default_rng(1).gamma(2, 0.2, 4000)
+    least = frame.groupby("g")["rt"].min().to_numpy()
+    model = sm.model("rt ~ mix(wald, K=1)\nndt ~ (1 | g)", frame)
+    at = {"threshold": [1.0], "drift": [2.0], "weights": [1.0]}
+    at |= {"ndt": [0.5 * least.min()], "r_g_ndt": [[[0.0], [np.log(3)]]]}
+    drawn = model.simulate(at, seed=1).data
+    # The odds of the share of the bound are 1, and 3 in the second group.
+    for group, ndt in zip("ab", least * [0.5, 0.75], strict=True):
+        decision = drawn["rt"][drawn["g"] == group] - ndt
+        require_drawn_from(decision, stats.invgauss(0.5, scale=1.0))
+
+
 def test_what_is_missing_stays_missing_and_labels_become_true() -> None:
     frame = UNITS.assign(y=UNITS["y"].where(UNITS.index % 3 > 0), label=[1.0, *[np.nan] * 23])
     model = sm.model("y | known(label) ~ mix(normal, K=2)", frame)

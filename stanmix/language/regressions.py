@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from stanmix.data import numbers
 from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
 from stanmix.language.designs import PROBABILITIES, SLOPE, Designs, Line, Unit
 from stanmix.language.options import Options, Settings
 from stanmix.language.parameters import Emission
-from stanmix.spec import Fixed, Parameter, Regression, Use
+from stanmix.levels import codes_of, levels_of
+from stanmix.spec import Covariate, Fixed, GroupBound, Parameter, Regression, Use
 
 
 def read_regressions(
@@ -198,11 +200,28 @@ class _Reader:
             offset_center=measured.offset_center,
             lower=param.lower,
             upper=param.upper if below is None else below,
+            bound=None if below is None else self.bound(parameter, line),
             component=component,
             groups=groups,
             # The axis as it is called in the model: categories are those of a response.
             along=parameter.axes[-1] if param.axes else None,
         )
+
+    def bound(self, parameter: Parameter, line: Line) -> GroupBound | None:
+        """The bound by the data in each group, where the line tells rows apart by one column."""
+        named = {c.column: c.levels for c in line.terms.design.covariates if c.levels}
+        named |= {g.by.text: levels_of(self.designs.table, g.by.text) for g in line.terms.groups}
+        if len(named) != 1:
+            return None
+        ((column, levels),) = named.items()
+        response = numbers(self.designs.table, self.emission.columns(parameter)[0], missing=True)
+        codes = codes_of(self.designs.table, column, levels)
+        # In a group without responses nothing is known but the bound of all.
+        values = np.full(len(levels), np.nanmin(response))
+        for place in range(len(levels)):
+            own = response[(codes == place) & ~np.isnan(response)]
+            values[place] = own.min() if own.size else values[place]
+        return GroupBound(Covariate("", column, levels), tuple(map(float, values)))
 
     def require_settings(self) -> None:
         """Refuse `order=mu(x=0)` where `mu` does not vary with `x`."""

@@ -258,6 +258,9 @@ def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration
         yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
         if regression.parameter:
             yield Declaration("real", f"offset_{name}_mean")
+    if regression.bound is not None:
+        comment = f"the least response of each {regression.bound.group.column}"
+        yield Declaration(f"vector[{count}]", f"bound_{name}", comment)
     for effect in regression.groups:
         own, group = effect.name, f"G_{effect.group_name}"
         comment = f"terms of {name} by {effect.group.column}: {', '.join(effect.columns)}"

@@ -71,7 +71,11 @@ def by_row(regression: Regression, value: str, predicted: str) -> str:
             times = f"{value} * {times}" if not low else f"({value} - {low}) * {times}"
         return times if not low else f"{low} + {times}"
     scaled = f"logit({_to_unit(value, low, high)}) + {predicted}" if value else predicted
-    return _from_unit(f"inv_logit({scaled})", low, high)
+    share = f"inv_logit({scaled})"
+    if regression.bound is None:
+        return _from_unit(share, low, high)
+    bound = f"bound_{regression.name}"
+    return f"{low} + ({bound} - {low}) .* {share}" if low else f"{bound} .* {share}"
 
 
 def coefficients(regression: Regression, by_component: bool) -> str:

@@ -23,6 +23,7 @@ from stanmix.design import Encodings
 from stanmix.errors import DataError, SpecError, listing, plural
 from stanmix.families import Column
 from stanmix.levels import codes_of, levels_of
+from stanmix.links import bound_by_row
 from stanmix.program.declare import by_move, order_name
 from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec, Regression, Response, move_slopes
@@ -188,6 +189,9 @@ def _regression(
         data[f"offset_{name}"] = added - regression.offset_center
         if centered:
             data[f"offset_{name}_mean"] = regression.offset_center
+    if regression.bound is not None:
+        bounds = bound_by_row(regression.bound, table)
+        data[f"bound_{name}"] = placed(bounds, regression.bound.group.column)
     for effect in regression.groups:
         encoding = encoded[effect.design]
         matrix = encoding.matrix(table)

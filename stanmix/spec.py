@@ -539,7 +539,6 @@ class ModelSpec:
         designs = [design for r in self.regressions for design in r.designs]
         columns = [c.column for design in designs for c in design.covariates]
         columns += [effect.group.column for effect in self.group_effects]
-        columns += [r.bound.group.column for r in self.regressions if r.bound is not None]
         return tuple(dict.fromkeys(columns))
 
     @property

@@ -201,12 +201,10 @@ def _shrinking(parameter: Parameter, prior: Prior, index: tuple[int, ...], refus
         )
     if parameter.order is not None:
         raise refuse(f"`{parameter.name}` is ordered, so its prior cannot be `horseshoe`.")
-    slab = [PriorArgument(format_number(value), value) for value in SLAB]
-    arguments = [*prior.arguments[:3], *slab[len(prior.arguments) - 1 :]]
-    if len(prior.arguments) == 4:
-        return Prior(prior.distribution, prior.arguments)
-    _, scale = parameter.priors[0].prior.arguments
-    return Prior(prior.distribution, (*arguments, scale))
+    slab = (PriorArgument(format_number(value), value) for value in SLAB)
+    # The scale is the last argument of the default prior, normal(0, scale).
+    defaults = (*prior.arguments[:1], *slab, parameter.priors[0].prior.arguments[-1])
+    return Prior(prior.distribution, prior.arguments + defaults[len(prior.arguments) :])
 
 
 def _require_symmetric(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:

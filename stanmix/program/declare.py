@@ -337,12 +337,10 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
                 f"{own}_z{at} .* horseshoe_width({own}_local{at}, {own}_global{at}, {own}_slab{at})"
             )
             kind = _sized("vector", [size_name(axis) for axis in parameter.axes])
-            scale, depth = (
-                parameter.shrinking.arguments[-1].text,
-                np.ndim(parameter.shrinking.arguments[-1].value),
-            )
-            scale += at_element(over[-1:]) if depth > 1 else ""
-            value = f"{scale} {'.*' if depth else '*'} {value}"
+            scale = parameter.shrinking.arguments[-1]
+            depth = np.ndim(scale.value)
+            row = at_element(over[-1:]) if depth > 1 else ""
+            value = f"{scale.text}{row} {'.*' if depth else '*'} {value}"
             yield Declaration(kind, own, value=value, loops=over)
         elif is_between(parameter):
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"

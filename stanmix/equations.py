@@ -87,14 +87,16 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         index = str(regression.component) if regression.component is not None else index
         own = index if regression.component is None else ""
         name = regression.parameter or regression.name
-        places = [i for i in (index, "d" if regression.along else "") if i]
+        element = "" if regression.along is None else _element(regression)
+        places = [i for i in (index, element) if i]
         left = f"{name}[{', '.join(['n', *places])}]"
         at_means = f"{name}[{', '.join(places)}]" if places else name
         terms = [_linked(regression, at_means)] if regression.parameter else []
         terms += _terms(regression, own, regression.centered)
-        yield f"{_linked(regression, left)} = {' + '.join(terms)}"
+        free = " + constant (slopes sum to 0 over c)" if regression.link == "softmax" else ""
+        yield f"{_linked(regression, left, by_row=True)} = {' + '.join(terms)}{free}"
     for regression in spec.regressions:
-        if regression.link != "softmax":
+        if not regression.is_latent:
             continue
         name = regression.name
         place = {"weights": _place(spec), "initial": "series", "transition": _place(spec)}[name]
@@ -107,9 +109,16 @@ def _varying(spec: ModelSpec) -> Iterator[str]:
         yield _group(spec, effect)
 
 
-def _linked(regression: Regression, text: str) -> str:
+def _element(regression: Regression) -> str:
+    """The index of an element of a vector."""
+    return "c" if regression.link == "softmax" else "d"
+
+
+def _linked(regression: Regression, text: str, *, by_row: bool = False) -> str:
     if regression.link == "identity":
         return text
+    if regression.link == "softmax":
+        return f"log {text}"
     low = format_number(regression.lower) if regression.lower else ""
     above = f"{text} - {low}" if low else text
     if regression.link == "log":
@@ -117,6 +126,8 @@ def _linked(regression: Regression, text: str) -> str:
     high = regression.upper
     if high is None or high == 1.0:
         return f"logit({above})"
+    if by_row and regression.bound is not None:
+        high = f"{high}[{regression.bound.group.column}[n]]"
     high = high if isinstance(high, str) else format_number(high)
     return f"logit({f'({above})' if low else above} / {f'({high} - {low})' if low else high})"
 
@@ -125,7 +136,7 @@ def _terms(regression: Regression, index: str, centered: bool) -> list[str]:
     """What is added for covariates, offset and groups."""
     before = f"{index}, " if index else ""
     if regression.along is not None:
-        before += "d, "
+        before += f"{_element(regression)}, "
     terms = []
     moments = zip(regression.columns, regression.center, regression.spread, strict=True)
     for column, center, spread in moments:
@@ -180,10 +191,10 @@ def _priors(spec: ModelSpec) -> Iterator[str]:
             index = [str(own[i - 1]) for i, own in named if i]
             name = parameter.name + (f"[{', '.join(index)}]" if index else "")
             name = f"diff({parameter.name})" if entry.increments else name
-            yield f"{name}  ~  {entry.prior}{_region(parameter)}"
+            yield f"{name}  ~  {entry.prior}{_region(parameter, spec)}"
 
 
-def _region(parameter: Parameter) -> str:
+def _region(parameter: Parameter, spec: ModelSpec) -> str:
     """Where a prior is truncated, and what is ordered."""
     bounds = []
     if parameter.lower is not None:
@@ -193,5 +204,8 @@ def _region(parameter: Parameter) -> str:
     if parameter.below is not None:
         bounds.append(f"below {parameter.below}")
     if parameter.order is not None:
-        bounds.append(f"increasing in {parameter.order}")
+        element = ""
+        if parameter.place is not None:
+            element = f"{spec.labels[parameter.axes[-1]][parameter.place - 1]} "
+        bounds.append(f"{element}increasing in {parameter.order}")
     return f", {', '.join(bounds)}" if bounds else ""

@@ -63,7 +63,7 @@ def held_correlations(spec: ModelSpec, draws: xr.DataTree, rows: int) -> Iterato
         Rows of the data.
     """
     for parameter in spec.parameters:
-        if parameter.constraint != "correlation":
+        if parameter.constraint != "correlation" or spec.declared(parameter) is None:
             continue
         by_state = parameter.axes[0] == "state"
         corr = np.asarray(draws["posterior"][parameter.name])
@@ -141,7 +141,7 @@ def _few_trials(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str]:
 def _units_of_measurement(spec: ModelSpec) -> Iterator[str]:
     """NUTS adapts to the scale of a parameter only within limits."""
     for constant in spec.constants:
-        if not constant.name.endswith("_scale") or constant.axis not in (None, "column"):
+        if not constant.name.endswith("_scale") or constant.axes not in ((), ("column",)):
             continue
         scales = np.atleast_1d(np.asarray(constant.value))
         if not ((scales >= SCALES[0]).all() and (scales <= SCALES[1]).all()):

@@ -19,6 +19,7 @@ from stanmix.clusters import cluster, cluster_lines, standardise
 from stanmix.covariances import covariance_factor, is_correlation_matrix
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.prior_draws import sum_to_zero
+from stanmix.priors import Prior
 from stanmix.program.declare import (
     effect_axes,
     is_between,
@@ -114,9 +115,8 @@ def _regression_values(
 
 def effect_shape(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[int, ...]:
     """The shape of the standard normal effects of groups, as they are sampled."""
-    axis = spec.axis_of(regression)
-    own = (len(effect.columns), len(effect.group.levels))
-    return (spec.sizes[axis], *own) if axis else own
+    first = (spec.sizes[axis] for axis in spec.axes_of(regression))
+    return (*first, len(effect.columns), len(effect.group.levels))
 
 
 def _group_units(
@@ -346,7 +346,7 @@ def _value(
 
 def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
     if is_placed(parameter):
-        return float(np.asarray(value)[(spec.order_column or 1) - 1])
+        return float(np.asarray(value)[(parameter.place or 1) - 1])
     return float(np.asarray(value))
 
 
@@ -391,15 +391,14 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
         return {name: value / value.sum(axis=-1, keepdims=True)}
     if parameter.constraint == "circular":
         return {name: np.stack([np.cos(value), np.sin(value)], axis=-1)}
+    if parameter.shrinking is not None:
+        return _shrunk(parameter.shrinking, name, value)
     low, high = _bounds(spec, parameter)
     value = _inside(value, low, high)
     if is_placed(parameter):
-        place = (spec.order_column or 1) - 1
+        place = (parameter.place or 1) - 1
         rest = np.delete(value, place, axis=1)
-        return {
-            f"{parameter.name}_order": increasing(value[:, place]),
-            f"{parameter.name}_rest": rest,
-        }
+        return {f"{name}_order": increasing(value[:, place]), f"{name}_rest": rest}
     if parameter.order is not None:
         value = np.apply_along_axis(increasing, -1, value)
         if is_between(parameter):
@@ -407,6 +406,20 @@ def _sampled(spec: ModelSpec, parameter: Parameter, value: Array) -> dict[str, A
         if is_shifted(parameter):
             return {name: value - low}
     return {name: value}
+
+
+def _shrunk(prior: Prior, name: str, value: Array) -> dict[str, Array]:
+    """What gives slopes these values under a horseshoe: local scales of about their size."""
+    spread, slab, _ = (float(np.asarray(a.value)) for a in prior.arguments[:3])
+    sizes = value / np.asarray(prior.arguments[3].value)
+    width = np.clip(np.abs(sizes), min(spread, 0.5 * slab), 0.5 * slab)
+    first = value.shape[:-1]
+    return {
+        f"{name}_z": sizes / width,
+        f"{name}_local": width / np.sqrt(1 - (width / slab) ** 2) / spread,
+        f"{name}_global": np.full(first, spread),
+        f"{name}_slab": np.full(first, slab**2),
+    }
 
 
 def _inside(value: Array, low: float, high: float) -> Array:
@@ -481,7 +494,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
         elif parameter.constraint == "simplex":
             values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
         elif is_slope(parameter):
-            values[sampled_name(parameter)] = _given_slopes(spec, parameter, value)
+            values |= _sampled(spec, parameter, _given_slopes(spec, parameter, value))
         else:
             values |= _sampled(spec, parameter, value)
     for name, (regression, effect) in effects.items():
@@ -496,7 +509,7 @@ def _given_slopes(spec: ModelSpec, parameter: Parameter, value: Array) -> Array:
     """Slopes as they are sampled, from coefficients; intercepts follow from other parameters."""
     regression = spec.regression_of(parameter)
     slopes = value if regression.parameter is None else value[..., 1:]
-    return _free(spec, regression, slopes)
+    return _free(spec, regression, slopes, -2)
 
 
 def _given_effects(
@@ -507,22 +520,26 @@ def _given_effects(
 ) -> Array:
     """Standard normal effects of groups, as they are sampled, from those that they scale to."""
     scale = covariance_factor(given[f"sd_{effect.name}"], given.get(f"cor_{effect.name}"))
-    r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"]), -1, -2)
+    if regression.link == "softmax":
+        # Contrasts and moves have a common spread.
+        scale = scale[..., None, :, :]
+    r = np.swapaxes(_free(spec, regression, given[f"r_{effect.name}"], -3), -1, -2)
     whole = np.broadcast_to(scale, (*r.shape[:-2], *scale.shape[-2:]))
     return np.asarray(np.linalg.solve(whole, r), dtype=np.float64)
 
 
-def _free(spec: ModelSpec, regression: Regression, values: Array) -> Array:
-    """Values as they are sampled: contrasts of components, moves in a list, others as they are."""
+def _free(spec: ModelSpec, regression: Regression, values: Array, axis: int) -> Array:
+    """Values as they are sampled: contrasts along an axis, moves in a list, others as they are."""
     if regression.link != "softmax":
         return values
-    if regression.name == "transition":
+    if regression.is_latent and regression.name == "transition":
         slopes = np.array(move_slopes(spec.moves))
         places = [np.argwhere(slopes == m + 1)[0] for m in range(spec.sizes["move"])]
         kept = [values[i, j] for i, j in places]
         return np.stack(kept) if kept else np.zeros((0, *values.shape[2:]))
-    basis = sum_to_zero(np.eye(spec.K - 1)[None])[0]
-    return np.asarray(np.tensordot(basis.T, values, axes=1))
+    values = np.moveaxis(values, axis, 0)
+    basis = sum_to_zero(np.eye(len(values) - 1), axis=0)
+    return np.moveaxis(np.tensordot(basis.T, values, axes=1), 0, axis)
 
 
 def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
@@ -545,8 +562,7 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
     if not ((value > low) & (value < high)).all():
         return f"must lie between {low:g} and {high:g}"
     if parameter.order is not None:
-        element = (spec.order_column or 1) - 1
-        ordered = value[:, element] if is_placed(parameter) else value
+        ordered = value[:, parameter.place - 1] if parameter.place else value
         if not (np.diff(ordered, axis=-1) > 0).all():
             return "must increase"
     return None

@@ -75,12 +75,24 @@ def prior_draws(spec: ModelSpec, draws: int, rng: np.random.Generator) -> dict[s
 
 def _numbers(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator) -> Array:
     shape = tuple(spec.sizes[axis] for axis in parameter.axes)
+    if parameter.shrinking is not None:
+        return _shrunk(parameter.shrinking, (draws, *shape), rng)
     increments = [e.prior for e in parameter.priors if e.increments]
     if increments:
         return _by_increments(parameter, increments[0], shape, draws, rng)
     if parameter.order is None:
         return _independent(parameter, shape, draws, rng)
-    return _ordered(parameter, spec, shape, draws, rng)
+    return _ordered(parameter, shape, draws, rng)
+
+
+def _shrunk(prior: Prior, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Slopes that are shrunk together: those along the last axis."""
+    spread, slab, df = (float(np.asarray(a.value)) for a in prior.arguments[:3])
+    one = (*shape[:-1], 1)
+    free = np.abs(rng.standard_cauchy(shape) * spread * rng.standard_cauchy(one))
+    squared = df / 2 * slab**2 / rng.gamma(df / 2, size=one)
+    width = free / np.sqrt(1 + free**2 / squared)
+    return np.asarray(prior.arguments[3].value) * width * rng.normal(size=shape)
 
 
 def _independent(
@@ -110,9 +122,7 @@ def truncated(
         if lower is not None and upper is not None:
             return rng.uniform(lower, upper, draws)
         raise SpecError(f"The prior of `{name}` is flat, so nothing can be drawn from it.")
-    arguments = [
-        a.value[index[-1] - 1] if isinstance(a.value, tuple) else a.value for a in prior.arguments
-    ]
+    arguments = [a.at(index) for a in prior.arguments]
     distribution = DISTRIBUTIONS[prior.distribution].reference(*arguments)
     low = -np.inf if lower is None else lower
     high = np.inf if upper is None else upper
@@ -163,7 +173,6 @@ def _by_increments(
 
 def _ordered(
     parameter: Parameter,
-    spec: ModelSpec,
     shape: tuple[int, ...],
     draws: int,
     rng: np.random.Generator,
@@ -174,8 +183,7 @@ def _ordered(
     drawing each above the one before would be another distribution.
     """
     axis = parameter.axes.index(parameter.order or "") + 1
-    column = (spec.order_column or 1) - 1 if parameter.axes[-1] == "column" else slice(None)
-    chosen = (..., column) if parameter.axes[-1] == "column" else (...,)
+    chosen = (...,) if parameter.place is None else (..., parameter.place - 1)
     kept: list[Array] = []
     count = tried = 0
     while count < draws:
@@ -256,14 +264,14 @@ def _angles(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Ge
 def _correlations(
     parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.Generator
 ) -> Array:
-    size, by_state = spec.sizes[parameter.axes[-1]], parameter.axes[0] == "state"
-    matrices = []
-    for k in range(1, spec.K + 1) if by_state else (0,):
-        prior = parameter.prior_at((k,) if by_state else ())
+    *first, size = (spec.sizes[axis] for axis in parameter.axes[:-1])
+    matrices = np.empty((draws, *first, size, size))
+    for place in np.ndindex(*first):
+        prior = parameter.prior_at(tuple(i + 1 for i in place))
         values = [float(np.asarray(a.value)) for a in prior.arguments] if prior else []
         eta, guard = values[0] if values else 1.0, values[1] if len(values) > 1 else 0.0
-        matrices.append(_guarded_lkj(size, eta, guard, draws, rng))
-    return np.stack(matrices, axis=1) if by_state else matrices[0]
+        matrices[(slice(None), *place)] = _guarded_lkj(size, eta, guard, draws, rng)
+    return matrices
 
 
 def _guarded_lkj(
@@ -308,26 +316,27 @@ def _effects(
     sd = found[f"sd_{effect.name}"]
     Q, G = len(effect.columns), len(effect.group.levels)
     scale = covariance_factor(sd, found.get(f"cor_{effect.name}"))
-    axis = spec.axis_of(regression)
-    if axis is None:
-        z = rng.normal(size=(len(sd), Q, G))
-        return np.swapaxes(scale @ z, -1, -2)
-    z = rng.normal(size=(len(sd), spec.sizes[axis], Q, G))
-    r = np.swapaxes((scale if axis == "state" else scale[:, None]) @ z, -1, -2)
+    if regression.link == "softmax":
+        # Contrasts and moves have a common spread.
+        scale = scale[..., None, :, :]
+    first = (spec.sizes[axis] for axis in spec.axes_of(regression))
+    z = rng.normal(size=(len(sd), *first, Q, G))
+    r = np.swapaxes(scale @ z, -1, -2)
     if regression.link != "softmax":
         return r
-    return spread_moves(r, spec) if regression.name == "transition" else sum_to_zero(r)
+    moves = regression.is_latent and regression.name == "transition"
+    return spread_moves(r, spec) if moves else sum_to_zero(r, axis=-3)
 
 
-def sum_to_zero(free: Array) -> Array:
-    """K vectors that sum to zero, from K - 1 free ones along the second axis; see softmax.stan."""
-    draws, contrasts, *rest = free.shape
-    sums = np.zeros((draws, contrasts + 1, *rest))
-    for j in range(1, contrasts + 1):
-        step = free[:, j - 1] / np.sqrt(j * (j + 1.0))
-        sums[:, :j] += step[:, None]
-        sums[:, j] -= j * step
-    return sums
+def sum_to_zero(free: Array, axis: int) -> Array:
+    """K vectors that sum to zero, from K - 1 free ones along an axis; see softmax.stan."""
+    free = np.moveaxis(free, axis, 0)
+    sums = np.zeros((len(free) + 1, *free.shape[1:]))
+    for j in range(1, len(sums)):
+        step = free[j - 1] / np.sqrt(j * (j + 1.0))
+        sums[:j] += step
+        sums[j] -= j * step
+    return np.moveaxis(sums, 0, axis)
 
 
 def spread_moves(free: Array, spec: ModelSpec) -> Array:
@@ -346,29 +355,30 @@ def _coefficients(regression: Regression, spec: ModelSpec, found: Mapping[str, A
         return found[regression.coefficients]
     value = found[regression.parameter]
     slopes = found.get(regression.coefficients)
+    moves = regression.is_latent and regression.name == "transition"
+    if regression.component is not None:
+        value = value[:, regression.component - 1]
     if regression.link == "softmax":
         with np.errstate(divide="ignore"):
             logs = np.log(value)
-        if regression.name == "transition":
+        if moves:
             slopes = spread_moves(found[regression.coefficients], spec)
             staying = move_slopes(spec.moves)
-            moves = np.array(spec.moves)
+            allowed = np.array(spec.moves)
             reference = [
-                next(j for j in range(spec.K) if moves[i, j] and not staying[i][j])
+                next(j for j in range(spec.K) if allowed[i, j] and not staying[i][j])
                 for i in range(spec.K)
             ]
             base = np.take_along_axis(logs, np.array(reference)[None, :, None], axis=2)
             at_means = np.where(np.array(staying) > 0, logs - base, 0.0)
         else:
-            slopes = sum_to_zero(found[regression.coefficients])
-            at_means = logs - logs.mean(axis=1, keepdims=True)
+            slopes = sum_to_zero(found[regression.coefficients], axis=-2)
+            at_means = logs - logs.mean(axis=-1, keepdims=True)
     else:
-        if regression.component is not None:
-            value = value[:, regression.component - 1]
         at_means = linked(regression, value, upper_bound(regression, spec))
     if slopes is None:
         slopes = np.zeros((*at_means.shape, 0))
     intercept = at_means - slopes @ np.array(regression.center) - regression.offset_center
-    if regression.name == "transition" and regression.link == "softmax":
+    if moves:
         intercept = np.where(np.array(move_slopes(spec.moves)) > 0, intercept, 0.0)
     return np.concatenate([intercept[..., None], slopes], axis=-1)

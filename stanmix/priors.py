@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from scipy import stats
 
 
@@ -70,6 +71,15 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
 }
 """Priors of numbers."""
 
+SHRINKING = ("horseshoe",)
+"""Priors of all slopes of a regression together.
+
+`horseshoe(global, slab, df, scale)` is the regularised horseshoe of Piironen and Vehtari (2017): a
+coefficient is normal with the standard deviation `scale` times a local scale, half-Cauchy(0, 1),
+times the global one, half-Cauchy(0, global), which a slab bounds: its squared width is
+inv_gamma(df / 2, df / 2 * slab^2).
+"""
+
 SIMPLEX = ("dirichlet", "sticky", "flat")
 """Priors of what sums to 1; `sticky` is one of rows of `transition` alone."""
 
@@ -80,12 +90,21 @@ CORRELATION = ("lkj", "flat")
 """Priors of correlation matrices."""
 
 
+Value = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+"""A number; or one for each place of the last axis of a parameter, or of its last two."""
+
+
 @dataclass(frozen=True)
 class PriorArgument:
-    """An argument of a prior: its Stan text, and its value (one a column where it is a vector)."""
+    """An argument of a prior: its Stan text, and its value."""
 
     text: str
-    value: float | tuple[float, ...]
+    value: Value
+
+    def at(self, index: tuple[int, ...]) -> float:
+        """Its value for the element `index` (from 1) of a parameter."""
+        depth = len(np.shape(self.value))
+        return float(np.asarray(self.value)[tuple(i - 1 for i in index[len(index) - depth :])])
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ class Prior:
         return f"{self.distribution}({shown})" if self.arguments else self.distribution
 
 
-def _shown(value: float | tuple[float, ...]) -> str:
+def _shown(value: Value) -> str:
     """A value as the prior language writes it, without the noise of arithmetic."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
@@ -138,17 +157,19 @@ class PriorEntry:
         return sum(said), tuple(reversed(said))
 
 
-def literal(value: float | tuple[float, ...]) -> str:
+def literal(value: Value) -> str:
     """A value as Stan text.
 
     Examples
     --------
-    >>> literal(5.0), literal((0.0, 2.5))
-    ('5', "[0, 2.5]'")
+    >>> literal(5.0), literal((0.0, 2.5)), literal(((1.0, 2.0),))
+    ('5', "[0, 2.5]'", "{[1, 2]'}")
     """
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(format_number, value))}]'"
-    return format_number(value)
+    if not isinstance(value, tuple):
+        return format_number(value)
+    if isinstance(value[0], tuple):
+        return "{" + ", ".join(map(literal, value)) + "}"
+    return f"[{', '.join(map(literal, value))}]'"
 
 
 def format_number(value: float) -> str:

@@ -18,7 +18,7 @@ from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import codes_of, level
 from stanmix.limits import read_limits
-from stanmix.links import linked, unlinked, upper_bound
+from stanmix.links import bound_by_row, linked, unlinked, upper_bound
 from stanmix.program.rows import Rows
 from stanmix.spec import (
     Design,
@@ -86,10 +86,7 @@ def required(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 
 def _first_axes(regression: Regression, spec: ModelSpec) -> tuple[int, ...]:
     """The lengths of the axes of coefficients before their terms, in the posterior."""
-    axis = spec.axis_of(regression)
-    first = reported((axis,)) if axis else ()
-    along = (regression.along,) if regression.along else ()
-    return tuple(spec.sizes[a] for a in (*first, *along))
+    return tuple(spec.sizes[axis] for axis in reported(spec.axes_of(regression)))
 
 
 def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -358,24 +355,28 @@ class _Emission:
         regression = self.spec.regression(argument.regression)
         own = argument.by_state and regression.component is None
         first = (self.component,) if own else ()
-        if regression.along is not None:
-            elements = range(self.spec.sizes[regression.along])
-            return np.stack([self.by_row(argument, regression, (*first, d)) for d in elements])
-        return self.by_row(argument, regression, first)
+        if regression.along is None:
+            return self.by_row(argument, regression, first)
+        elements = range(self.spec.sizes[regression.along])
+        rows = [self.by_row(argument, regression, (*first, d)) for d in elements]
+        return softmax(rows, axis=0) if regression.link == "softmax" else np.stack(rows)
 
     def by_row(self, argument: Use, regression: Regression, first: tuple[int, ...]) -> Array:
-        """A parameter that varies, or an element of it, in each of the rows."""
+        """A parameter that varies, or an element of it, in each of the rows.
+
+        Of probabilities, the unnormalised logarithm.
+        """
         predictor = _predictor(regression, self.table, self.matrices, self.parameters, first)
-        predictor = predictor[self.chosen]
+        predictor, upper = predictor[self.chosen], upper_bound(regression, self.spec)
         if regression.parameter and not regression.columns:
             at_means = self.parameters[regression.parameter]
             at_means = at_means[self.component] if argument.by_state else at_means
             at_means = at_means[first[-1]] if regression.along else at_means
-            predictor = predictor + linked(regression, at_means, self.upper(regression))
-        return unlinked(regression, predictor, self.upper(regression))
-
-    def upper(self, regression: Regression) -> float:
-        return upper_bound(regression, self.spec)
+            predictor = predictor + linked(regression, at_means, upper)
+        bound: float | Array = upper
+        if regression.bound is not None:
+            bound = bound_by_row(regression.bound, self.table)[self.chosen]
+        return unlinked(regression, predictor, bound)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stanmix.families import FAMILIES, Column, Family, Kind, Param
-from stanmix.priors import Prior, PriorEntry
+from stanmix.priors import SHRINKING, Prior, PriorEntry, Value
 
 Axis = str
 """`state`, `state_to`, `column`, `column_to`, `accumulator`, or the terms of a regression."""
@@ -49,6 +49,8 @@ class Parameter:
         Name of a constant it stays below. This restricts the region and normalises nothing.
     order
         The axis along which it increases, if any.
+    place
+        Of an order of vectors, the element (from 1) that increases.
     param
         The name its family gives it; its own name for `weights`, `transition`, `initial`.
     """
@@ -61,7 +63,13 @@ class Parameter:
     upper: float | None = None
     below: str | None = None
     order: Axis | None = None
+    place: int | None = None
     param: str = ""
+
+    @property
+    def shrinking(self) -> Prior | None:
+        """The prior that shrinks all its elements together, if it has one: a horseshoe."""
+        return next((e.prior for e in self.priors if e.prior.distribution in SHRINKING), None)
 
     def prior_at(self, index: tuple[int, ...]) -> Prior | None:
         """The prior of the element `index` (from 1); None if only its increments have one."""
@@ -74,12 +82,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Constant:
-    """A number, or one for each place of an axis, that the model takes from its data."""
+    """A number, or one for each place of an axis or two, that the model takes from its data."""
 
     name: str
-    value: float | tuple[float, ...]
+    value: Value
     comment: str
-    axis: Axis | None = None
+    axes: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -233,6 +241,22 @@ class GroupEffect:
 
 
 @dataclass(frozen=True)
+class GroupBound:
+    """An upper bound that rows of each group have in common: their shortest response.
+
+    Parameters
+    ----------
+    group
+        The column of groups, with those in the data of the model.
+    values
+        The bound of each of them.
+    """
+
+    group: Covariate
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Regression:
     """How a parameter varies by row: its link is linear in covariates.
 
@@ -245,7 +269,7 @@ class Regression:
         where that value is 0.
     link
         The scale on which it is linear. `softmax` is the scale of the logarithms of probabilities,
-        of which there is one for each component, or move.
+        of which there is one for each component, move or category.
     design
         The covariates.
     columns
@@ -259,6 +283,8 @@ class Regression:
         What is added as it is, if anything, and its mean.
     lower, upper
         Bounds of the parameter, the upper one a number or a constant, between which its link maps.
+    bound
+        What takes the place of the upper bound in the rows of each group.
     groups
         Coefficients that differ between groups.
     along
@@ -282,6 +308,7 @@ class Regression:
     offset_center: float = 0.0
     lower: float | None = None
     upper: float | str | None = None
+    bound: GroupBound | None = None
     component: int | None = None
     centered: bool = True
     groups: tuple[GroupEffect, ...] = ()
@@ -292,6 +319,11 @@ class Regression:
     def terms(self) -> tuple[str, ...]:
         """Names of the coefficients on the user's scale."""
         return self.columns if self.parameter is None else ("Intercept", *self.columns)
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether it is of weights, first states or moves, and not of a family."""
+        return self.place != "row"
 
     @property
     def is_offset_alone(self) -> bool:
@@ -329,11 +361,13 @@ def reported(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
     """The axes of the posterior for those of a parameter.
 
     Coefficients are sampled without what follows from the others, and reported with it: slopes
-    with the intercept, contrasts as components, moves as a matrix.
+    with the intercept, contrasts as components or categories, moves as a matrix.
     """
     named = {"contrast": ("state",), "move": ("state", "state_to")}
     return tuple(
-        name.replace("slope_", "term_", 1) for axis in axes for name in named.get(axis, (axis,))
+        name.removeprefix("contrast_").replace("slope_", "term_", 1)
+        for axis in axes
+        for name in named.get(axis, (axis,))
     )
 
 
@@ -393,8 +427,6 @@ class ModelSpec:
         Whether some times between rows of a series have no row.
     additions
         Names of the additions of the model line, for families with optional columns.
-    order_column
-        For an ordered vector location, the column (from 1) whose locations increase.
     notes
         What the user should know of this model: sentences.
     """
@@ -417,7 +449,6 @@ class ModelSpec:
     known_apart: tuple[int, ...] = ()
     gaps: bool = False
     additions: tuple[str, ...] = ()
-    order_column: int | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -471,6 +502,7 @@ class ModelSpec:
             if response.kind == "category":
                 sizes[f"category_{response.name}"] = len(response.labels)
                 sizes[f"cut_{response.name}"] = len(response.labels) - 1
+                sizes[f"contrast_category_{response.name}"] = len(response.labels) - 1
         sizes["contrast"] = self.K - 1
         sizes["move"] = sum(map(sum, self.moves)) - self.K
         for regression in self.regressions:
@@ -494,7 +526,7 @@ class ModelSpec:
 
     def axis_of(self, regression: Regression) -> Axis | None:
         """What has a predictor of its own: components, contrasts or moves; None for one alone."""
-        if regression.link == "softmax":
+        if regression.is_latent:
             return "move" if regression.name == "transition" else "contrast"
         if regression.component is not None:
             return None
@@ -504,9 +536,19 @@ class ModelSpec:
         )
         return "state" if by_state else None
 
+    def axes_of(self, regression: Regression) -> tuple[Axis, ...]:
+        """The axes of what has a predictor of its own: of components, and elements of vectors.
+
+        Probabilities have one for each but one, which make contrasts.
+        """
+        along = regression.along
+        if along is not None and regression.link == "softmax":
+            along = f"contrast_{along}"
+        return tuple(axis for axis in (self.axis_of(regression), along) if axis is not None)
+
     def varies(self, name: str) -> bool:
         """Whether `weights`, `initial` or `transition` varies."""
-        return any(r.name == name and r.link == "softmax" for r in self.regressions)
+        return any(r.name == name and r.is_latent for r in self.regressions)
 
     @property
     def labels(self) -> dict[str, list[Any]]:
@@ -522,6 +564,7 @@ class ModelSpec:
                 labels[f"category_{response.name}"] = list(response.labels)
                 pairs = itertools.pairwise(response.labels)
                 labels[f"cut_{response.name}"] = [f"{low}|{high}" for low, high in pairs]
+                labels[f"contrast_category_{response.name}"] = list(response.labels)
         for regression in self.regressions:
             labels[f"slope_{regression.name}"] = list(regression.columns)
             labels[f"term_{regression.name}"] = list(regression.terms)
@@ -549,7 +592,7 @@ class ModelSpec:
     @property
     def emission_regressions(self) -> tuple[Regression, ...]:
         """The regressions of parameters of families."""
-        return tuple(r for r in self.regressions if r.link != "softmax")
+        return tuple(r for r in self.regressions if not r.is_latent)
 
     @property
     def group_effects(self) -> tuple[GroupEffect, ...]:
@@ -656,6 +699,8 @@ class _Reader:
                 fits = [c for c in classes if {f.name for f in dataclasses.fields(c)} == set(value)]
                 return self.typed(value, fits[0])
             if isinstance(value, list):
-                wanted = next(a for a in arguments if typing.get_origin(a) is tuple)
-                return self.typed(value, wanted)
+                nested = bool(value) and isinstance(value[0], list)
+                tuples = [a for a in arguments if typing.get_origin(a) is tuple]
+                own = [a for a in tuples if (typing.get_origin(a.__args__[0]) is tuple) == nested]
+                return self.typed(value, own[0])
         return value

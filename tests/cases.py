@@ -185,6 +185,42 @@ CASES = (
         FRAME,
     ),
     Case(
+        "ordered_slopes",
+        "y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x",
+        FRAME,
+        {"beta_mu[1, x]": "normal(-1, 2)"},
+    ),
+    Case(
+        "regression_of_categories",
+        "subject ~ mix(categorical, K=2)\nprob ~ x + (1 | choice)",
+        FRAME.assign(subject=FRAME["subject"].where(FRAME.index != 2)),
+        {"beta_prob[x]": "normal(0, 1)"},
+    ),
+    Case(
+        "horseshoe",
+        "y ~ mix(normal, K=2)\nmu ~ x + rt + positive",
+        FRAME,
+        {"beta_mu": "horseshoe(0.1)"},
+    ),
+    Case(
+        "bounds_of_groups",
+        "rt | dec(choice) ~ hmm(wald + rdm, states=2, share=ndt)\nndt ~ x + (1 | subject)",
+        FRAME,
+    ),
+    Case("scales_of_vectors", "cbind(y, x) ~ mix(normal, K=2, cov=tied)\nsigma ~ rt", FRAME),
+    Case(
+        "scales_of_missing_columns",
+        "cbind(y, x) ~ mix(normal, K=2, cov=diag)\nmu ~ rt; sigma ~ rt",
+        HOLES.assign(x=_HOLED),
+    ),
+    Case(
+        "groups_of_vectors",
+        "cbind(y, x) ~ mix(normal, K=2)\nmu ~ rt + (1 + rt | subject)",
+        FRAME,
+        {"sd_subject_mu[x]": "normal(0, 1)", "cor_subject_mu[2]": "lkj(1)"},
+    ),
+    Case("groups_of_drifts", "rt | dec(choice) ~ mix(rdm, K=2)\ndrift ~ (1 | subject)", FRAME),
+    Case(
         "regression_of_races",
         "rt | dec(choice) ~ mix(lognormal_race + lba)\nmu ~ x; drift ~ x; start ~ y",
         FRAME,

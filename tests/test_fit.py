@@ -202,7 +202,7 @@ def test_a_location_of_several_columns_is_put_together_from_what_is_sampled() ->
     fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK)
     mu = fit.draws["posterior"]["mu"]
     assert mu["column"].values.tolist() == ["y_1", "y_2", "y_3"]
-    assert fit.model.spec.order_column == 2
+    assert fit.model.spec.parameter("mu").place == 2
     assert (mu.sel(column="y_2").diff("state") > 0).all()
     corr = fit.draws["posterior"]["corr"].values
     np.testing.assert_allclose(np.diagonal(corr, axis1=-2, axis2=-1), 1)

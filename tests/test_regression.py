@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import stanmix as sm
 from stanmix.data import read_table
@@ -130,10 +130,14 @@ def points(model: sm.Model) -> dict[str, np.ndarray]:
     starts = starting_points(model.spec, model.data, model.rows, rng)
     drawn = [next(starts) for _ in range(POINTS)]
     stacked = {name: np.stack([d[name] for d in drawn]) for name in drawn[0]}
-    return {
-        name: values + rng.normal(0, 0.3, values.shape) if name[:2] in ("sl", "z_") else values
+    scales = ("_local", "_global", "_slab")
+    moved = {
+        name: values + rng.normal(0, 0.3, values.shape)
+        if name[:2] in ("sl", "z_") and not name.endswith(scales)
+        else values
         for name, values in stacked.items()
     }
+    return {n: np.sort(v) if n.endswith("_order") else v for n, v in moved.items()}
 
 
 def evaluated(model: sm.Model, newdata: Any, names: list[str]) -> list[Draw]:
@@ -199,6 +203,24 @@ def by_a_bound(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     return [w.logpdf(new["rt"]) for w in wald]
 
 
+def by_bounds_of_groups(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    bounds = FRAME.groupby("subject")["rt"].min().to_numpy()
+    share = logit(d["ndt"] / bounds.min()) + d["r_subject_ndt"][subject_of(new), 0]
+    ndt = bounds[subject_of(new)] * expit(share)
+    return [stats.invgauss(1 / (a * v), ndt, a**2).logpdf(new["rt"]) for a, v in wald_of(d)]
+
+
+def by_bounds_of_levels(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
+    bounds = FRAME.groupby("subject")["rt"].min().to_numpy()
+    b, is_b = d["beta_ndt"], subject_of(new)
+    ndt = bounds[is_b] * expit(b[0] + b[1] * is_b + b[2] * new["x"])
+    return [stats.invgauss(1 / (a * v), ndt, a**2).logpdf(new["rt"]) for a, v in wald_of(d)]
+
+
+def wald_of(d: Draw) -> list[tuple[float, float]]:
+    return list(zip(d["threshold"], d["drift"], strict=True))
+
+
 def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
     b = d["beta_mu_y"]
     return [
@@ -219,6 +241,8 @@ def by_columns(d: Draw, new: pd.DataFrame) -> list[np.ndarray]:
         ("successes | trials(10) ~ mix(binomial, K=2)\nprob ~ 0 + C(choice)", by_odds),
         ("y ~ mix(normal + student)\nmu[2] ~ x\nnu ~ log(rt)", by_one_component),
         ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ x", by_a_bound),
+        ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ (1 | subject)", by_bounds_of_groups),
+        ("rt ~ mix(wald, K=2, share=ndt)\nndt ~ subject + x", by_bounds_of_levels),
         ("cbind(y, x) ~ hmm(normal & student, states=2)\nmu[y] ~ rt", by_columns),
         (
             "y ~ mix(normal, K=2)\nmu ~ x + (1 + x | subject); sigma ~ (1 | choice)",
@@ -316,6 +340,48 @@ def test_crossing_lines_are_recovered_and_new_rows_told_apart() -> None:
     assert sure[2][1] > 0.95
 
 
+def test_components_may_be_ordered_by_a_slope() -> None:
+    """The lines meet where the covariate has its mean: no order of `mu` tells them apart."""
+    rng = np.random.default_rng(2)
+    x, z, component = *rng.normal(3, 1, (2, 300)), rng.integers(2, size=300)
+    b = np.array([[4.0, 0.5, -1.0], [-2.0, -0.5, 1.0]])
+    y = b[component, 0] + b[component, 1] * z + b[component, 2] * x + 0.5 * rng.normal(size=300)
+    data = {"y": y, "x": x, "z": z}
+    fit = sm.fit("y ~ mix(normal, K=2, order=mu:x)\nmu ~ z + x", data, engine="stanli", seed=1)
+    require_recovered(fit, {"beta_mu": b})
+    assert (fit.draws["posterior"]["beta_mu"].sel(term_mu="x").diff("state") > 0).all()
+    assert fit.membership({"y": [0.0], "x": [6.0], "z": [3.0]})[1].item() > 0.99
+
+
+@pytest.mark.parametrize("line", ["mu ~ rt + x", "mu ~ 0 + rt + x", "sigma ~ x"])
+def test_an_order_of_slopes_is_the_model_without_where_they_increase(line: str) -> None:
+    """The one difference is the derivative of an increasing vector: its step."""
+    name = line.split()[0]
+    ordered = sm.model(f"y ~ mix(normal, K=2, order={name}:x)\n{line}", FRAME)
+    free = sm.model(f"y ~ mix(normal, K=2, order=none)\n{line}", FRAME)
+    here = {n: v[0] for n, v in points(ordered).items()}
+    slopes, rest = here.pop(f"slope_{name}_order"), here.pop(f"slope_{name}_rest")
+    there = {**here, f"slope_{name}": np.column_stack([rest, slopes])}
+    here |= {f"slope_{name}_order": slopes, f"slope_{name}_rest": rest}
+    densities = [
+        engine("stanli").log_density(m.program, m.data, at)[0]
+        for m, at in ((ordered, here), (free, there))
+    ]
+    assert densities[0] - densities[1] == pytest.approx(np.log(np.diff(slopes)[0]), abs=1e-9)
+
+
+def test_draws_of_ordered_slopes_are_starting_points_and_are_kept(tmp_path: Path) -> None:
+    fit = short_fit("y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x", FRAME)
+    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
+    given = {str(name): values.values for name, values in posterior.items()}
+    sampled = given_values(fit.model.spec, given, 1)
+    np.testing.assert_allclose(sampled["slope_mu_order"], posterior["beta_mu"][:, 2], rtol=1e-10)
+    with pytest.raises(sm.SpecError, match="`beta_mu` in `inits` of chain 1 must increase"):
+        given_values(fit.model.spec, {**given, "beta_mu": given["beta_mu"][::-1]}, 1)
+    again = sm.load(fit.save(tmp_path / "fit.nc"))
+    assert again.log_omega(NEW).equals(fit.log_omega(NEW))
+
+
 def test_a_slope_of_one_state_is_recovered() -> None:
     rng = np.random.default_rng(3)
     x, state = rng.normal(size=400), np.cumsum(rng.random(400) < 0.1) % 2
@@ -380,6 +446,55 @@ def test_planes_of_two_columns_are_recovered() -> None:
     data = {"u": y[:, 0], "v": y[:, 1], "x": x}
     fit = sm.fit(formula, data, engine="stanli", seed=1)
     require_recovered(fit, {"beta_mu": b})
+
+
+def test_non_decision_times_of_subjects_may_lie_above_the_shortest_response_of_others() -> None:
+    rng = np.random.default_rng(13)
+    subject, ndt = np.repeat(np.arange(8), 30), rng.uniform(0.15, 0.8, 8)
+    drawn = stats.invgauss(1 / (1.0 * 3.0), scale=1.0).rvs(240, random_state=rng)
+    data = pd.DataFrame({"rt": ndt[subject] + drawn, "subject": subject})
+    fit = sm.fit("rt ~ mix(wald, K=1)\nndt ~ (1 | subject)", data, engine="stanli", seed=1)
+    require_recovered(fit, {"threshold": np.array([1.0]), "drift": np.array([3.0])})
+    posterior, least = fit.draws["posterior"], data.groupby("subject")["rt"].min().to_numpy()
+    r = posterior["r_subject_ndt"].squeeze("effect_subject_ndt")
+    own = least * expit(logit(posterior["ndt"] / least.min()) + r)
+    mean, sd = own.mean(("chain", "draw")).values, own.std(("chain", "draw")).values
+    assert np.abs((mean - ndt) / sd).max() < 4
+    assert sd.max() < 0.05
+    assert (own < least).all()
+    # Of a subject that the fit has not seen, no more is known than of all.
+    new = pd.DataFrame({"rt": [least.min() + 1e-6], "subject": ["another"]})
+    assert np.isfinite(fit.log_omega(new, new_groups="draw")).all()
+
+
+def test_splines_are_recovered() -> None:
+    rng = np.random.default_rng(10)
+    frame = {"x": np.append([0, 10], rng.uniform(0, 10, 300))}
+    at = {
+        "beta_mu": [[-3.0, 1.0, -2.0, 2.0, 0.0], [2.0, 3.0, 2.0, -1.0, 2.0]],
+        "sigma": [0.5, 0.7],
+        "weights": [0.5, 0.5],
+    }
+    formula = "y ~ mix(normal, K=2)\nmu ~ bs(x, df=4)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    # In new data the knots are those of the fit: where x is 0, so is the basis.
+    new = fit.membership({"y": [-3.0, 2.0], "x": [0.0, 0.0]})
+    assert new.idxmax(axis=1).tolist() == [1, 2]
+
+
+def test_independent_effects_of_groups_are_recovered() -> None:
+    rng = np.random.default_rng(11)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(12), 15), "x": rng.normal(size=180)})
+    r = rng.normal(0, 1, (2, 12, 2)) * [0.8, 0.5]
+    at = {"mu": [-4.0, 4.0], "r_g_mu": r, "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}
+    formula = "y ~ mix(normal, K=2)\nmu ~ (x || g)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    assert "cor_g_mu" not in fit.draws["posterior"]
+    truths = {name: np.array(at[name]) for name in ("mu", "sigma", "r_g_mu")}
+    require_recovered(fit, truths | {"sd_g_mu": np.array([0.8, 0.5])})
 
 
 def short_fit(formula: str, data: Any) -> sm.Fit:

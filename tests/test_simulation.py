@@ -66,6 +66,16 @@ def test_exchangeable_elements_are_sorted() -> None:
     assert stats.ks_2samp(mu[:, 0], rng.normal(size=(4000, 2)).min(axis=1)).pvalue > ALPHA
 
 
+def test_slopes_may_increase_of_which_the_others_do_not() -> None:
+    priors = {"beta_mu": "normal(0, 1)"}
+    drawn = prior("y ~ mix(normal, K=2, order=mu:x)\nmu ~ rt + x", **priors)["beta_mu"].values[0]
+    rng = np.random.default_rng(2)
+    lower = rng.normal(size=(4000, 2)).min(axis=1)
+    assert stats.ks_2samp(drawn[:, 0, 2], lower).pvalue > ALPHA
+    assert (drawn[:, 0, 2] < drawn[:, 1, 2]).all()
+    require_drawn_from(drawn[..., 1], stats.norm())
+
+
 def test_increments_are_added_to_the_first() -> None:
     priors = {"mu[1]": "normal(0, 1)", "diff(mu)": "normal(1, 0.5)"}
     mu = prior("y ~ mix(normal, K=3)", **priors)["mu"].values[0]
@@ -188,6 +198,20 @@ def test_covariates_and_groups_move_responses() -> None:
     by_group = np.array([-1.0, 0.0, 2.0])[pd.Categorical(frame["g"]).codes]
     residual = drawn.data["y"] - (1 + 2 * frame["x"] + by_group)
     require_drawn_from(residual, stats.norm(0, 0.1))
+
+
+def test_non_decision_times_are_below_the_shortest_response_of_their_subject() -> None:
+    frame = pd.DataFrame({"g": np.repeat(["a", "b"], 2000), "rt": np.repeat([0.5, 1.5], 2000)})
+    frame["rt"] += np.random.default_rng(1).gamma(2, 0.2, 4000)
+    least = frame.groupby("g")["rt"].min().to_numpy()
+    model = sm.model("rt ~ mix(wald, K=1)\nndt ~ (1 | g)", frame)
+    at = {"threshold": [1.0], "drift": [2.0], "weights": [1.0]}
+    at |= {"ndt": [0.5 * least.min()], "r_g_ndt": [[[0.0], [np.log(3)]]]}
+    drawn = model.simulate(at, seed=1).data
+    # The odds of the share of the bound are 1, and 3 in the second group.
+    for group, ndt in zip("ab", least * [0.5, 0.75], strict=True):
+        decision = drawn["rt"][drawn["g"] == group] - ndt
+        require_drawn_from(decision, stats.invgauss(0.5, scale=1.0))
 
 
 def test_what_is_missing_stays_missing_and_labels_become_true() -> None:

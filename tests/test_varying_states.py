@@ -222,6 +222,24 @@ def test_groups_of_a_slope_are_recovered_at_the_defaults() -> None:
     assert (np.abs(spread - 0.8) < 0.4).all()
 
 
+def test_groups_of_weights_are_recovered() -> None:
+    rng = np.random.default_rng(12)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(12), 30)})
+    free = rng.normal(0, 1, 12)
+    r = np.stack([free, -free])[..., None] / np.sqrt(2)
+    at = {"mu": [-3.0, 3.0], "sigma": [1.0, 1.0], "weights": [0.6, 0.4], "r_g_weights": r}
+    formula = "y ~ mix(normal, K=2)\nweights ~ (1 | g)"
+    drawn = sm.simulate(formula, frame, at, seed=1)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    require_recovered(fit, {name: np.array(value) for name, value in at.items()})
+    low, high = fit.draws["posterior"]["sd_g_weights"].quantile([0.0005, 0.9995]).values
+    assert low < 1 < high
+    # Where a row says nothing, its group does.
+    tall, small = int(free.argmax()), int(free.argmin())
+    share = fit.membership({"y": [0.0, 0.0], "g": [tall, small]})[1].to_numpy()
+    assert share[0] - share[1] > 0.4
+
+
 def test_first_states_that_vary_by_series_are_recovered() -> None:
     rng = np.random.default_rng(8)
     frame = pd.DataFrame({"s": np.repeat(np.arange(300), 4)})

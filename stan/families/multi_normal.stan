@@ -10,20 +10,13 @@ vector multi_normal_log_omega(matrix y, vector mu, real sigma) {
 // Log density of each observation: independent columns.
 vector multi_normal_log_omega(matrix y, vector mu, vector sigma) {
   return -0.5 * diagonal_distance(y, mu, sigma)
-         - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
+         - (log_volume(sigma) + 0.5 * rows(y) * log(2 * pi()));
 }
 
 // Log density of each observation.
 vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
   return -0.5 * correlated_distance(y, mu, sigma, corr)
-         - (sum(log(sigma)) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
-}
-
-// Log density of each observation: means that vary by observation.
-vector multi_normal_log_omega(matrix y, matrix mu, vector sigma, matrix corr) {
-  matrix[rows(y), rows(y)] factor = diag_pre_multiply(sigma, corr);
-  return -0.5 * factored_distance(y - mu, factor)
-         - (sum(log(diagonal(factor))) + 0.5 * rows(y) * log(2 * pi()));
+         - (log_volume(sigma) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
 }
 
 // Log density of the columns that each observation has: independent, a common standard deviation.
@@ -41,16 +34,18 @@ vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int a
                                       array[] int pattern_size, vector mu, vector sigma) {
   matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
   return -0.5 * diagonal_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma)
-         - has' * (log(sigma) + 0.5 * log(2 * pi()));
+         - (log_volume_of(has, sigma) + has' * rep_vector(0.5 * log(2 * pi()), rows(y)));
 }
 
 // Log density of the columns that each observation has.
 vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                       array[] int pattern_size, vector mu, vector sigma, matrix corr) {
+  matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
   array[2] vector[cols(y)] found
-    = partial_distance_and_volume(deviations(y, mu), seen, arranged, pattern_size, sigma, corr);
-  return -0.5 * found[1] - found[2]
-         - has_column(seen, arranged, pattern_size)' * rep_vector(0.5 * log(2 * pi()), rows(y));
+    = partial_distance_and_volume(in_units(deviations(y, mu), sigma), seen, arranged,
+                                  pattern_size, corr);
+  return -0.5 * found[1] - found[2] - log_volume_of(has, sigma)
+         - has' * rep_vector(0.5 * log(2 * pi()), rows(y));
 }
 
 // One draw for each of N observations, in columns: independent, one standard deviation.

@@ -16,20 +16,13 @@ vector multi_student_log_omega(matrix y, vector mu, real sigma, real nu) {
 
 // Log density of each observation: uncorrelated columns, which depend on each other in their tails.
 vector multi_student_log_omega(matrix y, vector mu, vector sigma, real nu) {
-  return multi_student_at(diagonal_distance(y, mu, sigma), rows(y), nu) - sum(log(sigma));
+  return multi_student_at(diagonal_distance(y, mu, sigma), rows(y), nu) - log_volume(sigma);
 }
 
 // Log density of each observation.
 vector multi_student_log_omega(matrix y, vector mu, vector sigma, matrix corr, real nu) {
   return multi_student_at(correlated_distance(y, mu, sigma, corr), rows(y), nu)
-         - (sum(log(sigma)) + sum(log(diagonal(corr))));
-}
-
-// Log density of each observation: a location that varies by observation.
-vector multi_student_log_omega(matrix y, matrix mu, vector sigma, matrix corr, real nu) {
-  matrix[rows(y), rows(y)] factor = diag_pre_multiply(sigma, corr);
-  return multi_student_at(factored_distance(y - mu, factor), rows(y), nu)
-         - sum(log(diagonal(factor)));
+         - (log_volume(sigma) + sum(log(diagonal(corr))));
 }
 
 // Log density of the columns that each observation has, in units of their scale.
@@ -60,16 +53,20 @@ vector multi_student_partial_log_omega(matrix y, array[,] int seen, array[] int 
   matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
   vector[cols(y)] distance
     = diagonal_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma);
-  return partial_multi_student_at(distance, seen, arranged, pattern_size, nu) - has' * log(sigma);
+  return partial_multi_student_at(distance, seen, arranged, pattern_size, nu)
+         - log_volume_of(has, sigma);
 }
 
 // Log density of the columns that each observation has.
 vector multi_student_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                        array[] int pattern_size, vector mu, vector sigma,
                                        matrix corr, real nu) {
+  matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
   array[2] vector[cols(y)] found
-    = partial_distance_and_volume(deviations(y, mu), seen, arranged, pattern_size, sigma, corr);
-  return partial_multi_student_at(found[1], seen, arranged, pattern_size, nu) - found[2];
+    = partial_distance_and_volume(in_units(deviations(y, mu), sigma), seen, arranged,
+                                  pattern_size, corr);
+  return partial_multi_student_at(found[1], seen, arranged, pattern_size, nu) - found[2]
+         - log_volume_of(has, sigma);
 }
 
 // N draws in columns of what a standard normal vector is multiplied by to be Student's t.

@@ -15,21 +15,24 @@ from stanmix.families.real import Vector
 
 @dataclass(frozen=True)
 class Categorical:
-    """Categories with codes from 1, each with a probability."""
+    """Categories with codes from 1, each with a probability, or one for each row."""
 
     prob: Vector
 
     def logpmf(self, y: ArrayLike, C: int | None = None) -> Vector:
         """Log mass of each row."""
+        y = np.asarray(y)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.prob)[np.asarray(y) - 1])
+            by_row = np.log(np.reshape(self.prob, (len(self.prob), -1))) + np.zeros(len(y))
+        return np.asarray(by_row[y - 1, np.arange(len(y))])
 
     def rvs(
         self, size: int, random_state: np.random.Generator, C: int | None = None
     ) -> NDArray[np.int64]:
         """Draw codes."""
-        prob = np.asarray(self.prob)
-        return np.asarray(random_state.choice(len(prob), size, p=prob / prob.sum()) + 1)
+        upto = np.cumsum(np.reshape(self.prob, (len(self.prob), -1)), axis=0)
+        u = random_state.random(size) * upto[-1]
+        return np.asarray((u >= upto[:-1]).sum(axis=0) + 1)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def start_ordinal(y: NDArray[np.int64], C: int | None = None) -> dict[str, Any]:
 CATEGORICAL = Family(
     name="categorical",
     response=(Column("category"),),
-    params=(Param("prob", prior="dirichlet(1)", axes=("category",), simplex=True),),
+    params=(Param("prob", prior="dirichlet(1)", axes=("category",), simplex=True, by_row=True),),
     reference=Categorical,
     start=lambda y, C=None: {"prob": frequencies(y, C)},
 )

@@ -25,7 +25,7 @@ class Elliptical:
     mu
         Location by column, or (column, observation).
     sigma
-        Scales by (column, 1), or (1, observation) where columns have one in common.
+        Scales by (column, 1) or (column, observation); one row where columns have one in common.
     corr
         Correlation matrix of the scales; columns are uncorrelated without.
     nu
@@ -101,7 +101,7 @@ def elliptical_family(of_one: Family, cov: Cov) -> Family:
         if cov == "spherical":
             yield replace(SIGMA, prior="inv_gamma(3, mean({scale}))")
         else:
-            yield replace(SIGMA, axes=("column",), shared=cov == "tied")
+            yield replace(SIGMA, axes=("column",), shared=cov == "tied", by_row=True)
         if cov in ("full", "tied"):
             yield Param(
                 "corr",
@@ -113,8 +113,9 @@ def elliptical_family(of_one: Family, cov: Cov) -> Family:
         yield from (param for param in of_one.params if param.name not in ("mu", "sigma"))
 
     def reference(mu: Vector, sigma: Vector | float, **others: Any) -> Elliptical:
-        common = cov == "spherical"
-        return Elliptical(mu, np.reshape(sigma, (1, -1) if common else (-1, 1)), **others)
+        # A common scale has one value, or one a row.
+        columns = 1 if cov == "spherical" else len(mu)
+        return Elliptical(mu, np.reshape(sigma, (columns, -1)), **others)
 
     return Family(
         name=of_one.name,

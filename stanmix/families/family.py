@@ -139,7 +139,8 @@ class Param:
     correlation
         Whether it is a correlation matrix, passed to Stan as its Cholesky factor.
     simplex
-        Whether it holds probabilities, which sum to 1.
+        Whether it holds probabilities, which sum to 1. Where these vary by row, the Stan functions
+        take their logarithms, a vector of all rows for each.
     increasing
         Whether it is a vector whose elements increase.
     circular
@@ -187,6 +188,12 @@ class Param:
         if self.correlation:
             return "matrix"
         return "vector" if self.axes else "real"
+
+    def argument(self, *, by_row: bool = False) -> tuple[str, str]:
+        """Its argument in the Stan functions, type and name, as it stands in the file."""
+        if self.simplex and by_row:
+            return "array[] vector", f"log_{self.name}"
+        return self.stan_type, self.name
 
 
 @dataclass(frozen=True)
@@ -283,6 +290,7 @@ class Family:
         self,
         additions: frozenset[str] = frozenset(),
         function: str = "log_omega",
+        by_row: frozenset[str] = frozenset(),
     ) -> str:
         """The head of one of its Stan functions, as it stands in the Stan file.
 
@@ -295,6 +303,8 @@ class Family:
             end in `_cdf` for functions of another form); `log_survival`, the log probability of
             more; or, of several columns at once of which rows may lack some, `partial_log_omega`,
             the log density of those that a row has. All take the response and then the parameters.
+        by_row
+            Parameters that vary by row. Only for probabilities there is another function then.
 
         Examples
         --------
@@ -306,7 +316,7 @@ class Family:
         if function == "partial_log_omega":
             arguments += [("array[,] int", "seen"), ("array[] int", "arranged")]
             arguments.append(("array[] int", "pattern_size"))
-        arguments += [(p.stan_type, p.name) for p in self.params]
+        arguments += [param.argument(by_row=param.name in by_row) for param in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
 

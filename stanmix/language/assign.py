@@ -15,7 +15,17 @@ from stanmix.language.priors import (
     parse_target,
     parts,
 )
-from stanmix.priors import CIRCULAR, CORRELATION, DISTRIBUTIONS, SIMPLEX, Prior, PriorEntry
+from stanmix.priors import (
+    CIRCULAR,
+    CORRELATION,
+    DISTRIBUTIONS,
+    SHRINKING,
+    SIMPLEX,
+    Prior,
+    PriorArgument,
+    PriorEntry,
+    format_number,
+)
 from stanmix.spec import Axis, Parameter
 
 
@@ -103,7 +113,7 @@ def _with_prior(
         return SpecError(Problem(message, f"{target.text}: {prior}", place, hint))
 
     _require_kind(parameter, prior, refuse)
-    if parameter.axes[:1] == ("contrast",):
+    if any(axis.startswith("contrast") for axis in parameter.axes):
         _require_symmetric(parameter, prior, refuse)
     index = _check_index(parameter, target, sizes, labels, refuse)
     if prior.distribution == "dirichlet" and len(prior.arguments) > 1:
@@ -117,6 +127,8 @@ def _with_prior(
                 f"{len(prior.arguments)} arguments."
             )
     _require_columns(parameter, target, index, prior, sizes, refuse)
+    if prior.distribution in SHRINKING:
+        prior = _shrinking(parameter, prior, index, refuse)
     entry = PriorEntry(prior, index, target.increments)
     if entry.index and entry.index in taken:
         raise refuse(f"`{target.text}` has two priors.")
@@ -124,6 +136,8 @@ def _with_prior(
         e for e in parameter.priors if (e.index, e.increments) != (entry.index, entry.increments)
     ]
     updated = replace(parameter, priors=(*kept, entry))
+    if any(e.prior.distribution in SHRINKING for e in updated.priors) and len(updated.priors) > 1:
+        raise refuse(f"`horseshoe` is the prior of all `{parameter.name}` together.")
     if target.increments:
         _require_increments(parameter, refuse)
     return updated
@@ -157,6 +171,8 @@ def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
         for d in by_constraint[parameter.constraint]
         if d != "sticky" or parameter.name == "transition"
     ]
+    if parameter.constraint == "none" and _is_of_slopes(parameter):
+        allowed += SHRINKING
     if name not in allowed:
         raise refuse(
             f"`{name}` cannot be the prior of `{parameter.name}`; "
@@ -164,12 +180,40 @@ def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
         )
 
 
+def _is_of_slopes(parameter: Parameter) -> bool:
+    return bool(parameter.axes) and parameter.axes[-1].startswith("slope_")
+
+
+SLAB = (1.0, 4.0)
+"""Width of the slab of a horseshoe, and its degrees of freedom: as wide as the default prior."""
+
+
+def _shrinking(parameter: Parameter, prior: Prior, index: tuple[int, ...], refuse: Refuse) -> Prior:
+    """A horseshoe with all its arguments.
+
+    Its scale is by default that of the default prior: slopes are then shrunk alike, whatever the
+    units of their covariates.
+    """
+    if index:
+        raise refuse(
+            f"`horseshoe` is the prior of all `{parameter.name}` together.",
+            f"give it to `{parameter.name}`",
+        )
+    if parameter.order is not None:
+        raise refuse(f"`{parameter.name}` is ordered, so its prior cannot be `horseshoe`.")
+    slab = (PriorArgument(format_number(value), value) for value in SLAB)
+    # The scale is the last argument of the default prior, normal(0, scale).
+    defaults = (*prior.arguments[:1], *slab, parameter.priors[0].prior.arguments[-1])
+    return Prior(prior.distribution, prior.arguments + defaults[len(prior.arguments) :])
+
+
 def _require_symmetric(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
     """Refuse a prior of contrasts that would depend on how they are chosen."""
     normal = prior.distribution == "normal"
     if not normal or any(np.any(np.asarray(a.value) != 0) for a in prior.arguments[:1]):
+        over = "components" if "contrast" in parameter.axes else "categories"
         raise refuse(
-            f"The coefficients `{parameter.name}` sum to zero over components; their prior must be "
+            f"The coefficients `{parameter.name}` sum to zero over {over}; their prior must be "
             "normal(0, ..)."
         )
 
@@ -215,6 +259,11 @@ def _check_index(
             known = names if names[0] != "1" or len(axes) == 1 else list(map(str, labels[axes[-1]]))
             raise refuse(f"`{part}` is none of {listing(known)}.", did_you_mean(part, known))
         number = part if isinstance(part, int) else names.index(part) + 1
+        if axes[place].startswith("contrast_"):
+            raise refuse(
+                "Its prior is the same for all categories, so that their order does not matter.",
+                f"name a term, as in `{parameter.name}[{labels[axes[-1]][0]}]`",
+            )
         if not 1 <= number <= sizes[axes[place]]:
             raise refuse(f"The index {number} is not between 1 and {sizes[axes[place]]}.")
         index.append(number)
@@ -230,8 +279,8 @@ def _require_columns(
     refuse: Refuse,
 ) -> None:
     """Refuse a vector in a prior of anything but all columns of a response, or all terms."""
-    lengths = {len(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
-    if not lengths:
+    shapes = {np.shape(a.value) for a in prior.arguments if isinstance(a.value, tuple)}
+    if not shapes:
         return
     axis = parameter.axes[-1] if parameter.axes else ""
     columns = parameter.constraint == "none" and (
@@ -242,20 +291,29 @@ def _require_columns(
             "A vector in a prior has a number for each column, or term; "
             f"`{target.text}` takes one number."
         )
-    if lengths != {sizes[axis]}:
-        wrong = min(lengths - {sizes[axis]})
-        noun = "column" if axis == "column" else "term"
+    depth = max(map(len, shapes))
+    of_columns = parameter.axes[-2:-1] in (("column",), ("accumulator",))
+    if depth > 1 and (not of_columns or len(index) > len(parameter.axes) - depth):
         raise refuse(
-            f"`{target.text}` has {plural(sizes[axis], noun)}, but a vector in its prior "
-            f"has {plural(wrong, 'element')}."
+            "Vectors in a vector are for all columns, and terms of each; "
+            f"`{target.text}` takes a vector at most."
         )
+    for shape in shapes:
+        for of, length in zip(reversed(parameter.axes), reversed(shape), strict=False):
+            if length != sizes[of]:
+                noun = of if of in ("column", "accumulator") else "term"
+                raise refuse(
+                    f"`{target.text}` has {plural(sizes[of], noun)}, but a vector in its prior "
+                    f"has {plural(length, 'element')}."
+                )
 
 
 def _require_increments(parameter: Parameter, refuse: Refuse) -> None:
-    if parameter.axes[-1:] == ("column",):
+    if parameter.axes[-1:] == ("column",) or parameter.place is not None:
+        several = "columns" if parameter.axes[-1] == "column" else "terms"
         raise refuse(
-            f"`{parameter.name}` has several columns, of which one is ordered, so it has no prior "
-            "of increments."
+            f"`{parameter.name}` has several {several}, of which one is ordered, so it has no "
+            "prior of increments."
         )
     if parameter.order is None or parameter.axes[-1] != parameter.order:
         raise refuse(
@@ -334,5 +392,7 @@ def _support(prior: Prior) -> tuple[float, float]:
     if prior.distribution == "uniform":
         low, high = (parts(a.value)[0] for a in prior.arguments)
         return low, high
+    if prior.distribution in SHRINKING:
+        return -math.inf, math.inf
     known = DISTRIBUTIONS[prior.distribution]
     return known.lower, known.upper

@@ -55,7 +55,7 @@ class Constants:
             comment = f"{_COMMENTS[name]} of {rows}{', '.join(response.columns)}"
             many = response.many
             value = values if many else values[0]
-            self.made[own] = Constant(own, value, comment, "column" if many else None)
+            self.made[own] = Constant(own, value, comment, ("column",) if many else ())
         return self.made[own]
 
     def add(self, constant: Constant, needs: str) -> Constant:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +51,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Unit:
-    """What a step of 1 on the scale of a link is: a number, where it comes from, and in words."""
+    """What a step of 1 on the scale of a link is: its size, where that comes from, and in words.
 
-    value: float
+    The size is a number, or one for each column of a response.
+    """
+
+    value: Array
     needs: str
     words: str
+
+
+PROBABILITIES = Unit(np.ones(()), "", "on the scale of log probabilities")
+"""The unit of weights, first states, moves and probabilities of categories."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,16 @@ class Designs:
             tuple(map(float, self.spread(matrix, about=center))),
             float(offset_mean) if encoding.intercept else 0.0,
         )
+
+    def require_of_probabilities(self, line: Line, measured: Measured) -> None:
+        """Refuse what has no meaning where probabilities that sum to 1 vary together."""
+        name, span = line.line.parameter.text, line.line.terms.span
+        if not measured.intercept:
+            message = f"`{name}` needs its intercept: without, nothing says what is usual."
+            raise self.refuse(message, span)
+        if line.terms.offset is not None:
+            message = f"An offset would be the same for all of `{name}`, and change nothing."
+            raise self.refuse(message, span)
 
     def encoded(self, design: Design, line: Line) -> tuple[Encoding, Array]:
         """A design as encoded in the data, and its matrix."""
@@ -222,7 +240,8 @@ class Designs:
         if regression.columns:
             scale = _scale(
                 regression.coefficients,
-                [SLOPE * unit.value / spread for spread in regression.spread],
+                SLOPE * unit.value,
+                np.array(regression.spread),
                 f"{SLOPE} {unit.words} over the sd of each term",
                 f"slope_{name}",
             )
@@ -231,8 +250,9 @@ class Designs:
                 "normal(0, {})",
                 constants.add(scale, unit.needs),
             )
-        # Contrasts and moves of one group have a common spread: all components are alike.
-        own = tuple(axis for axis in axes if axis == "state")
+        # Contrasts and moves of one group have a common spread: all components, or categories, are
+        # alike.
+        own = tuple(a for a in axes if a != "move" and not a.startswith("contrast"))
         for effect in regression.groups:
             yield from self.spreads(effect, own, unit, constants)
 
@@ -241,11 +261,13 @@ class Designs:
     ) -> Iterator[Parameter]:
         """Standard deviations and correlations of coefficients between groups."""
         _, matrix = self.made[effect.design]
-        spread = [1.0] * (len(effect.columns) - matrix.shape[1]) + list(matrix.std(axis=0))
+        ones = np.ones(len(effect.columns) - matrix.shape[1])
+        spread = np.append(ones, matrix.std(axis=0))
         along = f"effect_{effect.name}"
         scale = _scale(
             f"sd_{effect.name}",
-            [unit.value / s for s in spread],
+            unit.value,
+            spread,
             f"1 {unit.words} over the sd of each term",
             along,
         )
@@ -260,8 +282,14 @@ class Designs:
             yield Parameter(f"cor_{effect.name}", matrix_axes, (lkj,), "correlation")
 
 
-def _scale(of: str, values: Sequence[float], comment: str, axis: Axis) -> Constant:
-    return Constant(f"{of}_scale", tuple(float(f"{v:.3g}") for v in values), comment, axis=axis)
+def _scale(of: str, unit: Array, spread: Array, comment: str, axis: Axis) -> Constant:
+    """The scale of each term: a unit over its spread, of each column where these have their own."""
+    axes: tuple[Axis, ...] = (axis,) if unit.ndim == 0 else ("column", axis)
+    return Constant(f"{of}_scale", _rounded(np.divide.outer(unit, spread)), comment, axes)
+
+
+def _rounded(values: Any) -> Any:
+    return tuple(map(_rounded, values)) if np.ndim(values) else float(f"{values:.3g}")
 
 
 def _with_prior(parameter: Parameter, template: str, scale: Constant) -> Parameter:

@@ -8,7 +8,7 @@ from typing import Literal
 from stanmix.errors import listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
-from stanmix.language.designs import Designs, Unit
+from stanmix.language.designs import PROBABILITIES, Designs
 from stanmix.language.options import Options
 from stanmix.language.priors import parse_prior
 from stanmix.priors import PriorEntry
@@ -23,8 +23,6 @@ PLACES: Mapping[str, Literal["unit", "series"]] = {
     "transition": "unit",
 }
 """What has a value of each of them."""
-
-UNIT = Unit(1.0, "", "on the scale of log probabilities")
 
 
 def is_latent(line: tree.ParameterLine) -> bool:
@@ -52,12 +50,7 @@ def read_latent(
             raise designs.refuse(f"`{name}` has two lines.", line.parameter.span)
         read = designs.read(line)
         measured = designs.measured(read)
-        if not measured.intercept:
-            message = f"`{name}` needs its intercept: without, nothing says what is usual."
-            raise designs.refuse(message, line.terms.span)
-        if read.terms.offset is not None:
-            message = f"An offset would be the same for all states, and change nothing in `{name}`."
-            raise designs.refuse(message, line.terms.span)
+        designs.require_of_probabilities(read, measured)
         groups = designs.group_effects(name, read)
         if (measured.columns or groups) and options.K > 1:
             regressions[name] = Regression(
@@ -77,7 +70,7 @@ def read_latent(
         if parameter.name in regressions:
             axis: Axis = "move" if parameter.name == "transition" else "contrast"
             parameters += designs.coefficients(
-                regressions[parameter.name], (axis,), UNIT, constants
+                regressions[parameter.name], (axis,), PROBABILITIES, constants
             )
     return tuple(parameters), tuple(regressions.values())
 

@@ -16,6 +16,17 @@ INITIALS = ("free", "uniform", "stationary")
 COUNT = {"mix": "K", "hmm": "states"}
 Moves = tuple[tuple[int, ...], ...]
 Settings = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """A parameter that orders the components: a part of it, or one of its slopes, if named."""
+
+    name: str
+    part: str | None = None
+    slope: str | None = None
+
+
 OPTIONS = {
     "mix": ("K", "cov", "share", "order"),
     "hmm": ("states", "cov", "share", "order", "initial", "transition"),
@@ -37,8 +48,7 @@ class Options:
     share
         Parameters common to all components.
     order
-        Parameters that identify the components, each with the part that does (`mu[waiting]`);
-        empty for `none`, and None if not given.
+        Parameters that identify the components; empty for `none`, and None if not given.
     initial
         How a chain starts; None for a mixture. `first`, in state 1, goes with `left_right`.
     allowed
@@ -54,7 +64,7 @@ class Options:
     K: int
     cov: str = "full"
     share: tuple[str, ...] = ()
-    order: tuple[tuple[str, str | None], ...] | None = None
+    order: tuple[Ordering, ...] | None = None
     initial: Literal["free", "uniform", "stationary", "first"] | None = None
     allowed: Moves | None = None
     at: tuple[tuple[str, Settings], ...] = ()
@@ -240,24 +250,24 @@ def _read_share(value: tree.Value) -> tuple[str, ...]:
     return tuple(word for word in words if word is not None)
 
 
-def _read_order(value: tree.Value) -> tuple[tuple[str, str | None], ...]:
+def _read_order(value: tree.Value) -> tuple[Ordering, ...]:
     if _word(value) == "none":
         return ()
-    order: list[tuple[str, str | None]] = []
+    order: list[Ordering] = []
     for item in _items(value):
         word = _word(item)
         if word is not None:
-            order.append((word, None))
+            order.append(Ordering(word))
         elif isinstance(item, tree.Index) and isinstance(item.index, tree.Name):
-            order.append((item.name.text, item.index.text))
+            order.append(Ordering(item.name.text, part=item.index.text))
         elif isinstance(item, tree.At):
-            order.append((item.name.text, None))
+            order.append(Ordering(item.name.text))
         elif isinstance(item, tree.Slope):
-            raise _Unfit("Ordering by a slope is not available yet.")
+            order.append(Ordering(item.name.text, slope=item.term.text))
         else:
             raise _Unfit(
                 "`order` takes a parameter, several as `c(a, b)`, a part such as `mu[waiting]`, "
-                "a parameter at covariates such as `mu(x=0)`, or `none`."
+                "a parameter at covariates such as `mu(x=0)`, a slope such as `mu:x`, or `none`."
             )
     return tuple(order)
 

@@ -10,9 +10,9 @@ import numpy as np
 from stanmix.clusters import best_separated
 from stanmix.data import Table, numbers
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
-from stanmix.language.options import Options
+from stanmix.language.options import Options, Ordering
 from stanmix.language.parameters import Emission
-from stanmix.spec import Parameter
+from stanmix.spec import Parameter, Regression, Use
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,11 @@ class Ordered:
     ----------
     parameters
         The emission parameters; those that identify the components have the order `state`.
-    order_column
-        Of a vector location, the column (from 1) that increases.
     notes
         What was chosen for the user.
     """
 
     parameters: tuple[Parameter, ...]
-    order_column: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -50,13 +47,14 @@ def read_order(
     if options.order is None:
         chosen = [] if known else chooser.default()
     else:
-        chosen = [chooser.named(name, part) for name, part in options.order]
+        chosen = [chooser.meant(ordering) for ordering in options.order]
         if len(set(chosen)) < len(chosen):
             raise chooser.refusal("`order` names a parameter twice.")
     parameters = tuple(
-        replace(p, order="state") if p.name in chosen else p for p in emission.parameters
+        replace(p, order="state", place=chooser.places.get(p.name)) if p.name in chosen else p
+        for p in emission.parameters
     )
-    return Ordered(parameters, chooser.column, tuple(chooser.notes))
+    return Ordered(parameters, tuple(chooser.notes))
 
 
 class _Chooser:
@@ -68,7 +66,7 @@ class _Chooser:
         self.table = table
         self.source = source
         self.K = len(emission.pieces)
-        self.column: int | None = None
+        self.places: dict[str, int] = {}
         self.notes: list[str] = []
 
     def default(self) -> list[str]:
@@ -86,6 +84,49 @@ class _Chooser:
             self.notes.append("No location is free to order the components.")
         return [self.best(locations)] if locations else []
 
+    def meant(self, ordering: Ordering) -> str:
+        """The parameter that one item of `order` means."""
+        if ordering.slope is not None:
+            return self.slope(ordering.name, ordering.slope)
+        return self.named(ordering.name, ordering.part)
+
+    def slope(self, name: str, term: str) -> str:
+        """The coefficients that `order=name:term` means."""
+        if not any(name in (p.name, p.param) for p in self.of_families()) and not any(
+            r.name == name for r in self.emission.regressions
+        ):
+            raise self.unknown(name)
+        regressions = [r for r in self.emission.regressions if name in self.names_of(r)]
+        if not regressions:
+            raise self.refusal(f"`{name}` does not vary, so no slope of it orders the components.")
+        if len(regressions) > 1:
+            names = listing(r.name for r in regressions)
+            raise self.refusal(f"`{name}:{term}` may be a slope of {names}: name one of them.")
+        (regression,) = regressions
+        if regression.along is not None:
+            message = f"`{name}` is a vector in each component, so its slopes cannot order them."
+            raise self.refusal(message)
+        if term not in regression.columns:
+            known = regression.columns
+            has = f"it has {listing(known)}" if known else "it has none"
+            message = f"`{name}` has no slope `{term}`; {has}."
+            raise self.refusal(message, did_you_mean(term, known))
+        slopes = next(p for p in self.emission.parameters if p.name == regression.coefficients)
+        if slopes.axes[0] != "state":
+            message = f"Slopes of `{name}` cannot order the components: they do not all have them."
+            raise self.refusal(message)
+        self.places[slopes.name] = regression.columns.index(term) + 1
+        return slopes.name
+
+    def names_of(self, regression: Regression) -> set[str]:
+        """What a regression may be called: by its parameter, and as families call that."""
+        own = {
+            param
+            for (_, _, param), use in self.emission.arguments.items()
+            if isinstance(use, Use) and use.regression == regression.name
+        }
+        return {regression.name, regression.parameter or regression.name, *own}
+
     def named(self, name: str, part: str | None) -> str:
         """The parameter that `order=name` or `order=name[part]` means."""
         matching = [p for p in self.of_families() if name in (p.name, p.param)]
@@ -98,7 +139,7 @@ class _Chooser:
             columns = self.emission.columns(parameter)
             if part in columns:
                 if "column" in parameter.axes:
-                    self.order_by(columns.index(part) + 1)
+                    self.order_by(parameter, columns.index(part) + 1)
                 return parameter.name
         known = dict.fromkeys(c for p in matching for c in self.emission.columns(p))
         raise self.refusal(f"`{name}` has no part `{part}`; it has {listing(known)}.")
@@ -107,11 +148,12 @@ class _Chooser:
         """The parameters of families; others are coefficients, and the spread of groups."""
         return [p for p in self.emission.parameters if any(self.emission.users(p))]
 
-    def order_by(self, column: int) -> None:
+    def order_by(self, parameter: Parameter, column: int) -> None:
         """Note the column that increases; all ordered vectors increase in the same one."""
-        if self.column not in (None, column):
+        vectors = [p.name for p in self.emission.parameters if "column" in p.axes]
+        if any(self.places.get(name, column) != column for name in vectors):
             raise self.refusal("`order` can name only one column of a vector.")
-        self.column = column
+        self.places[parameter.name] = column
 
     def unknown(self, name: str) -> SpecError:
         if self.emission.is_fixed(name):
@@ -160,7 +202,7 @@ class _Chooser:
         values = values[~np.isnan(values).any(axis=1)]
         chosen, column = options[best_separated(values, min(self.K, len(values)))]
         if "column" in chosen.axes:
-            self.order_by(self.emission.columns(chosen).index(column) + 1)
+            self.order_by(chosen, self.emission.columns(chosen).index(column) + 1)
         if self.K > 1:
             part = f"[{column}]" if "column" in chosen.axes else ""
             self.notes.append(f"Components are ordered by `{chosen.name}{part}`.")

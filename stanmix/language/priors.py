@@ -10,6 +10,9 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from stanmix.errors import FormulaError, Problem, Span, SpecError, did_you_mean, listing, plural
 from stanmix.language.tokens import Token, tokenize
@@ -17,22 +20,21 @@ from stanmix.priors import (
     CIRCULAR,
     CORRELATION,
     DISTRIBUTIONS,
+    SHRINKING,
     SIMPLEX,
     Prior,
     PriorArgument,
+    Value,
     literal,
 )
 
 MAX_LENGTH = 1000
 """Most characters of a prior."""
 
-Value = float | tuple[float, ...]
-
-
 _FUNCTIONS: Mapping[str, Callable[[Value], Value]] = {
     "log": lambda v: _each(math.log, v),
     "sqrt": lambda v: _each(math.sqrt, v),
-    "mean": lambda v: sum(v) / len(v) if isinstance(v, tuple) else v,
+    "mean": lambda v: sum(parts(v)) / len(parts(v)),
 }
 
 
@@ -164,7 +166,7 @@ class _Reader:
 
     def prior(self) -> Prior:
         token = self.next
-        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1], *CIRCULAR[:-1]]
+        known = [*DISTRIBUTIONS, *SIMPLEX[:-1], *CORRELATION[:-1], *CIRCULAR[:-1], *SHRINKING]
         if token.kind != "name":
             raise self.error("Expected a prior such as `normal(0, 5)` here.")
         if token.text not in known:
@@ -208,17 +210,22 @@ class _Reader:
                 "sticky": (2,),
                 "von_mises": (2,),
                 "lkj": (1, 2),
+                "horseshoe": (1, 2, 3, 4),
                 "dirichlet": range(1, MAX_LENGTH),
             }[name.text]
             if count not in allowed:
                 least = plural(min(allowed))
-                more = " or 2" if name.text == "lkj" else " or more"
+                more = {"lkj": " or 2", "horseshoe": ", and up to 4"}.get(name.text, " or more")
                 extra = "" if len(allowed) == 1 else more
                 raise self.error(f"`{name.text}` takes {least}{extra}, not {count}.", name.span)
             positive = [name.text != "von_mises"] + [True] * (count - 1)
         for (argument, span), must in zip(arguments, positive, strict=True):
             if must and min(parts(argument.value)) <= 0:
                 raise self.error(f"This argument of `{name.text}` must be positive.", span)
+        if name.text == "horseshoe":
+            for argument, span in arguments[:3]:
+                if isinstance(argument.value, tuple):
+                    raise self.error("This argument of `horseshoe` is a number.", span)
         if name.text == "uniform":
             for argument, span in arguments:
                 if isinstance(argument.value, tuple):
@@ -250,8 +257,8 @@ class _Reader:
             "*": operator.mul,
             "/": operator.truediv,
         }[sign]
-        lengths = {len(side[1]) for side in (left, right) if isinstance(side[1], tuple)}
-        if len(lengths) > 1:
+        shapes = {np.shape(side[1]) for side in (left, right) if isinstance(side[1], tuple)}
+        if len(shapes) > 1:
             raise self.error("These have different lengths.", self.tokens[self.place - 1].span)
         try:
             value = _both(operation, left[1], right[1])
@@ -294,31 +301,34 @@ class _Reader:
         raise self.error("Expected a number here.")
 
     def vector(self, start: Token) -> tuple[str, Value, bool]:
-        """Numbers in brackets, one a column."""
-        values: list[float] = []
+        """Numbers in brackets, one a column; or vectors of as many terms, one a column."""
+        values: list[Any] = []
         while not values or self.take(","):
             _, value, _ = self.sum()
-            if isinstance(value, tuple):
-                raise self.error("A vector of a prior holds numbers, one a column.", start.span)
             values.append(value)
+        if len({np.shape(value) for value in values}) > 1 or np.ndim(values[0]) > 1:
+            message = "A vector of a prior holds numbers, or vectors of as many numbers each."
+            raise self.error(message, start.span)
         self.expect("]")
         return literal(tuple(values)), tuple(values), False
 
 
 def parts(value: Value) -> tuple[float, ...]:
     """The numbers of a value, of which a vector has several."""
-    return value if isinstance(value, tuple) else (value,)
+    return tuple(map(float, np.ravel(value)))
 
 
-def _each(function: Callable[[float], float], value: Value) -> Value:
-    return tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+def _each(function: Callable[[float], float], value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_each(function, v) for v in value)
+    return function(value)
 
 
-def _both(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+def _both(function: Callable[[float, float], float], left: Any, right: Any) -> Any:
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return tuple(map(function, left, right))
+        return tuple(_both(function, a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, tuple):
-        return tuple(function(v, right) for v in left)  # type: ignore[arg-type]
+        return tuple(_both(function, v, right) for v in left)
     if isinstance(right, tuple):
-        return tuple(function(left, v) for v in right)
+        return tuple(_both(function, left, v) for v in right)
     return function(left, right)

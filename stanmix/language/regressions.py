@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from stanmix.data import numbers
 from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
-from stanmix.language.designs import SLOPE, Designs, Line, Unit
+from stanmix.language.designs import PROBABILITIES, SLOPE, Designs, Line, Unit
 from stanmix.language.options import Options, Settings
 from stanmix.language.parameters import Emission
-from stanmix.language.terms import summands
-from stanmix.spec import Fixed, Parameter, Regression, Use
+from stanmix.levels import codes_of, levels_of
+from stanmix.spec import Covariate, Fixed, GroupBound, Parameter, Regression, Use
 
 
 def read_regressions(
@@ -119,17 +120,11 @@ class _Reader:
 
     def require_varies(self, parameter: Parameter, line: tree.ParameterLine) -> None:
         span = line.parameter.span
-        if parameter.constraint == "simplex":
-            message = f"`{parameter.name}` sums to 1 in each component; it cannot vary yet."
-            raise self.refuse(message, span)
         if parameter.constraint == "correlation":
             raise self.refuse(f"`{parameter.name}` is a correlation matrix; it cannot vary.", span)
         param = next(self.emission.users(parameter))[1]
         if not param.varies:
             message = f"`{parameter.name}` is a vector in each component, and cannot vary by row."
-            raise self.refuse(message, span)
-        if param.axes and any(isinstance(s, tree.Group) for s in summands(line.terms)):
-            message = f"`{parameter.name}` is a vector in each component, and has no group effects."
             raise self.refuse(message, span)
 
     def emission_with_regressions(self) -> Emission:
@@ -145,6 +140,8 @@ class _Reader:
                 regressions.append(regression)
                 by_state = "state" in parameter.axes
                 axes = tuple(a for a in parameter.axes if a != "state")
+                if regression.link == "softmax":
+                    axes = tuple(f"contrast_{axis}" for axis in axes)
                 if by_state and regression.component is None:
                     axes = ("state", *axes)
                 unit = self.unit(regression, parameter)
@@ -195,11 +192,15 @@ class _Reader:
         if component is not None and not measured.intercept:
             message = "An intercept can be taken out for all components alike, not for some."
             raise self.refuse(message, line.line.terms.span)
+        if parameter.constraint == "simplex":
+            self.designs.require_of_probabilities(line, measured)
+        _, param = next(self.emission.users(parameter))
+        below = parameter.below
         yield Regression(
             name=name,
             parameter=parameter.name if measured.intercept and not fixed else None,
             # Where all rows need it below the same number, they do whatever their covariates are.
-            link=param.link if below is None else "logit",
+            link="softmax" if param.simplex else param.link if below is None else "logit",
             design=line.terms.design,
             columns=measured.columns,
             center=measured.center,
@@ -208,11 +209,29 @@ class _Reader:
             offset_center=measured.offset_center,
             lower=param.lower,
             upper=param.upper if below is None else below,
+            bound=None if below is None else self.bound(parameter, line),
             component=component,
             centered=measured.intercept,
             groups=groups,
-            along=param.axes[0] if param.axes else None,
+            # The axis as it is called in the model: categories are those of a response.
+            along=parameter.axes[-1] if param.axes else None,
         )
+
+    def bound(self, parameter: Parameter, line: Line) -> GroupBound | None:
+        """The bound by the data in each group, where the line tells rows apart by one column."""
+        named = {c.column: c.levels for c in line.terms.design.covariates if c.levels}
+        named |= {g.by.text: levels_of(self.designs.table, g.by.text) for g in line.terms.groups}
+        if len(named) != 1:
+            return None
+        ((column, levels),) = named.items()
+        response = numbers(self.designs.table, self.emission.columns(parameter)[0], missing=True)
+        codes = codes_of(self.designs.table, column, levels)
+        # In a group without responses nothing is known but the bound of all.
+        values = np.full(len(levels), np.nanmin(response))
+        for place in range(len(levels)):
+            own = response[(codes == place) & ~np.isnan(response)]
+            values[place] = own.min() if own.size else values[place]
+        return GroupBound(Covariate("", column, levels), tuple(map(float, values)))
 
     def require_settings(self) -> None:
         """Refuse `order=mu(x=0)` where `mu` does not vary with `x`."""
@@ -240,17 +259,19 @@ class _Reader:
         Where there is no link, the sd of the default prior of the parameter is 2.5 of them.
         """
         if parameter.constraint == "circular":
-            return Unit(1.0, "", "radians")
+            return Unit(np.ones(()), "", "radians")
+        if regression.link == "softmax":
+            return PROBABILITIES
         if regression.link != "identity":
-            return Unit(1.0, "", f"on the {regression.link} scale")
+            return Unit(np.ones(()), "", f"on the {regression.link} scale")
         default = parameter.priors[0].prior
         if default.distribution != "normal":
-            return Unit(1.0, "", f"units of {parameter.name}")
+            return Unit(np.ones(()), "", f"units of {parameter.name}")
         location, prior = default.arguments
         if regression.parameter is None:
             # Coefficients of levels are locations themselves, wherever these are.
-            size = float(np.hypot(np.max(prior.value), np.max(np.abs(location.value))))
+            size = np.hypot(prior.value, location.value)
             needs = f"{location.text} {prior.text}"
             return Unit(size / SLOPE, needs, f"times the size of {parameter.name} / {SLOPE}")
         words = f"times the prior sd of {parameter.name} / {SLOPE}"
-        return Unit(float(np.max(prior.value)) / SLOPE, prior.text, words)
+        return Unit(np.asarray(prior.value) / SLOPE, prior.text, words)

@@ -104,7 +104,6 @@ def resolve(
         freq=freq,
         known_apart=_known_apart(additions.column("known"), table, options.K),
         additions=tuple(sorted(additions.names & {"dec", "trials"})),
-        order_column=ordered.order_column,
     )
     given = priors or {}
     parameters = assign(spec.parameters, given, spec.sizes, spec.labels, spec.moves)

@@ -97,11 +97,6 @@ def formula_designs(formula: tree.Formula, table: Table) -> Iterator[Design]:
             yield read_terms(group.terms, table, formula.text).design
 
 
-def summands(node: tree.Term) -> list[tree.Term]:
-    """The terms of a sum."""
-    return [summand for _, summand in _signed_summands(node, "+")]
-
-
 def _signed_summands(node: tree.Term, sign: str) -> list[tuple[str, tree.Term]]:
     """The terms of a sum, each with its sign."""
     if isinstance(node, tree.Binary) and node.op in ("+", "-"):

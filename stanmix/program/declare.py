@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from stanmix.families.family import STAN_COLUMN
 from stanmix.priors import format_number
 from stanmix.program import limits
@@ -22,21 +24,54 @@ _SIZES = {
     "move": "M",
 }
 _PREFIXES = {"slope_": "P_", "effect_": "Q_", "group_": "G_", "category_": "C_"}
+_INDICES = {"column": "d", "accumulator": "d"}
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of a program: its index, and a range such as `1:K`."""
+
+    index: str
+    range: str
+
+
+def loops(axes: tuple[Axis, ...]) -> tuple[Loop, ...]:
+    """Loops over the elements of axes, one in the other."""
+    return tuple(Loop(index_name(axis), f"1:{bracketed(size_name(axis))}") for axis in axes)
+
+
+def index_name(axis: Axis) -> str:
+    """The name of an index along an axis."""
+    return "c" if axis.startswith("contrast_") else _INDICES.get(axis, "k")
+
+
+def bracketed(size: str) -> str:
+    """A size as the end of a range."""
+    return f"({size})" if " " in size else size
+
+
+def at_element(over: tuple[Loop, ...]) -> str:
+    """The index of an element within loops: `[k, d]`, or nothing."""
+    return f"[{', '.join(loop.index for loop in over)}]" if over else ""
+
+
+def array_of(axes: tuple[Axis, ...]) -> str:
+    """The head of a type that is an array over axes: `array[K, D] `, or nothing."""
+    return f"array[{', '.join(map(size_name, axes))}] " if axes else ""
 
 
 @dataclass(frozen=True)
 class Declaration:
     """A variable of a program: `type name; // comment`, or `type name = value;`.
 
-    With `each`, a range such as `1:K`, each of its elements `index` has the value.
+    Within `loops`, each of its elements has the value.
     """
 
     type: str
     name: str
     comment: str = ""
     value: str = ""
-    each: str = ""
-    index: str = "k"
+    loops: tuple[Loop, ...] = ()
 
 
 def size_name(axis: Axis) -> str:
@@ -45,6 +80,8 @@ def size_name(axis: Axis) -> str:
         return _SIZES[axis]
     if axis.startswith("cut_"):
         return f"C_{axis.removeprefix('cut_')} - 1"
+    if axis.startswith("contrast_"):
+        return f"{size_name(axis.removeprefix('contrast_'))} - 1"
     prefix = next(p for p in _PREFIXES if axis.startswith(p))
     return _PREFIXES[prefix] + axis.removeprefix(prefix).removesuffix("_to")
 
@@ -56,7 +93,12 @@ def is_slope(parameter: Parameter) -> bool:
 
 def is_placed(parameter: Parameter) -> bool:
     """Whether it is a vector for each component, of which one element increases."""
-    return parameter.order == "state" and "column" in parameter.axes
+    return parameter.place is not None
+
+
+def order_name(parameter: Parameter) -> str:
+    """What the place of the element that increases is called in the data."""
+    return f"order_{parameter.axes[-1].removeprefix('slope_')}"
 
 
 def is_shifted(parameter: Parameter) -> bool:
@@ -105,7 +147,7 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
     for response in spec.responses:
         yield from _response(response)
     yield from _constants(spec, of_terms=False)
-    if spec.order_column is not None:
+    if any(p.place is not None and p.axes[-1] == "column" for p in spec.parameters):
         comment = "the column whose locations increase"
         yield Declaration("int<lower=1, upper=D>", "order_column", comment)
     if spec.unit is not None:
@@ -133,8 +175,9 @@ def data(spec: ModelSpec) -> Iterator[Declaration]:
 
 def _constants(spec: ModelSpec, *, of_terms: bool) -> Iterator[Declaration]:
     for constant in spec.constants:
-        if of_terms == (constant.axis not in (None, "column")):
-            kind = f"vector[{size_name(constant.axis)}]" if constant.axis else "real"
+        if of_terms == (constant.axes not in ((), ("column",))):
+            *first, own = constant.axes or ("",)
+            kind = f"{array_of(tuple(first))}vector[{size_name(own)}]" if own else "real"
             yield Declaration(kind, constant.name, constant.comment)
 
 
@@ -204,6 +247,7 @@ def _response(response: Response) -> Iterator[Declaration]:
 
 def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration]:
     name, count = regression.name, places(spec, regression)
+    placed = [p for p in spec.parameters if p.name == regression.coefficients and is_placed(p)]
     if regression.columns:
         comment = f"terms of {name}: {', '.join(regression.columns)}"
         yield Declaration("int<lower=1>", f"P_{name}", comment)
@@ -211,11 +255,17 @@ def _regression(regression: Regression, spec: ModelSpec) -> Iterator[Declaration
         yield Declaration(f"matrix[{count}, P_{name}]", f"X_{name}", centered)
         if regression.parameter:
             yield Declaration(f"vector[P_{name}]", f"X_{name}_mean")
+        for slopes in placed:
+            kind = f"int<lower=1, upper=P_{name}>"
+            yield Declaration(kind, order_name(slopes), "the term whose slopes increase")
     if regression.offset:
         centered = "less its mean" if regression.centered else ""
         yield Declaration(f"vector[{count}]", f"offset_{name}", centered)
         if regression.parameter:
             yield Declaration("real", f"offset_{name}_mean")
+    if regression.bound is not None:
+        comment = f"the least response of each {regression.bound.group.column}"
+        yield Declaration(f"vector[{count}]", f"bound_{name}", comment)
     for effect in regression.groups:
         own, group = effect.name, f"G_{effect.group_name}"
         comment = f"terms of {name} by {effect.group.column}: {', '.join(effect.columns)}"
@@ -230,11 +280,18 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
     for parameter in spec.parameters:
         sizes = [size_name(axis) for axis in parameter.axes]
         if is_placed(parameter):
-            positive = parameter.lower == 0
-            order = f"{parameter.name}_order"
-            yield Declaration("positive_ordered[K]" if positive else "ordered[K]", order)
-            rest = f"array[K] vector{_bounds(parameter)}[D - 1]"
-            yield Declaration(rest, f"{parameter.name}_rest")
+            positive, name = parameter.lower == 0, sampled_name(parameter)
+            yield Declaration("positive_ordered[K]" if positive else "ordered[K]", f"{name}_order")
+            rest = f"array[K] vector{_bounds(parameter)}[{sizes[-1]} - 1]"
+            yield Declaration(rest, f"{name}_rest")
+            continue
+        if parameter.shrinking is not None:
+            name, scale = sampled_name(parameter), "vector<lower=0>"
+            yield Declaration(_sized("vector", sizes), f"{name}_z", "slopes, standard normal")
+            yield Declaration(_sized(scale, sizes), f"{name}_local")
+            one = _sized(scale, sizes[:-1]) if sizes[1:] else "real<lower=0>"
+            yield Declaration(one, f"{name}_global")
+            yield Declaration(one, f"{name}_slab", "squared width")
             continue
         if is_restricted(parameter, spec):
             for k in range(1, spec.K + 1):
@@ -254,7 +311,7 @@ def parameters(spec: ModelSpec) -> Iterator[Declaration]:
         yield Declaration(_sized(kind, sizes), sampled_name(parameter))
     for regression in spec.regressions:
         for effect in regression.groups:
-            array = effect_array(spec, regression)
+            array = array_of(spec.axes_of(regression))
             kind = f"{array}matrix[Q_{effect.name}, G_{effect.group_name}]"
             yield Declaration(kind, f"z_{effect.name}", "effects of groups, standard normal")
 
@@ -264,25 +321,9 @@ def is_restricted(parameter: Parameter, spec: ModelSpec) -> bool:
     return parameter.name == "transition" and spec.allowed is not None
 
 
-def effect_range(spec: ModelSpec, regression: Regression) -> str:
-    """The range of what has group effects of its own, empty for one alone."""
-    axis = spec.axis_of(regression)
-    if axis is None:
-        return ""
-    size = size_name(axis)
-    return f"1:({size})" if " " in size else f"1:{size}"
-
-
-def effect_array(spec: ModelSpec, regression: Regression) -> str:
-    """The same as the array of a type."""
-    axis = spec.axis_of(regression)
-    return f"array[{size_name(axis)}] " if axis else ""
-
-
 def effect_axes(spec: ModelSpec, regression: Regression, effect: GroupEffect) -> tuple[Axis, ...]:
     """The axes of the effects of groups in the posterior."""
-    axis = spec.axis_of(regression)
-    first = reported((axis,)) if axis else ()
+    first = reported(spec.axes_of(regression))
     return (*first, f"group_{effect.group_name}", f"effect_{effect.name}")
 
 
@@ -291,8 +332,21 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
     for parameter in spec.parameters:
         name = parameter.name
         if is_placed(parameter):
-            value = f"insert_ordered({name}_order, {name}_rest, order_column)"
-            yield Declaration("array[K] vector[D]", name, value=value)
+            own, size = sampled_name(parameter), size_name(parameter.axes[-1])
+            value = f"insert_ordered({own}_order, {own}_rest, {order_name(parameter)})"
+            yield Declaration(f"array[K] vector[{size}]", own, value=value)
+        elif parameter.shrinking is not None:
+            own, over = sampled_name(parameter), loops(parameter.axes[:-1])
+            at = at_element(over)
+            value = (
+                f"{own}_z{at} .* horseshoe_width({own}_local{at}, {own}_global{at}, {own}_slab{at})"
+            )
+            kind = _sized("vector", [size_name(axis) for axis in parameter.axes])
+            scale = parameter.shrinking.arguments[-1]
+            depth = np.ndim(scale.value)
+            row = at_element(over[-1:]) if depth > 1 else ""
+            value = f"{scale.text}{row} {'.*' if depth else '*'} {value}"
+            yield Declaration(kind, own, value=value, loops=over)
         elif is_between(parameter):
             bounds = f"{lower_bound(parameter)}, {upper_bound(parameter)}"
             value = f"ordered_between({name}_logit, {bounds})"
@@ -301,9 +355,10 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
             value = f"{lower_bound(parameter)} + {name}_above"
             yield Declaration("vector[K]", name, value=value)
         elif parameter.constraint == "circular":
-            each, at = ("1:K", "[k]") if parameter.axes else ("", "")
-            kind = "vector[K]" if each else "real"
-            yield Declaration(kind, name, value=f"angle({name}_direction{at})", each=each)
+            over = loops(parameter.axes)
+            kind = "vector[K]" if over else "real"
+            value = f"angle({name}_direction{at_element(over)})"
+            yield Declaration(kind, name, value=value, loops=over)
         elif is_restricted(parameter, spec):
             rows = [f"spread_out({name}_from_{k}, allowed[{k}])" for k in range(1, spec.K + 1)]
             value = "{" + ", ".join(rows) + "}"
@@ -318,53 +373,61 @@ def transformed(spec: ModelSpec) -> Iterator[Declaration]:
 def generated(spec: ModelSpec) -> Iterator[Declaration]:
     """What the posterior names besides: correlation matrices, coefficients on the user's scale."""
     for parameter in spec.parameters:
-        name, sampled = parameter.name, sampled_name(parameter)
-        each = "1:K" if parameter.axes[:1] == ("state",) else ""
-        array, at = ("array[K] ", "[k]") if each else ("", "")
         if parameter.constraint == "correlation":
-            size = size_name(parameter.axes[-1])
-            value = f"multiply_lower_tri_self_transpose({sampled}{at})"
-            yield Declaration(f"{array}matrix[{size}, {size}]", name, value=value, each=each)
+            size, first = size_name(parameter.axes[-1]), parameter.axes[:-2]
+            over, kind = loops(first), f"{array_of(first)}matrix[{size}, {size}]"
+            value = (
+                f"multiply_lower_tri_self_transpose({sampled_name(parameter)}{at_element(over)})"
+            )
+            yield Declaration(kind, parameter.name, value=value, loops=over)
         if is_slope(parameter):
-            yield _coefficients(spec.regression_of(parameter), each)
+            yield _coefficients(spec.regression_of(parameter), spec)
     for regression in spec.regressions:
         if regression.is_offset_alone:
-            yield _coefficients(regression, "1:K" if spec.axis_of(regression) else "")
+            yield _coefficients(regression, spec)
         if regression.link == "softmax":
+            # What is sampled are contrasts.
             yield from (_effects(effect, regression, spec) for effect in regression.groups)
 
 
-def _coefficients(regression: Regression, each: str) -> Declaration:
+def _coefficients(regression: Regression, spec: ModelSpec) -> Declaration:
     """The coefficients of a regression, with the intercept."""
-    sizes = [*(["K"] if each else []), *([size_name(regression.along)] if regression.along else [])]
-    array = f"array[{', '.join(sizes)}] " if sizes else ""
-    name = regression.name
+    name, by_state = regression.name, spec.axis_of(regression) == "state"
     terms = f"P_{name} + 1" if regression.parameter else f"P_{name}"
     terms = terms if regression.columns else "1"
-    if regression.link != "softmax":
-        value = coefficients(regression, bool(each))
-        return Declaration(f"{array}vector[{terms}]", f"beta_{name}", value=value, each=each)
+    if not regression.is_latent:
+        value = coefficients(regression, by_state)
+        kind = f"{array_of(reported(spec.axes_of(regression)))}vector[{terms}]"
+        over = loops(("state",)) if by_state else ()
+        return Declaration(kind, f"beta_{name}", value=value, loops=over)
     if name == "transition":
         value = f"move_coefficients(transition[k], allowed[k], move_slope[k], X_{name}_mean, "
         value += f"slope_{name})"
-        return Declaration(f"array[K, K] vector[{terms}]", f"beta_{name}", value=value, each="1:K")
+        over = loops(("state",))
+        return Declaration(f"array[K, K] vector[{terms}]", f"beta_{name}", value=value, loops=over)
     value = f"softmax_coefficients({name}, X_{name}_mean, slope_{name})"
     return Declaration(f"array[K] vector[{terms}]", f"beta_{name}", value=value)
 
 
 def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> Declaration:
     """The effects of groups, a row each."""
-    own, each = effect.name, effect_range(spec, regression)
-    kind = f"matrix[G_{effect.group_name}, Q_{own}]"
+    own, kind = effect.name, f"matrix[G_{effect.group_name}, Q_{effect.name}]"
     if regression.link != "softmax":
-        array = effect_array(spec, regression)
-        at = "[k]" if each else ""
-        value = group_effects(effect, at, at)
-        return Declaration(f"{array}{kind}", f"r_{own}", value=value, each=each)
+        axes = spec.axes_of(regression)
+        over = loops(axes)
+        value = group_effects(effect, at_element(over), at_element(over))
+        return Declaration(f"{array_of(axes)}{kind}", f"r_{own}", value=value, loops=over)
+    if not regression.is_latent:
+        over = loops(("state",)) if spec.axis_of(regression) else ()
+        at = at_element(over)
+        value = f"softmax_effects({effect_scale(effect, at)}, z_{own}{at}, G_{effect.group_name})"
+        array = array_of(reported(spec.axes_of(regression)))
+        return Declaration(f"{array}{kind}", f"r_{own}", value=value, loops=over)
     scaled = f"{effect_scale(effect)}, z_{own}"
     if regression.name == "transition":
         value = f"move_effects({scaled}, move_slope[k], G_{effect.group_name})"
-        return Declaration(f"array[K, K] {kind}", f"r_{own}", value=value, each="1:K")
+        over = loops(("state",))
+        return Declaration(f"array[K, K] {kind}", f"r_{own}", value=value, loops=over)
     return Declaration(
         f"array[K] {kind}", f"r_{own}", value=f"softmax_effects({scaled}, G_{effect.group_name})"
     )
@@ -373,13 +436,13 @@ def _effects(effect: GroupEffect, regression: Regression, spec: ModelSpec) -> De
 def predictors(spec: ModelSpec) -> Iterator[Declaration]:
     """The predictors of latent probabilities that vary: of each free contrast, or move."""
     for regression in spec.regressions:
-        if regression.link == "softmax":
-            array = effect_array(spec, regression)
+        if regression.is_latent:
+            axes = spec.axes_of(regression)
             yield Declaration(
-                f"{array}vector[{places(spec, regression)}]",
+                f"{array_of(axes)}vector[{places(spec, regression)}]",
                 f"{regression.name}_predictor",
-                value=predictor(regression, "[k]", "[k]"),
-                each=effect_range(spec, regression),
+                value=predictor(regression, "[k]"),
+                loops=loops(axes),
             )
 
 
@@ -389,7 +452,7 @@ def latent(spec: ModelSpec) -> Iterator[Declaration]:
     Questions need them besides `log_omega`.
     """
     for regression in spec.regressions:
-        if regression.link != "softmax":
+        if not regression.is_latent:
             continue
         name, count = regression.name, places(spec, regression)
         if name == "transition":

@@ -10,24 +10,26 @@ from stanmix.priors import format_number
 from stanmix.spec import GroupEffect, Regression
 
 
-def predictor(regression: Regression, slopes_at: str, effects_at: str) -> str:
+def predictor(regression: Regression, at: str, spread_at: str = "") -> str:
     """What covariates, offset and groups add on the scale of the link.
 
     Parameters
     ----------
     regression
         The regression.
-    slopes_at, effects_at
+    at
         The index of its slopes, and of the effects of groups, where they are arrays: `[k]`.
+    spread_at
+        That of the spread of groups, where contrasts or moves have it in common.
     """
     name = regression.name
-    parts = [f"X_{name} * slope_{name}{slopes_at}"] if regression.columns else []
+    parts = [f"X_{name} * slope_{name}{at}"] if regression.columns else []
     parts += [f"offset_{name}"] if regression.offset else []
     for effect in regression.groups:
-        effects = f"r_{effect.name}{effects_at}"
+        effects = f"r_{effect.name}{at}"
         if regression.link == "softmax":
             # Moves and contrasts have effects of their own, but a common spread.
-            effects = group_effects(effect, "", effects_at)
+            effects = group_effects(effect, spread_at, at)
         parts.append(f"by_group(Z_{effect.name}, group_{effect.name}, {effects})")
     return " + ".join(parts)
 
@@ -69,7 +71,11 @@ def by_row(regression: Regression, value: str, predicted: str) -> str:
             times = f"{value} * {times}" if not low else f"({value} - {low}) * {times}"
         return times if not low else f"{low} + {times}"
     scaled = f"logit({_to_unit(value, low, high)}) + {predicted}" if value else predicted
-    return _from_unit(f"inv_logit({scaled})", low, high)
+    share = f"inv_logit({scaled})"
+    if regression.bound is None:
+        return _from_unit(share, low, high)
+    bound = f"bound_{regression.name}"
+    return f"{low} + ({bound} - {low}) .* {share}" if low else f"{bound} .* {share}"
 
 
 def coefficients(regression: Regression, by_component: bool) -> str:
@@ -80,6 +86,8 @@ def coefficients(regression: Regression, by_component: bool) -> str:
         return slopes
     value = regression.parameter
     value += at if regression.component is None else f"[{regression.component}]"
+    if regression.link == "softmax":
+        return f"softmax_coefficients({value}, X_{regression.name}_mean, {slopes})"
     function = "from_means" if regression.along is None else "each_from_means"
     low, high = _bounds(regression)
     if regression.link == "log":

@@ -7,36 +7,39 @@ and cost nothing.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from stanmix.priors import DISTRIBUTIONS, Prior, PriorArgument, format_number, literal
 from stanmix.program.declare import (
-    effect_range,
+    Loop,
+    at_element,
     is_between,
     is_restricted,
     is_slope,
+    loops,
     lower_bound,
     sampled_name,
     size_name,
     upper_bound,
 )
-from stanmix.spec import ModelSpec, Parameter
+from stanmix.spec import Axis, ModelSpec, Parameter
+
+Element = tuple[int, ...]
+"""An index, from 1, of the axes before those of a vector, simplex or matrix."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """An increment of the log density, in a loop over components where `loop` is not empty.
-
-    Within that, or alone over 1:1, it may stand in a loop `inner` over the elements of a vector.
-    """
+    """An increment of the log density, within loops over components or elements if any."""
 
     increment: str
-    loop: str = ""
-    inner: str = ""
+    loops: tuple[Loop, ...] = ()
 
 
 def prior_statements(spec: ModelSpec) -> list[Statement]:
@@ -51,6 +54,8 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
             statements += _circular(parameter, spec)
         elif parameter.constraint == "correlation":
             statements += _correlation(parameter, spec)
+        elif parameter.shrinking is not None:
+            statements += _horseshoe(parameter, parameter.shrinking)
         else:
             statements += _Numbers(parameter, spec).statements()
         if is_between(parameter):
@@ -58,10 +63,10 @@ def prior_statements(spec: ModelSpec) -> list[Statement]:
             logit = sampled_name(parameter)
             statements.append(Statement(f"ordered_between_log_derivative({logit}, {bounds})"))
     for regression in spec.regressions:
-        each = effect_range(spec, regression)
+        over = loops(spec.axes_of(regression))
         for effect in regression.groups:
-            z = f"z_{effect.name}{'[k]' if each else ''}"
-            statements.append(Statement(f"std_normal_lpdf(to_vector({z}))", each))
+            z = f"z_{effect.name}{at_element(over)}"
+            statements.append(Statement(f"std_normal_lpdf(to_vector({z}))", over))
     return statements
 
 
@@ -75,13 +80,34 @@ def _indexed(parameter: Parameter) -> dict[tuple[int, ...], Prior]:
     return {e.index: e.prior for e in parameter.priors if e.index and not e.increments}
 
 
-def _rest(named: set[int], size: int) -> list[int]:
+def _rest(named: Iterable[int], size: int) -> list[int]:
+    named = set(named)
     return [i for i in range(1, size + 1) if i not in named]
 
 
-def _bracketed(size: str) -> str:
-    """A size as the end of a range."""
-    return f"({size})" if " " in size else size
+def _apart(
+    spec: ModelSpec, axes: tuple[Axis, ...], named: Iterable[Element]
+) -> tuple[tuple[Loop, ...] | None, list[Element]]:
+    """Loops over the elements of `axes` that no index names, and the others, one by one.
+
+    An index says 0 for all along an axis. There are no loops where none is left.
+    """
+    named = {index for index in named if any(index)}
+    if not named:
+        return loops(axes), []
+    sizes = [range(1, spec.sizes[axis] + 1) for axis in axes]
+    if len(axes) > 1:
+        # What is left is no rectangle.
+        return None, list(itertools.product(*sizes))
+    alone = [element for element in itertools.product(*sizes) if element in named]
+    rest = _rest((i for (i,) in alone), len(sizes[0]))
+    return tuple(
+        replace(loop, range=_braced(rest)) for loop in loops(axes)
+    ) if rest else None, alone
+
+
+def _listed(element: Element) -> str:
+    return ", ".join(map(str, element))
 
 
 def _braced(numbers: list[int]) -> str:
@@ -96,9 +122,8 @@ def _simplex(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
         if whole is not None:
             yield from _row(parameter.name, "", whole, size)
         return
-    rest = _rest({i for (i,) in rows}, spec.K)
-    if whole is not None and rest:
-        over = "1:K" if not rows else _braced(rest)
+    over, _ = _apart(spec, parameter.axes[:-1], rows)
+    if whole is not None and over is not None:
         yield from _row(f"{parameter.name}[k]", "k", whole, size, over)
     for (row,), prior in sorted(rows.items(), key=lambda item: item[0]):
         yield from _row(f"{parameter.name}[{row}]", str(row), prior, size)
@@ -121,7 +146,9 @@ def _restricted(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
         yield Statement(f"dirichlet_lpdf({parameter.name}_from_{k} | {alpha})")
 
 
-def _row(name: str, row: str, prior: Prior, size: str, over: str = "") -> Iterator[Statement]:
+def _row(
+    name: str, row: str, prior: Prior, size: str, over: tuple[Loop, ...] = ()
+) -> Iterator[Statement]:
     """The prior of one simplex, or of each that a loop runs over."""
     texts = [argument.text for argument in prior.arguments]
     if prior.distribution == "flat":
@@ -138,35 +165,46 @@ def _row(name: str, row: str, prior: Prior, size: str, over: str = "") -> Iterat
 def _circular(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
     """Angles: their directions make them uniform, and other priors are a factor."""
     name, direction = parameter.name, sampled_name(parameter)
-    at, each = ("[k]", "1:K") if parameter.axes else ("", "")
-    yield Statement(f"direction_lpdf({direction}{at} | )", each)
-    for k in range(1, spec.K + 1) if each else (0,):
-        prior = parameter.prior_at((k,) if each else ())
+    over = loops(parameter.axes)
+    yield Statement(f"direction_lpdf({direction}{at_element(over)} | )", over)
+    for k in range(1, spec.K + 1) if over else (0,):
+        prior = parameter.prior_at((k,) if over else ())
         if prior is not None and prior.distribution == "von_mises":
-            place = f"{name}[{k}]" if each else name
+            place = f"{name}[{k}]" if over else name
             yield Statement(f"von_mises_lpdf({place} | {_texts(prior)}) + log(2 * pi())")
 
 
 def _correlation(parameter: Parameter, spec: ModelSpec) -> Iterator[Statement]:
-    name, by_state = sampled_name(parameter), parameter.axes[0] == "state"
-    whole, indexed = _whole(parameter), _indexed(parameter)
+    name, axes = sampled_name(parameter), parameter.axes[:-2]
 
-    def increment(place: str, prior: Prior) -> Iterator[str]:
+    def increment(place: str, prior: Prior) -> str:
         texts = [argument.text for argument in prior.arguments]
         if prior.distribution == "flat":
             # Flat over correlation matrices, not over their Cholesky factors.
             texts = ["1"]
         function = "guarded_lkj" if len(texts) == 2 else "lkj_corr_cholesky"
-        yield f"{function}_lpdf({place} | {', '.join(texts)})"
+        return f"{function}_lpdf({place} | {', '.join(texts)})"
 
-    rest = _rest({i for (i,) in indexed}, spec.K)
-    if whole is not None and not by_state:
-        yield from (Statement(text) for text in increment(name, whole))
-    elif whole is not None and rest:
-        over = "1:K" if not indexed else _braced(rest)
-        yield from (Statement(text, over) for text in increment(f"{name}[k]", whole))
-    for (k,), prior in sorted(indexed.items(), key=lambda item: item[0]):
-        yield from (Statement(text) for text in increment(f"{name}[{k}]", prior))
+    over, alone = _apart(spec, axes, _indexed(parameter))
+    whole = _whole(parameter)
+    if whole is not None and over is not None:
+        yield Statement(increment(f"{name}{at_element(over)}", whole), over)
+    for element in alone:
+        prior = parameter.prior_at(element)
+        if prior is not None:
+            yield Statement(increment(f"{name}[{_listed(element)}]", prior))
+
+
+def _horseshoe(parameter: Parameter, prior: Prior) -> Iterator[Statement]:
+    """Slopes that are shrunk together: what they are made of, for each component or element."""
+    over, name = loops(parameter.axes[:-1]), sampled_name(parameter)
+    at, count = at_element(over), size_name(parameter.axes[-1])
+    spread, slab, df = (argument.text for argument in prior.arguments[:3])
+    half, local = f"0.5 * {df}", f"{name}_local{at}"
+    yield Statement(f"std_normal_lpdf({name}_z{at})", over)
+    yield Statement(f"cauchy_lpdf({local} | 0, 1) + {count} * log2()", over)
+    yield Statement(f"cauchy_lpdf({name}_global{at} | 0, {spread}) + log2()", over)
+    yield Statement(f"inv_gamma_lpdf({name}_slab{at} | {half}, {half} * square({slab}))", over)
 
 
 class _Numbers:
@@ -184,57 +222,71 @@ class _Numbers:
 
     def statements(self) -> Iterator[Statement]:
         axes = self.parameter.axes
-        if not axes:
-            if self.whole is not None:
-                yield from self.of(self.name, self.whole, 1)
-        elif is_slope(self.parameter) and axes[-2:-1] and axes[-2] in ("column", "accumulator"):
-            yield from self.of_vectors()
-        elif len(axes) == 1:
-            yield from self.along(self.name, {i: p for (i,), p in self.indexed.items()})
-        else:
-            yield from self.by_component()
+        if axes:
+            yield from self.of_vectors(axes[:-1])
+        elif self.whole is not None:
+            yield from self.of(self.name, self.whole, 1)
 
-    def of_vectors(self) -> Iterator[Statement]:
-        """Slopes of each element of a vector, of each component: alike, or written one by one."""
-        *first, axis = self.parameter.axes[:-1]
-        sizes = [self.spec.sizes[a] for a in (*first, axis)]
-        terms = {i[-1]: p for i, p in self.indexed.items() if not any(i[:-1])}
-        if all(len(i) == len(sizes) + 1 and not any(i[:-1]) for i in self.indexed):
-            place = "[k, d]" if first else "[d]"
-            for statement in self.along(f"{self.name}{place}", terms):
-                inner = f"1:{size_name(axis)}"
-                yield (
-                    Statement(statement.increment, "1:K", inner)
-                    if first
-                    else Statement(statement.increment.replace("[d]", "[k]", 1), inner)
-                )
-            return
-        size = self.spec.sizes[self.parameter.axes[-1]]
-        for element in np.ndindex(*sizes):
-            index = tuple(i + 1 for i in element)
-            priors = {j: self.parameter.prior_at((*index, j)) for j in range(1, size + 1)}
-            own = {j: p for j, p in priors.items() if p is not None and p != self.whole}
-            yield from self.along(f"{self.name}[{', '.join(map(str, index))}]", own)
+    def of_vectors(self, axes: tuple[Axis, ...]) -> Iterator[Statement]:
+        """A vector, or one for each element of `axes`: in loops over those that no index names."""
+        depth = len(axes)
+        named = [index[:depth] for index in self.indexed]
+        if any(isinstance(a.value, tuple) and a.text == literal(a.value) for a in self.matrices()):
+            # Numbers of the user's, of which there are others for each.
+            named += itertools.product(*(range(1, self.spec.sizes[a] + 1) for a in axes))
+        over, alone = _apart(self.spec, axes, named)
+        if over is not None:
+            own = {i[depth]: p for i, p in self.indexed.items() if not any(i[:depth])}
+            own_index = over[-1].index if over else ""
+            whole = self.row(self.whole, own_index)
+            yield from self.along(f"{self.name}{at_element(over)}", own, whole, over)
+        for element in alone:
+            whole = self.row(self.of_all(element), element[-1])
+            last = {i[depth] for i in self.indexed if len(i) > depth}
+            found = {i: self.parameter.prior_at((*element, i)) for i in sorted(last)}
+            own = {i: p for i, p in found.items() if p is not None and p != self.of_all(element)}
+            yield from self.along(f"{self.name}[{_listed(element)}]", own, whole)
 
-    def by_component(self) -> Iterator[Statement]:
-        """A vector for each component: loop over those that no index names."""
-        every = {i[1]: p for i, p in self.indexed.items() if i[0] == 0}
-        named = sorted({index[0] for index in self.indexed} - {0})
-        first = self.parameter.axes[0]
-        rest = _rest(set(named), self.spec.sizes[first])
-        if rest or not named:
-            over = f"1:{_bracketed(size_name(first))}" if not named else _braced(rest)
-            yield from self.along(f"{self.name}[k]", every, over)
-        for k in named:
-            own = {i[1]: p for i, p in self.indexed.items() if i[0] == k and len(i) == 2}
-            prior = self.indexed.get((k,), self.whole)
-            yield from self.along(f"{self.name}[{k}]", every | own, whole=prior)
+    def of_all(self, element: Element) -> Prior | None:
+        """The prior of a vector as a whole, its elements' own aside."""
+        depth = len(element)
+        entries = tuple(e for e in self.parameter.priors if len(e.index) <= depth)
+        return replace(self.parameter, priors=entries, order=None).prior_at((*element, 1))
+
+    def matrices(self) -> Iterator[PriorArgument]:
+        """The arguments that have a vector for each element of an axis."""
+        for entry in self.parameter.priors:
+            yield from (a for a in entry.prior.arguments if np.ndim(a.value) > 1)
+
+    def row(self, prior: Prior | None, index: str | int) -> Prior | None:
+        """`prior` of one of the vectors, where its arguments have a vector for each."""
+        if prior is None:
+            return None
+        arguments = tuple(self.row_of(argument, index) for argument in prior.arguments)
+        return Prior(prior.distribution, arguments)
+
+    def row_of(self, argument: PriorArgument, index: str | int) -> PriorArgument:
+        if np.ndim(argument.value) < 2:
+            return argument
+        values: Any = argument.value
+        value = values[index - 1 if isinstance(index, int) else 0]
+        if argument.text == literal(argument.value):
+            return PriorArgument(literal(value), value)
+        return PriorArgument(self.indexed_text(argument.text, str(index)), value)
+
+    def indexed_text(self, text: str, index: str) -> str:
+        """Text in which the constants that are vectors, or arrays of them, have an index more."""
+        constants = r"\b(?:" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b(?:\[\w+\])?"
+        return re.sub(constants, rf"\g<0>[{index}]", text)
 
     def along(
-        self, name: str, own: dict[int, Prior], over: str = "", whole: Prior | None = None
+        self,
+        name: str,
+        own: dict[int, Prior],
+        whole: Prior | None,
+        over: tuple[Loop, ...] = (),
     ) -> Iterator[Statement]:
         """A vector `name`, some of whose elements have priors of their own."""
-        whole = whole or self.whole
         axis = self.parameter.axes[-1]
         size, length = self.spec.sizes[axis], size_name(axis)
         if self.increments is not None:
@@ -264,15 +316,16 @@ class _Numbers:
     def part_of(self, argument: PriorArgument, columns: list[int]) -> PriorArgument:
         if not isinstance(argument.value, tuple):
             return argument
-        kept = tuple(argument.value[i - 1] for i in columns)
+        kept: tuple[Any, ...] = tuple(argument.value[i - 1] for i in columns)
         value = kept if len(kept) > 1 else kept[0]
         if argument.text == literal(argument.value):
             return PriorArgument(literal(value), value)
         index = str(columns[0]) if len(columns) == 1 else _braced(columns)
-        constants = r"\b(" + "|".join(map(re.escape, sorted(self.vectors))) + r")\b"
-        return PriorArgument(re.sub(constants, rf"\1[{index}]", argument.text), value)
+        return PriorArgument(self.indexed_text(argument.text, index), value)
 
-    def of(self, name: str, prior: Prior, count: int | str, over: str = "") -> Iterator[Statement]:
+    def of(
+        self, name: str, prior: Prior, count: int | str, over: tuple[Loop, ...] = ()
+    ) -> Iterator[Statement]:
         """The density of `count` elements, normalised to the parameter's own bounds."""
         if prior.distribution == "flat":
             return
@@ -280,7 +333,7 @@ class _Numbers:
         lower, upper = self.parameter.lower, self.parameter.upper
         yield Statement(density + _normaliser(prior, lower, upper, count), over)
 
-    def steps(self, name: str, size: str, over: str) -> Iterator[Statement]:
+    def steps(self, name: str, size: str, over: tuple[Loop, ...]) -> Iterator[Statement]:
         """The density of the differences of neighbours, which are positive."""
         prior = self.increments
         if prior is None or prior.distribution == "flat":
@@ -318,5 +371,6 @@ def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: i
         mass = f"{name}_lccdf({bound(lower)} | {texts})"
     else:
         mass = below
-    times = "" if count == 1 or vector else f"{_bracketed(str(count))} * "
+    size = f"({count})" if " " in str(count) else str(count)
+    times = "" if count == 1 or vector else f"{size} * "
     return f" - {times}{mass}"

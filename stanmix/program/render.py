@@ -19,7 +19,7 @@ from stanmix.program.predictors import by_row, predictor
 from stanmix.program.priors import prior_statements
 from stanmix.program.program import StanProgram
 from stanmix.program.resources import folder, needed_functions, split_functions
-from stanmix.spec import Fixed, ModelSpec, Response, Term, Use
+from stanmix.spec import Fixed, ModelSpec, Regression, Response, Term, Use
 
 
 def render(spec: ModelSpec) -> StanProgram:
@@ -97,7 +97,7 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
         for argument in term.arguments:
             if isinstance(argument, Use) and argument.regression and argument.by_state:
                 declared = _by_row(argument, spec, state)
-                by_row += [declared] if declared not in by_row else []
+                by_row += declared if declared[-1] not in by_row else []
 
         density = _density(spec, term, state)
         if main.many:
@@ -140,7 +140,7 @@ def _given(spec: ModelSpec, term: Term, rows: str, state: str) -> Iterator[str]:
     for argument in term.arguments:
         if isinstance(argument, Use) and argument.regression:
             many = spec.regression(argument.regression).along is not None
-            yield _at(_by_row(argument, spec, state).name, rows, many=many)
+            yield _at(_by_row(argument, spec, state)[-1].name, rows, many=many)
         else:
             yield _argument(argument, spec, state)
 
@@ -156,7 +156,7 @@ def _functions(response: Response) -> tuple[str, ...]:
 def _signatures(spec: ModelSpec, term: Term) -> Iterator[str]:
     """The heads of the functions that a term may call."""
     for function in _functions(spec.response(term.responses[0])):
-        yield term.declaration.signature(frozenset(spec.additions), function)
+        yield term.declaration.signature(frozenset(spec.additions), function, _varying(term))
 
 
 def _at(name: str, rows: str, *, many: bool) -> str:
@@ -171,7 +171,7 @@ def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:
     uses = {a for c in spec.emissions for term in c for a in term.arguments if isinstance(a, Use)}
     for use in sorted(uses, key=lambda use: use.regression):
         if use.regression and not use.by_state:
-            yield _by_row(use, spec, "")
+            yield from _by_row(use, spec, "")
 
 
 def require_distinct_names(spec: ModelSpec) -> None:
@@ -218,27 +218,55 @@ def _likelihood(spec: ModelSpec) -> str:
     return f"{function}({log_omega}, {initial}, {moves}, {move}, first)"
 
 
-def _by_row(use: Use, spec: ModelSpec, state: str) -> declare.Declaration:
-    """A parameter that varies by row, as a variable of its own."""
+def _by_row(use: Use, spec: ModelSpec, state: str) -> list[declare.Declaration]:
+    """A parameter that varies by row, as a variable of its own: the last, after what it needs."""
     regression = spec.regression(use.regression)
     value = _argument(use, spec, state) if use.parameter else ""
-    at = f"[{state}]" if declare.effect_range(spec, regression) else ""
+    at = f"[{state}]" if spec.axis_of(regression) else ""
     suffix = f"_{state}" if use.by_state and not spec.homogeneous else ""
     name = use.parameter or regression.name
     if regression.along is None:
-        value = by_row(regression, value, predictor(regression, at, at))
-        return declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)
+        value = by_row(regression, value, predictor(regression, at))
+        return [declare.Declaration("vector[N]", f"{name}_by_row{suffix}", value=value)]
+    if regression.link == "softmax":
+        return _log_probabilities_by_row(regression, spec, value, at, (name, suffix))
     count = declare.size_name(regression.along)
-    value = by_row(
-        regression, f"{value}[d]" if value else "", predictor(regression, f"{at}[d]", "")
-    )
-    return declare.Declaration(
+    value = by_row(regression, f"{value}[d]" if value else "", predictor(regression, f"{at}[d]"))
+    own = declare.Declaration(
         f"matrix[{count}, N]",
         f"{name}_by_row{suffix}",
         value=f"({value})'",
-        each=f"1:{count}",
-        index="d",
+        loops=declare.loops((regression.along,)),
     )
+    return [own]
+
+
+def _log_probabilities_by_row(
+    regression: Regression, spec: ModelSpec, value: str, at: str, named: tuple[str, str]
+) -> list[declare.Declaration]:
+    """Logarithms of probabilities that vary, a vector for each, after the predictors of contrasts.
+
+    Parameters
+    ----------
+    regression, spec
+        The regression and its model.
+    value, at
+        The probabilities where all covariates have their means, and the index of the component.
+    named
+        What the variables are called, before and after what they are.
+    """
+    name, suffix = named
+    contrasts = spec.axes_of(regression)[-1:]
+    over = declare.loops(contrasts)
+    predicted = predictor(regression, f"{at}{declare.at_element(over)}", at)
+    free, count = f"{name}_predictor{suffix}", declare.size_name(str(regression.along))
+    log_softmax = f"log_softmax_by_place({value}, {free}, N)"
+    return [
+        declare.Declaration(f"{declare.array_of(contrasts)}vector[N]", free, "", predicted, over),
+        declare.Declaration(
+            f"array[{count}] vector[N]", f"log_{name}_by_row{suffix}", value=log_softmax
+        ),
+    ]
 
 
 def _varying(term: Term) -> frozenset[str]:

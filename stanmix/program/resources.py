@@ -173,14 +173,22 @@ def needed_functions(
         by_name.setdefault(function.name, []).append(function)
     chosen: dict[str, Function] = {}
 
+    def overload(function: Function, by_row: frozenset[str]) -> Function:
+        """The overload by row: where a file has one with matrices, it is made of that."""
+        vectors = frozenset(n for kind, n in function.arguments if kind == "vector" and n in by_row)
+        columns = function.with_rows(vectors)
+        return known.get(columns.signature, columns).with_rows(by_row)
+
     def add(function: Function) -> None:
         if function.signature in chosen:
             return
         for name, arguments in function.calls:
             for callee in by_name.get(name, []):
                 if len(callee.arguments) == len(arguments):
-                    callee = callee.with_rows(_rows_of(callee, arguments, function))
-                    if callee.signature != function.signature:
+                    callee = overload(callee, _rows_of(callee, arguments, function))
+                    if callee.signature != function.signature and _fits(
+                        callee, arguments, function
+                    ):
                         add(callee)
         chosen[function.signature] = function
 
@@ -188,14 +196,22 @@ def needed_functions(
     for signature, by_row in wanted:
         function = known[signature]
         named.add(function.name)
-        vectors = frozenset(n for kind, n in function.arguments if kind == "vector" and n in by_row)
-        columns = function.with_rows(vectors)
-        add(known.get(columns.signature, columns).with_rows(by_row))
+        add(overload(function, by_row))
     for name, arguments in calls(text):
         for function in by_name.get(name, []):
             if name not in named and len(function.arguments) == len(arguments):
                 add(function)
     return list(chosen.values())
+
+
+def _fits(callee: Function, given: list[str], caller: Function) -> bool:
+    """Whether an overload takes what it is given, as far as that is arguments of the caller."""
+    kinds = {name: kind for kind, name in caller.arguments}
+    shaped = ("real", "vector", "matrix")
+    return all(
+        kind == kinds.get(argument, kind) or not {kind, kinds[argument]} <= set(shaped)
+        for (kind, _), argument in zip(callee.arguments, given, strict=True)
+    )
 
 
 def _rows_of(callee: Function, given: list[str], caller: Function) -> frozenset[str]:

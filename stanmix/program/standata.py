@@ -24,8 +24,9 @@ from stanmix.design import Encodings
 from stanmix.errors import DataError, SpecError, listing, plural
 from stanmix.families import Column
 from stanmix.levels import codes_of, levels_of
+from stanmix.links import bound_by_row
 from stanmix.program import limits
-from stanmix.program.declare import by_move
+from stanmix.program.declare import by_move, order_name
 from stanmix.program.rows import Rows
 from stanmix.spec import ModelSpec, Regression, Response, move_slopes
 
@@ -96,8 +97,9 @@ def standata(
         data |= _response(response, spec, table, rows)
     for constant in spec.constants:
         data[constant.name] = np.asarray(constant.value)
-    if spec.order_column is not None:
-        data["order_column"] = spec.order_column
+    for parameter in spec.parameters:
+        if parameter.place is not None:
+            data[order_name(parameter)] = parameter.place
     if spec.unit is not None:
         data["U"] = len(rows.unit_size)
         data["unit_size"] = rows.unit_size
@@ -188,6 +190,9 @@ def _regression(
         data[f"offset_{name}"] = added - regression.offset_center
         if centered:
             data[f"offset_{name}_mean"] = regression.offset_center
+    if regression.bound is not None:
+        bounds = bound_by_row(regression.bound, table)
+        data[f"bound_{name}"] = placed(bounds, regression.bound.group.column)
     for effect in regression.groups:
         encoding = encoded[effect.design]
         matrix = encoding.matrix(table)

@@ -4,15 +4,20 @@ functions {
   vector diagonal_distance(matrix y, vector mu, vector sigma) {
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:rows(y)) {
-      distance += square((y[d] - mu[d]) / sigma[d])';
+      distance += square((y[d] - mu[d]) ./ sigma[d])';
     }
     return distance;
+  }
+
+  // Sum of the logarithms of the scales.
+  real log_volume(vector sigma) {
+    return sum(log(sigma));
   }
 
   // Log density of each observation: independent columns.
   vector multi_normal_log_omega(matrix y, vector mu, vector sigma) {
     return -0.5 * diagonal_distance(y, mu, sigma)
-           - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
+           - (log_volume(sigma) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

@@ -1,5 +1,18 @@
 // cbind(y, x) ~ mix(normal, K=2)
 functions {
+  // Where observations have a column: 1, else 0. `arranged` lists them by pattern, pattern_size[p] of
+  // each, and seen[p] has 1 for every column that they have, else 0.
+  matrix has_column(array[,] int seen, array[] int arranged, array[] int pattern_size) {
+    matrix[size(seen[1]), size(arranged)] has;
+    int start = 1;
+    for (p in 1:size(seen)) {
+      has[, segment(arranged, start, pattern_size[p])]
+        = rep_matrix(to_vector(seen[p]), pattern_size[p]);
+      start += pattern_size[p];
+    }
+    return has;
+  }
+
   // The places of the ones.
   array[] int which(array[] int is) {
     array[sum(is)] int places;
@@ -19,25 +32,33 @@ functions {
     return columns_dot_self(mdivide_left_tri_low(factor, deviation))';
   }
 
-  // For each observation, of the columns that it has: the squared length of its deviation in units of
-  // their covariance, and the log determinant of the factor of that.
-  array[] vector partial_distance_and_volume(matrix deviation, array[,] int seen,
-                                             array[] int arranged, array[] int pattern_size,
-                                             vector sigma, matrix corr) {
-    array[2] vector[cols(deviation)] found = rep_array(zeros_vector(cols(deviation)), 2);
+  // For each observation, of the columns that it has: the squared length of its deviation z in units
+  // of their correlations, and the log determinant of the factor of these.
+  array[] vector partial_distance_and_volume(matrix z, array[,] int seen, array[] int arranged,
+                                             array[] int pattern_size, matrix corr) {
+    array[2] vector[cols(z)] found = rep_array(zeros_vector(cols(z)), 2);
     int start = 1;
     for (p in 1:size(seen)) {
       array[pattern_size[p]] int these = segment(arranged, start, pattern_size[p]);
       array[sum(seen[p])] int columns = which(seen[p]);
       if (size(columns) > 0) {
         matrix[size(columns), size(columns)] factor
-          = diag_pre_multiply(sigma[columns], cholesky_decompose(tcrossprod(corr[columns])));
-        found[1, these] = factored_distance(deviation[columns, these], factor);
+          = cholesky_decompose(tcrossprod(corr[columns]));
+        found[1, these] = factored_distance(z[columns, these], factor);
         found[2, these] = rep_vector(sum(log(diagonal(factor))), pattern_size[p]);
       }
       start += pattern_size[p];
     }
     return found;
+  }
+
+  // Deviations in units of the scale of each column.
+  matrix in_units(matrix deviation, vector sigma) {
+    matrix[rows(deviation), cols(deviation)] z;
+    for (d in 1:rows(deviation)) {
+      z[d] = deviation[d] ./ sigma[d];
+    }
+    return z;
   }
 
   // Deviations of each observation from the location.
@@ -49,26 +70,20 @@ functions {
     return deviation;
   }
 
-  // Where observations have a column: 1, else 0. `arranged` lists them by pattern, pattern_size[p] of
-  // each, and seen[p] has 1 for every column that they have, else 0.
-  matrix has_column(array[,] int seen, array[] int arranged, array[] int pattern_size) {
-    matrix[size(seen[1]), size(arranged)] has;
-    int start = 1;
-    for (p in 1:size(seen)) {
-      has[, segment(arranged, start, pattern_size[p])]
-        = rep_matrix(to_vector(seen[p]), pattern_size[p]);
-      start += pattern_size[p];
-    }
-    return has;
+  // Sum of the logarithms of the scales of the columns that each observation has.
+  vector log_volume_of(matrix has, vector sigma) {
+    return has' * log(sigma);
   }
 
   // Log density of the columns that each observation has.
   vector multi_normal_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                         array[] int pattern_size, vector mu, vector sigma, matrix corr) {
+    matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
     array[2] vector[cols(y)] found
-      = partial_distance_and_volume(deviations(y, mu), seen, arranged, pattern_size, sigma, corr);
-    return -0.5 * found[1] - found[2]
-           - has_column(seen, arranged, pattern_size)' * rep_vector(0.5 * log(2 * pi()), rows(y));
+      = partial_distance_and_volume(in_units(deviations(y, mu), sigma), seen, arranged,
+                                    pattern_size, corr);
+    return -0.5 * found[1] - found[2] - log_volume_of(has, sigma)
+           - has' * rep_vector(0.5 * log(2 * pi()), rows(y));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

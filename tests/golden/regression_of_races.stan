@@ -253,8 +253,8 @@ parameters {
 }
 model {
   target += normal_lpdf(mu_1 | rt_log_center, 1.5);
-  for (k in 1:A) {
-    target += normal_lpdf(slope_mu_1[k] | 0, beta_mu_1_scale);
+  for (d in 1:A) {
+    target += normal_lpdf(slope_mu_1[d] | 0, beta_mu_1_scale);
   }
   target += inv_gamma_lpdf(sigma_1 | 3, 2 * rt_log_scale);
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);
@@ -262,8 +262,8 @@ model {
   target += lognormal_lpdf(start_2 | rt_log_center, 0.75);
   target += normal_lpdf(slope_start_2 | 0, beta_start_2_scale);
   target += normal_lpdf(drift_2 | 2, 2);
-  for (k in 1:A) {
-    target += normal_lpdf(slope_drift_2[k] | 0, beta_drift_2_scale);
+  for (d in 1:A) {
+    target += normal_lpdf(slope_drift_2[d] | 0, beta_drift_2_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 

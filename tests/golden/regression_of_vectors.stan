@@ -5,15 +5,20 @@ functions {
   vector diagonal_distance(matrix y, matrix mu, vector sigma) {
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:rows(y)) {
-      distance += square((y[d] - mu[d]) / sigma[d])';
+      distance += square((y[d] - mu[d]) ./ sigma[d])';
     }
     return distance;
+  }
+
+  // Sum of the logarithms of the scales.
+  real log_volume(vector sigma) {
+    return sum(log(sigma));
   }
 
   // Log density of each observation: independent columns.
   vector multi_normal_log_omega(matrix y, matrix mu, vector sigma) {
     return -0.5 * diagonal_distance(y, mu, sigma)
-           - (sum(log(sigma)) + 0.5 * rows(y) * log(2 * pi()));
+           - (log_volume(sigma) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.
@@ -74,7 +79,7 @@ data {
   int<lower=1> P_mu; // terms of mu: rt, subject[T.b]
   matrix[N, P_mu] X_mu; // less their means
   vector[P_mu] X_mu_mean;
-  vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
+  array[D] vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
 parameters {
@@ -93,7 +98,7 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d][2] | 0, beta_mu_scale[2]);
+      target += normal_lpdf(slope_mu[k, d][2] | 0, beta_mu_scale[d][2]);
     }
   }
   for (k in 1:K) {

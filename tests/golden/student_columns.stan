@@ -21,10 +21,15 @@ functions {
     return distance;
   }
 
+  // Sum of the logarithms of the scales.
+  real log_volume(vector sigma) {
+    return sum(log(sigma));
+  }
+
   // Log density of each observation.
   vector multi_student_log_omega(matrix y, vector mu, vector sigma, matrix corr, real nu) {
     return multi_student_at(correlated_distance(y, mu, sigma, corr), rows(y), nu)
-           - (sum(log(sigma)) + sum(log(diagonal(corr))));
+           - (log_volume(sigma) + sum(log(diagonal(corr))));
   }
 
   // Vectors, one a component: element `place` from `increasing`, the others from `rest`.

@@ -19,7 +19,7 @@ functions {
   vector diagonal_distance(matrix y, vector mu, vector sigma) {
     vector[cols(y)] distance = zeros_vector(cols(y));
     for (d in 1:rows(y)) {
-      distance += square((y[d] - mu[d]) / sigma[d])';
+      distance += square((y[d] - mu[d]) ./ sigma[d])';
     }
     return distance;
   }
@@ -63,13 +63,19 @@ functions {
     return log_density;
   }
 
+  // Sum of the logarithms of the scales of the columns that each observation has.
+  vector log_volume_of(matrix has, vector sigma) {
+    return has' * log(sigma);
+  }
+
   // Log density of the columns that each observation has: uncorrelated.
   vector multi_student_partial_log_omega(matrix y, array[,] int seen, array[] int arranged,
                                          array[] int pattern_size, matrix mu, vector sigma, vector nu) {
     matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
     vector[cols(y)] distance
       = diagonal_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma);
-    return partial_multi_student_at(distance, seen, arranged, pattern_size, nu) - has' * log(sigma);
+    return partial_multi_student_at(distance, seen, arranged, pattern_size, nu)
+           - log_volume_of(has, sigma);
   }
 
   // Log density of the columns that each observation has: independent.
@@ -77,7 +83,7 @@ functions {
                                         array[] int pattern_size, matrix mu, vector sigma) {
     matrix[rows(y), cols(y)] has = has_column(seen, arranged, pattern_size);
     return -0.5 * diagonal_distance(has .* deviations(y, mu), zeros_vector(rows(y)), sigma)
-           - has' * (log(sigma) + 0.5 * log(2 * pi()));
+           - (log_volume_of(has, sigma) + has' * rep_vector(0.5 * log(2 * pi()), rows(y)));
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
@@ -132,7 +138,7 @@ data {
   int<lower=1> P_nu_1; // terms of nu_1: rt
   matrix[N, P_nu_1] X_nu_1; // less their means
   vector[P_nu_1] X_nu_1_mean;
-  vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
+  array[D] vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
   vector[P_nu_1] beta_nu_1_scale; // 2.5 on the log scale over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
@@ -150,7 +156,7 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d] | 0, beta_mu_scale);
+      target += normal_lpdf(slope_mu[k, d] | 0, beta_mu_scale[d]);
     }
   }
   for (k in 1:K) {

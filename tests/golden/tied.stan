@@ -14,10 +14,15 @@ functions {
     return distance;
   }
 
+  // Sum of the logarithms of the scales.
+  real log_volume(vector sigma) {
+    return sum(log(sigma));
+  }
+
   // Log density of each observation.
   vector multi_normal_log_omega(matrix y, vector mu, vector sigma, matrix corr) {
     return -0.5 * correlated_distance(y, mu, sigma, corr)
-           - (sum(log(sigma)) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
+           - (log_volume(sigma) + sum(log(diagonal(corr))) + 0.5 * rows(y) * log(2 * pi()));
   }
 
   // LKJ prior of a correlation matrix with Cholesky factor L, times exp(-guard * trace(inverse)).

@@ -121,11 +121,11 @@ def test_of_several_columns_the_best_separated_one_orders() -> None:
     data = {"near": rng.normal(size=60), "far": far}
     for formula in ("cbind(near, far)", "cbind(far, near)"):
         model = spec(f"{formula} ~ mix(normal, K=2)", data)
-        assert model.labels["column"][(model.order_column or 0) - 1] == "far"
+        assert model.labels["column"][(model.parameter("mu").place or 0) - 1] == "far"
     model = spec("cbind(near, far) ~ mix(normal & normal, K=2)", data)
     assert [p.name for p in model.parameters if p.order] == ["mu_far"]
     model = spec("cbind(near, far) ~ mix(normal, K=2, order=mu[near])", data)
-    assert model.order_column == 1
+    assert model.parameter("mu").place == 1
 
 
 def test_a_matrix_stands_for_its_columns() -> None:

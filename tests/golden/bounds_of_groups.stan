@@ -1,0 +1,213 @@
+// rt | dec(choice) ~ hmm(wald + rdm, states=2, share=ndt)
+// ndt ~ x + (1 | subject)
+functions {
+  // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
+  // for rows that `restrict_to_positive` then takes out.
+  vector positive_or_one(vector x) {
+    vector[num_elements(x)] positive = x;
+    if (min(x) <= 0) {
+      for (n in 1:num_elements(x)) {
+        if (x[n] <= 0) {
+          positive[n] = 1;
+        }
+      }
+    }
+    return positive;
+  }
+
+  // The log density where x is positive, minus infinity elsewhere.
+  vector restrict_to_positive(vector log_density, vector x) {
+    vector[num_elements(x)] restricted = log_density;
+    if (min(x) <= 0) {
+      for (n in 1:num_elements(x)) {
+        if (x[n] <= 0) {
+          restricted[n] = negative_infinity();
+        }
+      }
+    }
+    return restricted;
+  }
+
+  // Log density of first passage at the times t, all positive, where the mean paths of the diffusions
+  // have come to drift * t.
+  vector wald_log_density(vector t, real threshold, vector path) {
+    return (log(threshold) - 0.5 * log(2 * pi())) - 1.5 * log(t)
+           - 0.5 * square(threshold - path) ./ t;
+  }
+
+  // Log density of rt at each row; minus infinity unless rt is above ndt.
+  vector wald_shifted_log_density(vector rt, real threshold, real drift, vector ndt) {
+    vector[num_elements(rt)] decision = rt - ndt;
+    vector[num_elements(rt)] t = positive_or_one(decision);
+    return restrict_to_positive(wald_log_density(t, threshold, drift .* t), decision);
+  }
+
+  // Log density of each row where every choice of 1 to A is as likely, at any time; minus infinity
+  // unless rt is above ndt.
+  vector wald_log_omega(vector rt, array[] int choice, int A, real threshold, real drift, vector ndt) {
+    return wald_shifted_log_density(rt, threshold, drift, ndt) - log(A);
+  }
+
+  // How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
+  vector excess_over_26(vector x) {
+    vector[num_elements(x)] over = x - 26;
+    return 0.5 * (abs(over) + over);
+  }
+
+  // exp(-x^2) / (sqrt(pi) * erfc(x)) for x >= 26, by the continued fraction of erfc.
+  vector inverse_scaled_erfc(vector x) {
+    return x + 0.5 ./ (x + 1 ./ (x + 1.5 ./ x));
+  }
+
+  // Log probability of no passage until the times t, all positive, where the mean paths of the
+  // diffusions have come to path = drift * t:
+  // S = (erfc(a) - exp(2 drift threshold) erfc(b)) / 2, where 2 drift threshold = b^2 - a^2.
+  // Up to 26 erfc itself serves (its gradient is exact, that of std_normal_lcdf is not). An argument
+  // beyond counts as 26 there, and the ratio of exp(x^2) erfc(x) at x and at 26 is put in as a
+  // factor, which is 1 for all others. So there is no branch, no overflow, and exp(-a^2) is taken
+  // out where it would underflow.
+  vector wald_log_no_passage(vector t, real threshold, vector path) {
+    vector[num_elements(t)] spread = sqrt(2 * t);
+    vector[num_elements(t)] a = (path - threshold) ./ spread;
+    vector[num_elements(t)] b = (path + threshold) ./ spread;
+    vector[num_elements(t)] beyond_a = excess_over_26(a);
+    vector[num_elements(t)] beyond_b = excess_over_26(b);
+    vector[num_elements(t)] near_a = a - beyond_a;
+    vector[num_elements(t)] near_b = b - beyond_b;
+    return log(erfc(near_a) ./ inverse_scaled_erfc(26 + beyond_a)
+               - exp((near_b - near_a) .* (near_b + near_a)) .* erfc(near_b)
+                 ./ inverse_scaled_erfc(26 + beyond_b))
+           - beyond_a .* (beyond_a + 52)
+           + log(0.5 * inverse_scaled_erfc([26]')[1]);
+  }
+
+  // Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
+  // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
+  vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, vector ndt) {
+    vector[num_elements(rt)] decision = rt - ndt;
+    vector[num_elements(rt)] t = positive_or_one(decision);
+    vector[2 * A] circle = append_row(drift, drift);
+    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
+    for (after in 1:(A - 1)) {
+      log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
+    }
+    return restrict_to_positive(log_density, decision);
+  }
+
+  // Dirichlet parameters of row k of a transition matrix that favours staying.
+  vector sticky(int k, int K, real stay, real move) {
+    vector[K] alpha = rep_vector(move, K);
+    alpha[k] = stay;
+    return alpha;
+  }
+
+  // What the effects of groups, a row each, add to a predictor in every place.
+  vector by_group(matrix Z, array[] int group, matrix effects) {
+    vector[rows(Z)] total = zeros_vector(rows(Z));
+    for (q in 1:cols(Z)) {
+      total += Z[, q] .* effects[group, q];
+    }
+    return total;
+  }
+
+  // Log density of all series under a hidden Markov model, the states summed out by the forward
+  // algorithm. State probabilities are normalised at every step, so that long series stay finite.
+  // first[t] is 1 where a series begins; its state there has distribution `initial`.
+  real hmm_log_density(array[] vector log_omega, vector initial, array[] vector transition,
+                       array[] int first) {
+    int K = size(log_omega);
+    int T = num_elements(log_omega[1]);
+    vector[T] highest = log_omega[1];
+    for (k in 2:K) {
+      highest = fmax(highest, log_omega[k]);
+    }
+    matrix[K, T] omega;
+    matrix[K, K] arrive; // column k: where state k leads
+    for (k in 1:K) {
+      omega[k] = exp(log_omega[k] - highest)';
+      arrive[, k] = transition[k];
+    }
+    vector[T] increment;
+    vector[K] state;
+    for (t in 1:T) {
+      if (first[t]) {
+        state = initial .* omega[, t];
+      } else {
+        state = (arrive * state) .* omega[, t];
+      }
+      increment[t] = sum(state);
+      state /= increment[t];
+    }
+    return sum(log(increment)) + sum(highest);
+  }
+
+  // Coefficients on the scale of the covariates, the intercept first: from the linear predictor where
+  // the covariates are at their means, and the slopes.
+  vector from_means(real at_means, vector means, vector slopes) {
+    return append_row(at_means - dot_product(means, slopes), slopes);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // states
+  vector[N] rt;
+  int<lower=1> A; // choices
+  array[N] int<lower=1, upper=A> choice;
+  real rt_center; // median of rt
+  real rt_minimum; // smallest value of rt
+  array[N] int<lower=0, upper=1> first; // 1 where a series begins
+  int<lower=1> G_subject; // groups of subject
+  int<lower=1> P_ndt; // terms of ndt: x
+  matrix[N, P_ndt] X_ndt; // less their means
+  vector[P_ndt] X_ndt_mean;
+  vector[N] bound_ndt; // the least response of each subject
+  int<lower=1> Q_subject_ndt; // terms of ndt by subject: Intercept
+  matrix[N, Q_subject_ndt] Z_subject_ndt;
+  array[N] int<lower=1, upper=G_subject> group_subject_ndt;
+  vector[P_ndt] beta_ndt_scale; // 2.5 on the logit scale over the sd of each term
+  vector[Q_subject_ndt] sd_subject_ndt_scale; // 1 on the logit scale over the sd of each term
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  vector<lower=0>[K] threshold;
+  real<lower=0> drift_1;
+  vector<lower=0>[A] drift_2;
+  real<lower=0, upper=rt_minimum> ndt;
+  vector[P_ndt] slope_ndt;
+  vector<lower=0>[Q_subject_ndt] sd_subject_ndt;
+  simplex[K] initial;
+  array[K] simplex[K] transition;
+  matrix[Q_subject_ndt, G_subject] z_subject_ndt; // effects of groups, standard normal
+}
+transformed parameters {
+  matrix[G_subject, Q_subject_ndt] r_subject_ndt = diag_pre_multiply(sd_subject_ndt, z_subject_ndt)';
+}
+model {
+  target += lognormal_lpdf(threshold | log(2 * sqrt(rt_center)), 0.75);
+  target += normal_lpdf(drift_1 | 0, 5 / sqrt(rt_center)) - normal_lccdf(0 | 0, 5 / sqrt(rt_center));
+  target += normal_lpdf(drift_2 | 0, 5 / sqrt(rt_center)) - A * normal_lccdf(0 | 0, 5 / sqrt(rt_center));
+  target += normal_lpdf(ndt | 0, 0.5 * rt_center) - normal_lccdf(0 | 0, 0.5 * rt_center);
+  target += normal_lpdf(slope_ndt | 0, beta_ndt_scale);
+  target += student_t_lpdf(sd_subject_ndt | 3, 0, sd_subject_ndt_scale) - student_t_lccdf(rep_vector(0, Q_subject_ndt) | 3, 0, sd_subject_ndt_scale);
+  target += dirichlet_lpdf(initial | rep_vector(1, K));
+  for (k in 1:K) {
+    target += dirichlet_lpdf(transition[k] | sticky(k, K, 4, 1));
+  }
+  target += std_normal_lpdf(to_vector(z_subject_ndt));
+
+  array[K] vector[N] log_omega;
+  vector[N] ndt_by_row = bound_ndt .* inv_logit(logit(ndt / rt_minimum) + X_ndt * slope_ndt + by_group(Z_subject_ndt, group_subject_ndt, r_subject_ndt));
+  log_omega[1] = wald_log_omega(rt, choice, A, threshold[1], drift_1, ndt_by_row);
+  log_omega[2] = rdm_log_omega(rt, choice, A, threshold[2], drift_2, ndt_by_row);
+
+  target += hmm_log_density(log_omega, initial, transition, first);
+}
+generated quantities {
+  vector[P_ndt + 1] beta_ndt = from_means(logit(ndt / rt_minimum), X_ndt_mean, slope_ndt);
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    vector[N] ndt_by_row = bound_ndt .* inv_logit(logit(ndt / rt_minimum) + X_ndt * slope_ndt + by_group(Z_subject_ndt, group_subject_ndt, r_subject_ndt));
+    log_omega[1] = wald_log_omega(rt, choice, A, threshold[1], drift_1, ndt_by_row);
+    log_omega[2] = rdm_log_omega(rt, choice, A, threshold[2], drift_2, ndt_by_row);
+  }
+}

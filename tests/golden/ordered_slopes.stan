@@ -1,0 +1,100 @@
+// y ~ mix(normal, K=2, order=mu:x)
+// mu ~ rt + x
+functions {
+  // Log density of each row.
+  vector normal_log_omega(vector y, vector mu, real sigma) {
+    return -0.5 * square((y - mu) ./ sigma) - (log(sigma) + 0.5 * log(2 * pi()));
+  }
+
+  // Vectors, one a component: element `place` from `increasing`, the others from `rest`.
+  array[] vector insert_ordered(vector increasing, array[] vector rest, int place) {
+    int K = num_elements(increasing);
+    int D = num_elements(rest[1]) + 1;
+    array[K] vector[D] whole;
+    for (k in 1:K) {
+      whole[k] = append_row(append_row(head(rest[k], place - 1), increasing[k]),
+                            tail(rest[k], D - place));
+    }
+    return whole;
+  }
+
+  // The sum of log densities, minus infinity where -1e300 stands for that in one.
+  real sum_log_density(vector log_density) {
+    real total = sum(log_density);
+    return total < -1e299 ? negative_infinity() : total;
+  }
+
+  // Log density of each observation under a mixture, the components summed out:
+  // log(sum over k of weights[k] * exp(log_omega[k, n])).
+  // log_sum_exp of two minus infinities has no gradient, so -1e300 stands in for the first.
+  vector mixture_log_density(array[] vector log_omega, vector weights) {
+    vector[num_elements(log_omega[1])] total = log(weights[1]) + log_omega[1];
+    if (min(total) < -1e300) {
+      total = fmax(total, -1e300);
+    }
+    for (k in 2:size(log_omega)) {
+      total = log_sum_exp(total, log(weights[k]) + log_omega[k]);
+    }
+    return total;
+  }
+
+  // Coefficients on the scale of the covariates, the intercept first: from the linear predictor where
+  // the covariates are at their means, and the slopes.
+  vector from_means(real at_means, vector means, vector slopes) {
+    return append_row(at_means - dot_product(means, slopes), slopes);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  int<lower=1> K; // components
+  vector[N] y;
+  real y_center; // median of y
+  real y_scale; // standard deviation of y
+  int<lower=1> P_mu; // terms of mu: rt, x
+  matrix[N, P_mu] X_mu; // less their means
+  vector[P_mu] X_mu_mean;
+  int<lower=1, upper=P_mu> order_mu; // the term whose slopes increase
+  vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
+  int<lower=0, upper=1> emit; // 1 to return log_omega
+}
+parameters {
+  vector[K] mu;
+  ordered[K] slope_mu_order;
+  array[K] vector[P_mu - 1] slope_mu_rest;
+  vector<lower=0>[K] sigma;
+  simplex[K] weights;
+}
+transformed parameters {
+  array[K] vector[P_mu] slope_mu = insert_ordered(slope_mu_order, slope_mu_rest, order_mu);
+}
+model {
+  target += normal_lpdf(mu | y_center, 2.5 * y_scale);
+  for (k in {2}) {
+    target += normal_lpdf(slope_mu[k] | 0, beta_mu_scale);
+  }
+  target += normal_lpdf(slope_mu[1][1] | 0, beta_mu_scale[1]);
+  target += normal_lpdf(slope_mu[1][2] | -1, 2);
+  target += inv_gamma_lpdf(sigma | 3, y_scale);
+  target += dirichlet_lpdf(weights | rep_vector(2, K));
+
+  array[K] vector[N] log_omega;
+  for (k in 1:K) {
+    vector[N] mu_by_row = mu[k] + X_mu * slope_mu[k];
+    log_omega[k] = normal_log_omega(y, mu_by_row, sigma[k]);
+  }
+
+  target += sum_log_density(mixture_log_density(log_omega, weights));
+}
+generated quantities {
+  array[K] vector[P_mu + 1] beta_mu;
+  for (k in 1:K) {
+    beta_mu[k] = from_means(mu[k], X_mu_mean, slope_mu[k]);
+  }
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    for (k in 1:K) {
+      vector[N] mu_by_row = mu[k] + X_mu * slope_mu[k];
+      log_omega[k] = normal_log_omega(y, mu_by_row, sigma[k]);
+    }
+  }
+}

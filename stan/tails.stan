@@ -17,6 +17,21 @@ vector fall_length(vector slope, vector curvature) {
   return 2 ./ (slope + sqrt(square(slope) + 2 * curvature));
 }
 
+// A value of every row at each node: all rows for the first node, then for the second, and so on.
+vector at_nodes(vector value) {
+  return to_vector(rep_matrix(value, 49));
+}
+
+// The same of distances that are a length of the row times the node.
+vector along_nodes(vector length) {
+  return to_vector(length * exponential_rule()[, 1]');
+}
+
+// Integrals of every row, from an integrand at the nodes, without the length of the row.
+vector sum_over_nodes(vector integrand) {
+  return to_matrix(integrand, num_elements(integrand) %/% 49, 49) * exponential_rule()[, 2];
+}
+
 // log(p) where side is at most 0, else log(1 - p) of the tail on the other side.
 vector log_of_nearer_tail(vector side, vector log_tail, vector log_other_tail) {
   vector[num_elements(side)] log_probability = log_tail;
@@ -31,27 +46,19 @@ vector log_of_nearer_tail(vector side, vector log_tail, vector log_other_tail) {
 // Log probability that a gamma variable with a shape and rate 1 is below x, for x up to the shape.
 vector log_gamma_left(vector x, vector shape) {
   int N = num_elements(x);
-  matrix[49, 2] rule = exponential_rule();
   vector[N] length = fmax(fall_length(shape - x, x), inv(shape));
-  vector[N] total = zeros_vector(N);
-  for (i in 1:49) { // over log(x / variable)
-    vector[N] w = length * rule[i, 1];
-    total += rule[i, 2] * exp(-shape .* w - x .* expm1(-w));
-  }
-  return shape .* log(x) - x - lgamma(shape) + log(length) + log(total);
+  vector[49 * N] w = along_nodes(length); // log(x / variable)
+  vector[49 * N] ratio = exp(-at_nodes(shape) .* w - at_nodes(x) .* expm1(-w));
+  return shape .* log(x) - x - lgamma(shape) + log(length) + log(sum_over_nodes(ratio));
 }
 
 // Log probability that a gamma variable with a shape and rate 1 is above x, from the shape on.
 vector log_gamma_right(vector x, vector shape) {
   int N = num_elements(x);
-  matrix[49, 2] rule = exponential_rule();
   vector[N] length = fall_length(fmin(1 - (shape - 1) ./ x, 1), fmax(shape - 1, 0) ./ square(x));
-  vector[N] total = zeros_vector(N);
-  for (i in 1:49) { // over variable - x
-    vector[N] w = length * rule[i, 1];
-    total += rule[i, 2] * exp((shape - 1) .* log1p(w ./ x) - w);
-  }
-  return (shape - 1) .* log(x) - x - lgamma(shape) + log(length) + log(total);
+  vector[49 * N] w = along_nodes(length); // variable - x
+  vector[49 * N] ratio = exp(at_nodes(shape - 1) .* log1p(w ./ at_nodes(x)) - w);
+  return (shape - 1) .* log(x) - x - lgamma(shape) + log(length) + log(sum_over_nodes(ratio));
 }
 
 // Log probability that a gamma variable with a shape and rate 1 is below x.
@@ -69,17 +76,14 @@ vector log_gamma_above(vector x, vector shape) {
 // Log probability that a beta variable has log odds below a number, for log odds up to log(a / b).
 vector log_beta_left(vector log_odds, vector a, vector b) {
   int N = num_elements(log_odds);
-  matrix[49, 2] rule = exponential_rule();
   vector[N] odds = exp(log_odds);
   vector[N] length = fmax(fall_length(fmin(a - (b - 1) .* odds, a),
                                       fmax(b - 1, 0) .* odds .* (1 + odds)), inv(a));
-  vector[N] total = zeros_vector(N);
-  for (i in 1:49) { // over log(x / variable), x with these odds
-    vector[N] w = length * rule[i, 1];
-    total += rule[i, 2] * exp((b - 1) .* log1p(-odds .* expm1(-w)) - a .* w);
-  }
+  vector[49 * N] w = along_nodes(length); // log(x / variable), x with these odds
+  vector[49 * N] ratio
+    = exp(at_nodes(b - 1) .* log1p(-at_nodes(odds) .* expm1(-w)) - at_nodes(a) .* w);
   return -a .* log1p_exp(-log_odds) - (b - 1) .* log1p_exp(log_odds) - lbeta(a, b)
-         + log(length) + log(total);
+         + log(length) + log(sum_over_nodes(ratio));
 }
 
 // Log probability that a beta variable has log odds below a number. That they are above it is the
@@ -94,17 +98,14 @@ vector log_beta_below(vector log_odds, vector a, vector b) {
 // whose density falls off exponentially.
 vector log_student_below(vector z, vector nu) {
   int N = num_elements(z);
-  matrix[49, 2] rule = exponential_rule();
   vector[N] start = asinh(abs(z) ./ sqrt(nu));
   vector[N] length = fall_length(nu .* tanh(start), nu ./ (1 + square(z) ./ nu));
-  vector[N] total = zeros_vector(N);
-  for (i in 1:49) {
-    vector[N] w = length * rule[i, 1];
-    total += rule[i, 2]
-             * exp(nu .* (log1p_exp(-2 * start) - log1p_exp(-2 * (start + w)) - w));
-  }
+  vector[49 * N] w = along_nodes(length);
+  vector[49 * N] ratio
+    = exp(at_nodes(nu) .* (at_nodes(log1p_exp(-2 * start)) - log1p_exp(-2 * (at_nodes(start) + w))
+                           - w));
   vector[N] tail = -nu .* (start + log1p_exp(-2 * start) - log2()) - lbeta(0.5, 0.5 * nu)
-                   + log(length) + log(total);
+                   + log(length) + log(sum_over_nodes(ratio));
   return log_of_nearer_tail(z, tail, tail);
 }
 

@@ -24,10 +24,10 @@ vector beta_log_omega(vector y, real mu, real phi) {
 // Log distribution function at each row.
 vector beta_log_cumulative(vector y, real mu, real phi) {
   vector[num_elements(y)] inside = between_or_half(y);
-  return restrict_to_positive(
-    certain_unless_positive(
-      log_beta_below(logit(inside), mu .* phi + zeros_vector(num_elements(y)),
-                     (1 - mu) .* phi + zeros_vector(num_elements(y))), 1 - y), y);
+  vector[num_elements(y)] log_odds = logit(inside);
+  vector[num_elements(y)] a = mu .* phi + zeros_vector(num_elements(y));
+  vector[num_elements(y)] b = (1 - mu) .* phi + zeros_vector(num_elements(y));
+  return restrict_to_positive(certain_unless_positive(log_beta_below(log_odds, a, b), 1 - y), y);
 }
 
 // Log probability of more, at each row.

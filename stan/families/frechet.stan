@@ -15,8 +15,9 @@ vector frechet_log_cumulative(vector y, real scale, real shape) {
 
 // Log probability of more, at each row.
 vector frechet_log_survival(vector y, real scale, real shape) {
-  return certain_unless_positive(
-    log1m_exp_of_exp(shape .* (log(scale) - log(positive_or_one(y)))), y);
+  vector[num_elements(y)] log_y = log(positive_or_one(y));
+  vector[num_elements(y)] s = shape .* (log(scale) - log_y);
+  return certain_unless_positive(log1m_exp_of_exp(s), y);
 }
 
 // One draw for each of N rows.

@@ -10,14 +10,18 @@ vector gamma_log_omega(vector y, real mu, real shape) {
 
 // Log distribution function at each row.
 vector gamma_log_cumulative(vector y, real mu, real shape) {
-  return restrict_to_positive(
-    log_gamma_below(shape .* positive_or_one(y) ./ mu, shape + zeros_vector(num_elements(y))), y);
+  vector[num_elements(y)] inside = positive_or_one(y);
+  vector[num_elements(y)] x = shape .* inside ./ mu;
+  vector[num_elements(y)] shapes = shape + zeros_vector(num_elements(y));
+  return restrict_to_positive(log_gamma_below(x, shapes), y);
 }
 
 // Log probability of more, at each row.
 vector gamma_log_survival(vector y, real mu, real shape) {
-  return certain_unless_positive(
-    log_gamma_above(shape .* positive_or_one(y) ./ mu, shape + zeros_vector(num_elements(y))), y);
+  vector[num_elements(y)] inside = positive_or_one(y);
+  vector[num_elements(y)] x = shape .* inside ./ mu;
+  vector[num_elements(y)] shapes = shape + zeros_vector(num_elements(y));
+  return certain_unless_positive(log_gamma_above(x, shapes), y);
 }
 
 // One draw for each of N rows.

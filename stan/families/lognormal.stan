@@ -48,12 +48,14 @@ vector lognormal_log_omega(vector y, real mu, real sigma) {
 
 // Log distribution function at each row.
 vector lognormal_log_cumulative(vector y, real mu, real sigma) {
-  return restrict_to_positive(normal_log_cumulative(log(positive_or_one(y)), mu, sigma), y);
+  vector[num_elements(y)] log_y = log(positive_or_one(y));
+  return restrict_to_positive(normal_log_cumulative(log_y, mu, sigma), y);
 }
 
 // Log probability of more, at each row.
 vector lognormal_log_survival(vector y, real mu, real sigma) {
-  return certain_unless_positive(normal_log_survival(log(positive_or_one(y)), mu, sigma), y);
+  vector[num_elements(y)] log_y = log(positive_or_one(y));
+  return certain_unless_positive(normal_log_survival(log_y, mu, sigma), y);
 }
 
 // One draw for each of N rows.

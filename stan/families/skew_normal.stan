@@ -6,27 +6,20 @@ vector skew_normal_log_omega(vector y, real mu, real sigma, real alpha) {
   return normal_log_omega(y, mu, sigma) + log_erfc(-alpha .* (y - mu) ./ (sqrt(2) * sigma));
 }
 
-// exp(c^2 * v^2) * erfc(c * v) * phi(v) / phi(start), where v = start + on and phi is the standard
-// normal density.
-vector skew_normal_integrand(vector start, vector c, vector on) {
-  return exp(log_scaled_erfc(c .* (start + on)) - on .* (start + 0.5 * on));
-}
-
 // Log probability beyond z, not below 0, of the distribution with alpha = -skew, not above 0. With
-// v = t * sqrt(1 + skew^2) its density 2 * phi(t) * Phi(-skew * t) becomes that function of v, over
-// sqrt(1 + skew^2). It falls off as phi does: the rest of it hardly varies.
+// v = t * sqrt(1 + skew^2) and c = skew / sqrt(2 * (1 + skew^2)) its density 2 * phi(t) * Phi(-skew * t)
+// becomes exp(c^2 * v^2) * erfc(c * v) * phi(v) / sqrt(1 + skew^2), which falls off as phi does.
 vector skew_normal_log_light_tail(vector z, vector skew) {
   int N = num_elements(z);
-  matrix[49, 2] rule = exponential_rule();
   vector[N] root = sqrt(1 + square(skew));
   vector[N] start = z .* root;
   vector[N] c = skew ./ (sqrt(2) * root);
   vector[N] length = fall_length(start, ones_vector(N));
-  vector[N] mass = zeros_vector(N);
-  for (i in 1:49) {
-    mass += rule[i, 2] * skew_normal_integrand(start, c, length * rule[i, 1]);
-  }
-  return log(mass .* length ./ root) - 0.5 * square(start) - 0.5 * log(2 * pi());
+  vector[49 * N] on = along_nodes(length);
+  vector[49 * N] from = at_nodes(start);
+  vector[49 * N] cv = at_nodes(c) .* (from + on);
+  vector[49 * N] ratio = exp(log_scaled_erfc(cv) - on .* (from + 0.5 * on));
+  return log(sum_over_nodes(ratio) .* length ./ root) - 0.5 * square(start) - 0.5 * log(2 * pi());
 }
 
 // Log probability beyond z of the standard distribution. In the tail that alpha makes heavy it is that
@@ -34,16 +27,8 @@ vector skew_normal_log_light_tail(vector z, vector skew) {
 // 0, it is the light tail beyond -z and what lies between z and -z, which is as in a normal one.
 vector skew_normal_log_beyond(vector z, vector alpha) {
   int N = num_elements(z);
-  vector[N] far = z;
-  vector[N] skew = alpha;
-  for (n in 1:N) {
-    if (z[n] < 0) {
-      far[n] = -z[n];
-    }
-    if (alpha[n] <= 0) {
-      skew[n] = -alpha[n];
-    }
-  }
+  vector[N] far = z .* (1 - 2 * is_positive(-z));
+  vector[N] skew = alpha .* (2 * is_positive(alpha) - 1);
   vector[N] light = skew_normal_log_light_tail(far, skew);
   vector[N] both = log_erfc(far / sqrt(2));
   vector[N] beyond = light;
@@ -59,12 +44,16 @@ vector skew_normal_log_beyond(vector z, vector alpha) {
 
 // Log distribution function at each row.
 vector skew_normal_log_cumulative(vector y, real mu, real sigma, real alpha) {
-  return skew_normal_log_beyond((mu - y) ./ sigma, -alpha + zeros_vector(num_elements(y)));
+  vector[num_elements(y)] z = (mu - y) ./ sigma;
+  vector[num_elements(y)] alphas = -alpha + zeros_vector(num_elements(y));
+  return skew_normal_log_beyond(z, alphas);
 }
 
 // Log probability of more, at each row.
 vector skew_normal_log_survival(vector y, real mu, real sigma, real alpha) {
-  return skew_normal_log_beyond((y - mu) ./ sigma, alpha + zeros_vector(num_elements(y)));
+  vector[num_elements(y)] z = (y - mu) ./ sigma;
+  vector[num_elements(y)] alphas = alpha + zeros_vector(num_elements(y));
+  return skew_normal_log_beyond(z, alphas);
 }
 
 // One draw for each of N rows: two normal variables, the size of one of which counts.

@@ -9,8 +9,9 @@ vector weibull_log_omega(vector y, real scale, real shape) {
 
 // Log distribution function at each row.
 vector weibull_log_cumulative(vector y, real scale, real shape) {
-  return restrict_to_positive(
-    log1m_exp_of_exp(shape .* (log(positive_or_one(y)) - log(scale))), y);
+  vector[num_elements(y)] log_y = log(positive_or_one(y));
+  vector[num_elements(y)] s = shape .* (log_y - log(scale));
+  return restrict_to_positive(log1m_exp_of_exp(s), y);
 }
 
 // Log probability of more, at each row.

@@ -66,7 +66,7 @@ class StanSide:
         self, name: str, params: Params, response: Response, by_row: frozenset[str]
     ) -> Array:
         """The same at parameters of which some have a value for each row: (row)."""
-        at = self.stan_params(params)
+        at = self.stan_params(params, by_row)
         program = self.program(name, at, by_row)
         at = {param: value[None] for param, value in at.items()}
         made = self.engine.generate(program, self.data(response), at, ["value"])
@@ -92,30 +92,39 @@ class StanSide:
         kind = f"matrix[{columns}, N]" if variant.many else "matrix[N, 2]"
         if not (variant.many or variant.chooses):
             kind = "array[N] int" if variant.discrete else "vector[N]"
+        types = {own: _type(value) for own, value in at.items()}
         listed = ["trials" if variant.tries else "N", *variant.choices, *at]
         call = f"{variant.family.stan}_emission_rng({', '.join(listed)})"
         code = "\n".join(
             [
                 *self.functions(self.emission_head),
-                *_block("data", {n: _int_type(v) for n, v in data.items()}),
-                *_block("parameters", {n: _type(v) for n, v in at.items()}),
+                *_block("data", {n: _int_type(v) for n, v in data.items()} | types),
+                *_block("parameters", {"unused": "real"}),
                 "generated quantities {",
                 f"  {kind} value = {call};",
                 "}",
             ]
         )
-        program = StanProgram(f"{code}\n", tuple(at))
-        at = {param: value[None] for param, value in at.items()}
-        return np.asarray(self.engine.generate(program, data, at, ["value"], seed)["value"][0])
+        # With parameters as data engines know more of what is drawn, and are faster.
+        program, none = StanProgram(f"{code}\n", ("unused",)), {"unused": np.zeros(1)}
+        made = self.engine.generate(program, data | at, none, ["value"], seed)
+        return np.asarray(made["value"][0])
 
-    def stan_params(self, params: Params) -> dict[str, Array]:
-        """Parameters as Stan has them: a correlation matrix by its Cholesky factor."""
-        return {
-            p.name: np.linalg.cholesky(params[p.name])
-            if p.correlation
-            else np.asarray(params[p.name], dtype=np.float64)
-            for p in self.variant.family.params
-        }
+    def stan_params(self, params: Params, by_row: frozenset[str] = frozenset()) -> dict[str, Array]:
+        """Parameters as Stan has them, by the names of arguments.
+
+        It has a correlation matrix by its Cholesky factor, and of probabilities that vary by row
+        the logarithms.
+        """
+        found = {}
+        for param in self.variant.family.params:
+            value = np.asarray(params[param.name], dtype=np.float64)
+            if param.correlation:
+                value = np.asarray(np.linalg.cholesky(value))
+            elif param.simplex and param.name in by_row:
+                value = np.log(value)
+            found[param.argument(by_row=param.name in by_row)[1]] = value
+        return found
 
     def data(self, response: Response) -> dict[str, Any]:
         """The data block of these rows."""
@@ -132,13 +141,18 @@ class StanSide:
             kind = column.arguments()[0][0]
             size = f"[{len(at['mu'])}, N]" if column.many else "[N]"
             data[column.name] = f"array{size} int" if "int" in kind else f"{kind}{size}"
+        arguments = [p.argument(by_row=p.name in by_row) for p in family.params]
+        types = {
+            own: _type(at[own], p.name in by_row, array="array" in kind)
+            for p, (kind, own) in zip(family.params, arguments, strict=True)
+        }
         listed = [argument for column in columns for _, argument in column.arguments()]
         call = f"{family.stan}_{name}({', '.join([*listed, *at])})"
         code = "\n".join(
             [
-                *self.functions(family.signature(self.variant.additions, name), by_row),
+                *self.functions(family.signature(self.variant.additions, name, by_row), by_row),
                 *_block("data", data),
-                *_block("parameters", {n: _type(v, n in by_row) for n, v in at.items()}),
+                *_block("parameters", types),
                 "model {",
                 f"  target += sum(log_sum_exp({call}, rep_vector(-3, N)));",
                 "}",
@@ -159,11 +173,13 @@ def _block(name: str, variables: Mapping[str, str]) -> list[str]:
     return [f"{name} {{", *(f"  {kind} {own};" for own, kind in variables.items()), "}"]
 
 
-def _type(value: Array, by_row: bool = False) -> str:
+def _type(value: Array, by_row: bool = False, *, array: bool = False) -> str:
     """The type of a plain parameter; its last axis is that of the rows where it varies."""
     sizes = [str(size) for size in value.shape]
     if by_row:
         sizes[-1] = "N"
+    if array:
+        return f"array[{sizes[0]}] vector[{sizes[1]}]"
     return ("real", "vector", "matrix")[value.ndim] + (f"[{', '.join(sizes)}]" if sizes else "")
 
 

@@ -42,6 +42,11 @@ class Function:
         return [(kind, name) for kind, _, name in pairs]
 
     @property
+    def head(self) -> str:
+        """Its signature without what it returns."""
+        return self.signature[self.signature.index(f"{self.name}(") :]
+
+    @property
     def calls(self) -> Iterator[tuple[str, list[str]]]:
         """What its body calls."""
         return calls(re.sub(r"//[^\n]*", "", self.text).split("{", 1)[1])
@@ -171,13 +176,14 @@ def needed_functions(
     known = functions() | {function.signature: function for function in own}
     for function in known.values():
         by_name.setdefault(function.name, []).append(function)
+    by_arguments = {function.head: function for function in known.values()}
     chosen: dict[str, Function] = {}
 
     def overload(function: Function, by_row: frozenset[str]) -> Function:
         """The overload by row: where a file has one with matrices, it is made of that."""
         vectors = frozenset(n for kind, n in function.arguments if kind == "vector" and n in by_row)
         columns = function.with_rows(vectors)
-        return known.get(columns.signature, columns).with_rows(by_row)
+        return by_arguments.get(columns.head, columns).with_rows(by_row)
 
     def add(function: Function) -> None:
         if function.signature in chosen:

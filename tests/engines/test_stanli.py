@@ -233,18 +233,7 @@ def test_points_that_are_refused(stanli):
         stanli.generate(NORMAL, data, {"mu": np.zeros(2), "sigma": np.ones(2)}, ["nothing"])
 
 
-INTERPRETED = ("limits", "limits_by_row")
-"""Questions of truncated rows are left to it by stanli 0.24: right, but slow."""
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.xfail(strict=True) if case.name in INTERPRETED else [])
-        for case in CASES
-    ],
-    ids=lambda case: case.name,
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_part_of_a_program_is_left_to_the_interpreter(
     case: Case, stanli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,10 +70,11 @@ functions {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
     vector[num_elements(rt)] spread = sqrt(2 * t);
-    return restrict_to_positive(
-      log_sum_exp(log_erfc((threshold - drift .* t) ./ spread),
-                  2 * drift .* threshold + log_erfc((threshold + drift .* t) ./ spread)) - log2(),
-      decision);
+    vector[num_elements(rt)] a = (threshold - drift .* t) ./ spread;
+    vector[num_elements(rt)] b = (threshold + drift .* t) ./ spread;
+    vector[num_elements(rt)] log_probability
+      = log_sum_exp(log_erfc(a), 2 * drift .* threshold + log_erfc(b)) - log2();
+    return restrict_to_positive(log_probability, decision);
   }
 
   // The log probability of being above x where that is positive, 0 elsewhere, where it is certain.

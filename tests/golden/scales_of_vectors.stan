@@ -21,11 +21,6 @@ functions {
     return factored_distance(deviations(y, mu) ./ sigma, corr);
   }
 
-  // Sum of the logarithms of the scales.
-  real log_volume(matrix sigma) {
-    return sum(log(sigma));
-  }
-
   // Sum of the logarithms of the scales of each observation.
   vector log_volume(matrix sigma) {
     return (ones_row_vector(rows(sigma)) * log(sigma))';

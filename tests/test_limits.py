@@ -182,6 +182,10 @@ def test_a_right_censored_row_does_not_bound_a_shift() -> None:
     rows = LIMITED.assign(how=["right", *["none"] * 23], rt=[0.01, *LIMITED["rt"][1:]])
     model = sm.model("rt | cens(how) ~ mix(wald, K=2, share=ndt)", rows)
     assert model.data["rt_minimum"] == LIMITED["rt"][1:].min()
+    by_group = sm.model("rt | cens(how) ~ mix(wald, K=2, share=ndt)\nndt ~ (1 | subject)", rows)
+    (regression,) = by_group.spec.regressions
+    shortest = rows[1:].groupby("subject")["rt"].min()
+    assert regression.bound.values == tuple(shortest)
 
 
 def test_censoring_may_be_said_in_numbers_and_truths() -> None:

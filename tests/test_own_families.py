@@ -137,3 +137,70 @@ def test_a_vector_of_ones_own_family_may_vary_by_row(rows: str) -> None:
             mean = b[:, 0] + b[:, 1] * data["rt"].to_numpy()[:, None]
             expected = np.nansum(stats.norm.logpdf(data[["y", "x"]], mean), axis=1)
             np.testing.assert_allclose(draw["log_omega"][:, k], expected, rtol=1e-9)
+
+
+SURVIVAL = """
+// Log probability of more, at each row.
+vector rayleigh_log_survival(vector y, real scale) {
+  return certain_unless_positive(-0.5 * square(y ./ scale), y);
+}
+
+// Log distribution function at each row.
+vector rayleigh_log_cumulative(vector y, real scale) {
+  vector[num_elements(y)] inside = positive_or_one(y);
+  return restrict_to_positive(log1m_exp(-0.5 * square(inside ./ scale)), y);
+}
+"""
+
+
+@pytest.mark.engine
+def test_a_family_of_ones_own_that_is_right_passes_all_checks() -> None:
+    checked = sm.check_family(RAYLEIGH)
+    assert "The density equals the reference." in checked
+    assert not any("distribution function" in sentence for sentence in checked)
+    whole = replace(RAYLEIGH, cumulative=True, stan_code=CODE + SURVIVAL)
+    assert len(sm.check_family(whole)) == len(checked) + 1
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stan_code": CODE.replace("2 * log(scale)", "log(scale)")}, "the reference has"),
+        ({"reference": lambda scale: stats.rayleigh(scale=2 * scale)}, "the reference has"),
+        (
+            {"stan_code": CODE.replace("restrict_to_positive(", "(").replace(", y);", ");")},
+            "is not minus infinity outside the support",
+        ),
+        ({"start": lambda y: {"scale": -1.0}}, "which it cannot be"),
+        ({"start": lambda y: {"width": 1.0}}, "which are not the parameters"),
+        (
+            {"reference": lambda scale: Drawn(stats.rayleigh(scale=scale), 1.1)},
+            "do not have the distribution of the density",
+        ),
+        (
+            {"cumulative": True, "stan_code": CODE + SURVIVAL.replace("-0.5", "-0.6")},
+            "`rayleigh_log_survival`|`log_survival` is",
+        ),
+        (
+            {"stan_code": CODE.replace("square(inside ./ scale)", "square(value_of(inside))")},
+            "value_of",
+        ),
+    ],
+)
+def test_a_family_of_ones_own_that_is_wrong_is_told_so(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(sm.StanmixError, match=message):
+        sm.check_family(replace(RAYLEIGH, **changes))
+
+
+class Drawn:
+    """A distribution with other draws."""
+
+    def __init__(self, distribution: Any, times: float) -> None:
+        self.logpdf = distribution.logpdf
+        self.distribution, self.times = distribution, times
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> Any:
+        return self.times * self.distribution.rvs(size, random_state=random_state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,7 @@ class Constants:
     """
 
     table: Table
+    responses: Sequence[Response] = ()
     freq: NDArray[np.int64] | None = None
     made: dict[str, Constant] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Constants:
         part = kind == "positive" and response.kind != kind
         own = f"{response.name}_positive_{name}" if part else f"{response.name}_{name}"
         if own not in self.made:
-            values = tuple(self._value(own, response, c, name, part) for c in response.columns)
+            values = tuple(self._value(own, column, name, part) for column in response.columns)
             rows = "the positive rows of " if part else ""
             comment = f"{_COMMENTS[name]} of {rows}{', '.join(response.columns)}"
             many = response.many
@@ -66,10 +67,9 @@ class Constants:
         self.made[constant.name] = constant
         return constant
 
-    def _value(self, own: str, response: Response, column: str, name: str, part: bool) -> float:
+    def _value(self, own: str, column: str, name: str, part: bool) -> float:
         values = numbers(self.table, column, missing=True)
-        if name == "minimum" and response.censored is not None:
-            values = self._latest(response)
+        values = self.latest(column) if name == "minimum" else values
         seen = ~np.isnan(values)
         values = values[seen] if self.freq is None else np.repeat(values[seen], self.freq[seen])
         values = values[values > 0] if part else values
@@ -86,9 +86,15 @@ class Constants:
             return 1.0
         return value
 
-    def _latest(self, response: Response) -> NDArray[np.float64]:
-        """Before when every response must have been: never, if it is right-censored."""
-        limits = read_limits(response, self.table)
+    def latest(self, column: str) -> NDArray[np.float64]:
+        """The most that every response of a column can be, NaN where there is none.
+
+        The largest of all stands for those that may be anything above theirs.
+        """
+        censored = [r for r in self.responses if column in r.columns and r.censored is not None]
+        if not censored:
+            return numbers(self.table, column, missing=True)
+        limits = read_limits(censored[0], self.table)
         return np.where(limits.how == RIGHT, np.nanmax(limits.ends), limits.ends)
 
     def used_by(self, spec: ModelSpec) -> tuple[Constant, ...]:

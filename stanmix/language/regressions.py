@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from stanmix.data import numbers
 from stanmix.errors import DataError, Problem, Span, SpecError, did_you_mean, listing
 from stanmix.language import tree
 from stanmix.language.constants import Constants
@@ -224,7 +223,7 @@ class _Reader:
         if len(named) != 1:
             return None
         ((column, levels),) = named.items()
-        response = numbers(self.designs.table, self.emission.columns(parameter)[0], missing=True)
+        response = self.constants.latest(self.emission.columns(parameter)[0])
         codes = codes_of(self.designs.table, column, levels)
         # In a group without responses nothing is known but the bound of all.
         values = np.full(len(levels), np.nanmin(response))

@@ -77,7 +77,7 @@ def resolve(
     responses = limited(responses, pieces, additions, source)
     freq = additions.column("freq")
     counts = None if freq is None else frequencies(table, freq)
-    constants = Constants(table, counts)
+    constants = Constants(table, responses, counts)
     lines = [line for line in formula.lines if not is_latent(line)]
     emission = read_parameters(pieces, options, responses, constants, lines, source)
     designs = Designs(table, source, counts)

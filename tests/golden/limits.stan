@@ -53,7 +53,7 @@ functions {
     return append_col(node, 0.15 * node .* (1 + exp(-v)));
   }
 
-  // The same of distances that are a length of the row times the node.
+  // Distances of every row, its length times each node: all rows for the first node, and so on.
   vector along_nodes(vector length) {
     return to_vector(length * exponential_rule()[, 1]');
   }

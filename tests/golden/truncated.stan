@@ -45,7 +45,7 @@ functions {
     return append_col(node, 0.15 * node .* (1 + exp(-v)));
   }
 
-  // The same of distances that are a length of the row times the node.
+  // Distances of every row, its length times each node: all rows for the first node, and so on.
   vector along_nodes(vector length) {
     return to_vector(length * exponential_rule()[, 1]');
   }
@@ -78,7 +78,7 @@ functions {
     return shape .* log(x) - x - lgamma(shape) + log(length) + log(sum_over_nodes(ratio));
   }
 
-  // Log probability that it is above x.
+  // Log probability that a gamma variable with a shape and rate 1 is above x.
   vector log_gamma_above(vector x, vector shape) {
     return log_of_nearer_tail(shape - x, log_gamma_right(fmax(x, shape), shape),
                               log_gamma_left(fmin(x, shape), shape));

@@ -14,7 +14,7 @@ VIGNETTES = Path(__file__).parents[1] / "vignettes"
 def test_the_code_of_adding_a_family_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (VIGNETTES / "adding-a-family.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)

@@ -289,6 +289,40 @@ def log_density(
 EXPLICIT = {"mu": "normal(0, 5)", "sigma": "inv_gamma(3, 2)"}
 
 
+@pytest.mark.parametrize(
+    ("free", "fixed", "name", "value", "lower"),
+    [
+        ("y ~ mix(normal, K=2)", "y ~ mix(normal(sigma=1.5), K=2)", "sigma", 1.5, 0),
+        ("y ~ hmm(student, states=2)", "y ~ hmm(student(nu=4), states=2)", "nu", 4.0, 1),
+        ("rt ~ mix(wald + gamma)", "rt ~ mix(wald(ndt=0.1) + gamma)", "ndt_1", 0.1, 0),
+        ("y ~ mix(skew_normal, K=2)", "y ~ mix(skew_normal(alpha=2), K=2)", "alpha", 2.0, None),
+    ],
+)
+def test_a_fixed_parameter_is_the_free_one_there_less_its_prior(
+    free: str, fixed: str, name: str, value: float, lower: float | None
+) -> None:
+    center = value + 0.5
+    others = ("mu", "sigma", "threshold_1", "drift_1", "mu_2", "shape_2")
+    explicit = {**dict.fromkeys(others, "normal(1, 3)"), name: f"normal({center}, 2)"}
+
+    def with_priors(formula: str) -> sm.Model:
+        named = [p.name for p in sm.model(formula, FRAME).spec.parameters]
+        return sm.model(formula, FRAME, priors={n: p for n, p in explicit.items() if n in named})
+
+    of_free, of_fixed = with_priors(free), with_priors(fixed)
+    at = {n: v[0] for n, v in points(of_free).items()}
+    at[name] = np.full_like(at[name], value)
+    stanli = engine("stanli")
+    whole = stanli.log_density(of_free.program, of_free.data, at)[0]
+    rest = {n: v for n, v in at.items() if n != name}
+    conditioned = stanli.log_density(of_fixed.program, of_fixed.data, rest)[0]
+    prior = stats.norm.logpdf(value, center, 2)
+    if lower is not None:
+        # The prior is truncated, and sampled on the scale of log(value - lower).
+        prior += np.log(value - lower) - stats.norm.logsf(lower, center, 2)
+    assert whole - conditioned == pytest.approx(np.size(at[name]) * prior, abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["mix(normal, K=2)", "hmm(normal, states=2)"])
 def test_a_coefficient_of_0_is_the_model_without_it_less_its_prior(kind: str) -> None:
     prior = {"beta_mu": "normal(0, 2)"}

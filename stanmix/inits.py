@@ -285,7 +285,7 @@ def _component_order(
         if not ordered:
             return np.arange(spec.K)
         name = ordered[0].name
-        values = [_scalar(spec, ordered[0], estimates[k][k][name]) for k in range(spec.K)]
+        values = [_scalar(ordered[0], estimates[k][k][name]) for k in range(spec.K)]
         return np.argsort(values, kind="stable")
     if spec.emission_regressions and rng.random() < 0.5:
         # Rough estimates know no slopes but those of locations: which component has which group is
@@ -344,7 +344,7 @@ def _value(
     return {"identity": 0.0, "log": lower + 1.0, "logit": middle}[regression.link]
 
 
-def _scalar(spec: ModelSpec, parameter: Parameter, value: Any) -> float:
+def _scalar(parameter: Parameter, value: Any) -> float:
     if is_placed(parameter):
         return float(np.asarray(value)[(parameter.place or 1) - 1])
     return float(np.asarray(value))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stanmix.data import MAX_COUNT, WHOLE, Table, bad_rows, is_missing, numbers
-from stanmix.errors import DataError
+from stanmix.errors import DataError, plural
 from stanmix.spec import Response
 
 EXACT, LEFT, RIGHT, INTERVAL = range(4)
@@ -71,16 +71,20 @@ def read_limits(response: Response, table: Table) -> Limits:
     upper = np.full(len(values), np.inf) if seen is None else _bounds(seen.upper, 1, whole, table)
     nothing = ~(lower < upper)
     if nothing.any():
-        row = table.row(int(np.argmax(nothing)))
-        raise DataError(f"The bounds of `trunc(..)` leave nothing between them (first: {row}).")
+        row, rows = int(np.argmax(nothing)), plural(int(nothing.sum()), "row")
+        raise DataError(
+            f"The bounds of `trunc(..)` leave nothing between them in {rows} (first: "
+            f"{table.row(row)}, {lower[row]:g} and {upper[row]:g})."
+        )
     below = lower - whole
     early = np.where(how == EXACT, values < lower, values < below)
     early |= (how == LEFT) & (values <= below)
     late = (ends > upper) | ((how == RIGHT) & (values >= upper))
-    for bad, which in ((early, "lower"), (late, "upper")):
+    for bad, bound, what in ((early, lower, "at least"), (late, upper, "at most")):
         if bad.any():
-            rule = f"must lie within the {which} bound of `trunc(..)`"
-            raise bad_rows(table, name, rule, bad, f"{values[int(np.argmax(bad))]:g}")
+            row = int(np.argmax(bad))
+            rule = f"must be {what} {bound[row]:g}, as `trunc(..)` says"
+            raise bad_rows(table, name, rule, bad, f"{values[row]:g}")
     return Limits(how, ends, below, upper)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stanmix.data import read_table
+from stanmix.data import WHOLE, read_table
 from stanmix.errors import DataError
 from stanmix.families import Family
 from stanmix.language import tree
+from stanmix.language.limits import Limit, bounds
 
 MOST_ROWS = 10_000_000
 """Most rows that a number may ask for."""
@@ -54,16 +55,19 @@ def with_responses(
         }
     missing = {
         name: values
-        for name, values in _made_up(formula, rows, families).items()
+        for name, values in _made_up(formula, rows, families, given).items()
         if name not in given
     }
     return {**given, **missing}, list(missing)
 
 
 def _made_up(
-    formula: tree.Formula, rows: int, known: Mapping[str, Family]
+    formula: tree.Formula, rows: int, known: Mapping[str, Family], given: Mapping[str, Any]
 ) -> dict[str, NDArray[Any]]:
-    """Values that the families of a formula may observe, for its responses and choices."""
+    """Values that the families of a formula may observe, for its responses and choices.
+
+    They lie within the bounds of truncation, and none is censored.
+    """
     kinds: dict[str, str] = {}
     families = {f.name: f for f in known.values()}
     for component in formula.model.latent.components:
@@ -73,9 +77,11 @@ def _made_up(
             family = families.get(call.name.text)
             if family is not None:
                 kinds.setdefault(column.text, family.response[0].kind)
-    for addition in formula.model.additions:
-        if addition.name.text == "dec" and isinstance(addition.args[0], tree.Name):
-            kinds[addition.args[0].text] = "choice"
+    additions = {addition.name.text: addition for addition in formula.model.additions}
+    for name, of in (("dec", ("choice",)), ("cens", ("exact", "end"))):
+        if name in additions:
+            named = zip(additions[name].args, of, strict=False)
+            kinds |= {a.text: kind for a, kind in named if isinstance(a, tree.Name)}
     steps = np.arange(rows)
     spread = (steps + 0.5) / max(rows, 1)
     values: dict[str, NDArray[Any]] = {
@@ -88,5 +94,38 @@ def _made_up(
         "category": steps % 2 + 1,
         "choice": steps % 2 + 1,
         "simplex": np.full(rows, 1 / len(formula.model.response)),
+        "exact": np.full(rows, "none", dtype=object),
+        "end": np.full(rows, np.nan),
     }
-    return {column: values[kind] for column, kind in kinds.items()}
+    made = {column: values[kind] for column, kind in kinds.items()}
+    if "trunc" in additions:
+        limits = bounds(additions["trunc"], formula.text, [])
+        lower, upper = (_end(bound, given) for bound in limits)
+        made |= {
+            column.text: _between(kinds[column.text], lower, upper, rows)
+            for column in formula.model.response
+            if column.text in kinds
+        }
+    return made
+
+
+def _end(bound: Limit | None, given: Mapping[str, Any]) -> Any:
+    """A bound of truncation: a number, one for each row, or None if there is no such column."""
+    if isinstance(bound, tree.Name):
+        return None if bound.text not in given else np.asarray(given[bound.text], dtype=np.float64)
+    return None if bound is None else bound.value
+
+
+def _between(kind: str, lower: Any, upper: Any, rows: int) -> NDArray[Any]:
+    """Different values of a kind between bounds."""
+    steps = np.arange(rows)
+    if kind in WHOLE:
+        low = np.maximum(0 if lower is None else lower, 0)
+        high = low + 4 if upper is None else upper
+        return np.asarray(low + steps % (high - low + 1), dtype=np.int64)
+    least = {"positive": 0.0, "unit": 0.0}.get(kind, -np.inf)
+    low = least if lower is None else np.maximum(lower, least)
+    most = 1.0 if kind == "unit" else np.inf
+    high = np.minimum(low + 2 if upper is None else upper, most)
+    low = np.where(np.isinf(low), high - 2, low)
+    return np.asarray(low + (high - low) * (steps + 0.5) / rows)

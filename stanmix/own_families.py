@@ -17,14 +17,14 @@ def with_own(families: Sequence[Family]) -> Mapping[str, Family]:
     ------
     SpecError
         One is no family, has a name that is taken or that no formula can have, or its Stan code
-        lacks a function of its density.
+        lacks a function that it needs.
     """
     known = dict(FAMILIES)
     for family in families:
         if not isinstance(family, Family):
             raise SpecError(f"`families` holds declarations of families, not {family!r:.60}.")
         _require_name(family, known)
-        require_code(family)
+        _require_code(family)
         known[family.key] = family
     return known
 
@@ -36,8 +36,7 @@ def _require_name(family: Family, known: Mapping[str, Family]) -> None:
         raise SpecError(f"There is a family `{family.name}` already.")
 
 
-def require_code(family: Family) -> None:
-    """Raise SpecError if the Stan code of a family lacks a function, or cannot be read."""
+def _require_code(family: Family) -> None:
     try:
         own = split_functions(family.stan_code)
     except ValueError as error:

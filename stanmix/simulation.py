@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ Integers = NDArray[np.int64]
 
 
 ROUNDS = 1000
-"""Times that responses are drawn again which truncation would not let one see."""
+"""Times in a row that none of the responses drawn again may be one that truncation lets one see."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,10 +195,10 @@ def simulate(
             # A choice that nobody happened to make is one still.
             (name,) = response.columns
             if columns[name].dropna().map(level).nunique() < len(response.labels):
-                codes = columns[name].map(level, na_action="ignore")
-                columns[name] = pd.Series(
-                    pd.Categorical(codes, list(response.labels), ordered=True)
-                )
+                kind, codes = columns[name].dtype, columns[name].map(level, na_action="ignore")
+                ordered = getattr(kind, "ordered", kind.kind in "iuf")
+                made = pd.Categorical(codes, list(response.labels), ordered=ordered)
+                columns[name] = pd.Series(made)
     for response in spec.responses:
         columns |= _uncensored(response, columns)
     absent = {c: is_missing(table, c) for r in spec.responses for c in r.columns}
@@ -288,45 +288,52 @@ class _Emission:
 
     def draw(self, term: Term, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """Responses of these rows, by column."""
-        values = {
-            param.name: self.value(argument)
-            for param, argument in zip(term.declaration.params, term.arguments, strict=True)
-        }
         main = self.spec.response(term.responses[0])
-        given: dict[str, Any] = {}
-        choice = None
-        for response in map(self.spec.response, term.responses[1:]):
-            if response.kind == "choice":
-                given["A"], choice = len(response.labels), response
-            else:
-                given[response.name] = self.trials(response.value, response.columns)
-        reference = term.declaration.reference(**values)
-        size = len(self.chosen)
-        drawn = np.asarray(reference.rvs(size=size, random_state=rng, **given))
+        drawn = self.drawn(term, rng)
         if main.truncated is not None:
-            for _ in range(ROUNDS):
-                outside = self.outside(main, drawn)
-                if not outside.any():
-                    break
-                again = np.asarray(reference.rvs(size=size, random_state=rng, **given))
-                drawn = np.where(outside, again, drawn)
-            else:
-                raise SpecError(
-                    f"Component {self.component + 1} has next to no responses within the bounds "
-                    "of `trunc(..)` at these parameters."
-                )
-        if choice is not None:
+            drawn = self.seen(term, main, drawn, rng)
+        choices = [r for r in map(self.spec.response, term.responses[1:]) if r.kind == "choice"]
+        for choice in choices:
             labels = self.labels(choice, drawn[:, 1])
             return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
         if main.kind == "category":
             return {main.columns[0]: self.labels(main, drawn)}
         return dict(zip(main.columns, np.atleast_2d(drawn), strict=True))
 
-    def outside(self, response: Response, drawn: Array) -> NDArray[np.bool_]:
-        """Which of the drawn responses would not be seen."""
-        limits = read_limits(response, self.table)
-        inside = (drawn > limits.below[self.chosen]) & (drawn <= limits.upper[self.chosen])
-        return np.asarray(~inside)
+    def drawn(self, term: Term, rng: np.random.Generator) -> NDArray[Any]:
+        """Responses of these rows, as the family's reference lays them out."""
+        values = {
+            param.name: self.value(argument)
+            for param, argument in zip(term.declaration.params, term.arguments, strict=True)
+        }
+        given: dict[str, Any] = {}
+        for response in map(self.spec.response, term.responses[1:]):
+            if response.kind == "choice":
+                given["A"] = len(response.labels)
+            else:
+                given[response.name] = self.trials(response.value, response.columns)
+        reference = term.declaration.reference(**values)
+        return np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
+
+    def seen(
+        self, term: Term, main: Response, drawn: NDArray[Any], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        """Draws with others in the place of those that would not be seen."""
+        limits = read_limits(main, self.table)
+        below, upper = limits.below[self.chosen], limits.upper[self.chosen]
+        outside = np.flatnonzero((drawn <= below) | (drawn > upper))
+        idle = 0
+        while outside.size:
+            drawn[outside] = replace(self, chosen=self.chosen[outside]).drawn(term, rng)
+            still = (drawn[outside] <= below[outside]) | (drawn[outside] > upper[outside])
+            idle = 0 if not still.all() else idle + 1
+            outside = outside[still]
+            if idle == ROUNDS:
+                raise SpecError(
+                    f"Component {self.component + 1} has next to no responses within the bounds "
+                    "of `trunc(..)` at these parameters."
+                )
+        return drawn
 
     def labels(self, response: Response, codes: Integers) -> NDArray[Any]:
         """The names of choices or categories, as the column holds them."""

@@ -171,6 +171,32 @@ def test_simulated_responses_lie_between_the_bounds_and_are_not_censored() -> No
     assert drawn["y_end"].isna().all()
 
 
+@pytest.mark.parametrize(
+    ("formula", "at"),
+    [
+        ("y | trunc(0, 5) ~ mix(normal, K=2)", {"mu": [1.0, 4.0], "sigma": [1.0, 1.0]}),
+        ("y | trunc(ub=0.3) ~ mix(gamma, K=2)", {"mu": [0.1, 0.2], "shape": [2.0, 9.0]}),
+        ("y | cens(how, end) + trunc(3) ~ mix(poisson, K=2)", {"rate": [1.0, 9.0]}),
+    ],
+)
+def test_rows_without_responses_are_simulated_between_bounds(
+    formula: str, at: dict[str, Any]
+) -> None:
+    drawn = sm.simulate(formula, 200, {**at, "weights": [0.5, 0.5]}, seed=1).data
+    low, high = {"normal": (0, 5), "gamma": (0, 0.3), "poisson": (3, np.inf)}[
+        formula.split("mix(")[1].split(",")[0]
+    ]
+    assert drawn["y"].between(low, high).all()
+    assert drawn["y"].nunique() > 3
+
+
+def test_rare_responses_are_simulated_however_many_rows_there_are() -> None:
+    at = {"mu": [0.0, 9.0], "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}
+    drawn = sm.simulate("y | trunc(lb=2.8) ~ mix(normal, K=2)", 20_000, at, seed=1)
+    assert drawn.data["y"].min() >= 2.8
+    assert (drawn.states == 1).mean() == pytest.approx(0.5, abs=0.02)
+
+
 def test_what_cannot_be_seen_is_not_simulated_for_ever() -> None:
     model = sm.model("y | trunc(lb=0) ~ mix(normal, K=2)", {"y": np.abs(FRAME["y"])})
     at = {"mu": [-90.0, 4.0], "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}

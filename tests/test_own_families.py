@@ -180,11 +180,20 @@ def test_a_family_of_ones_own_that_is_right_passes_all_checks() -> None:
         ),
         (
             {"cumulative": True, "stan_code": CODE + SURVIVAL.replace("-0.5", "-0.6")},
-            "`rayleigh_log_survival`|`log_survival` is",
+            "`log_survival` is",
+        ),
+        ({"stan_code": ""}, "has no function `vector rayleigh_log_omega"),
+        ({"name": "my family"}, "cannot be called"),
+        ({"params": (replace(RAYLEIGH.params[0], prior="rubbish("),)}, "The prior of `scale`"),
+        ({"params": (replace(RAYLEIGH.params[0], prior="normal({big}, 1)"),)}, "names 'big'"),
+        ({"reference": lambda width: stats.rayleigh(width)}, "fails: TypeError"),
+        (
+            {"stan_code": CODE.replace("  vector[", '  reject("never");\n  vector[')},
+            "refuse what is possible",
         ),
         (
             {"stan_code": CODE.replace("square(inside ./ scale)", "square(value_of(inside))")},
-            "value_of",
+            "stanli refused the program",
         ),
     ],
 )

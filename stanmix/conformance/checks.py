@@ -40,7 +40,7 @@ EXACT = 1e-9
 """How near our values are to those of the reference: of the value, or of 1 where it is smaller."""
 
 
-def check_density(side: StanSide, uniform: Uniform, columns: int = 2) -> None:
+def require_density(side: StanSide, uniform: Uniform, columns: int = 2) -> None:
     """The density equals the reference."""
     params = some_params(side.variant, uniform, columns)
     response = some_response(side.variant, params, uniform)
@@ -48,7 +48,7 @@ def check_density(side: StanSide, uniform: Uniform, columns: int = 2) -> None:
     _require_equal("log_omega", ours, log_reference(side.variant, params, response), params)
 
 
-def check_outside(side: StanSide, uniform: Uniform) -> None:
+def require_outside(side: StanSide, uniform: Uniform) -> None:
     """Outside the support the density is minus infinity, and other rows are not touched."""
     params = some_params(side.variant, uniform)
     response = some_response(side.variant, params, uniform)
@@ -62,7 +62,7 @@ def check_outside(side: StanSide, uniform: Uniform) -> None:
     _require_equal("log_omega", ours[~outside], theirs[~outside], params)
 
 
-def check_log_cumulative(side: StanSide, uniform: Uniform, name: str = "log_cumulative") -> None:
+def require_log_cumulative(side: StanSide, uniform: Uniform, name: str = "log_cumulative") -> None:
     """The log distribution function, or survival, equals the reference, outside the support too."""
     params = some_params(side.variant, uniform)
     response = some_response(side.variant, params, uniform)
@@ -79,7 +79,7 @@ def check_log_cumulative(side: StanSide, uniform: Uniform, name: str = "log_cumu
         raise SpecError(f"`{name}` is not small where the reference is 0{_at(params)}.")
 
 
-def check_rows(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
+def require_rows(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
     """A parameter that varies by row gives each row what its own value does.
 
     Tried with each parameter alone and with all together, inside and outside the support.
@@ -100,7 +100,7 @@ def check_rows(side: StanSide, uniform: Uniform, name: str = "log_omega") -> Non
         _require_equal(what, ours, theirs, first, 1e-12, "its value with a row's own parameters")
 
 
-def check_total(side: StanSide, uniform: Uniform) -> None:
+def require_total(side: StanSide, uniform: Uniform) -> None:
     """The density integrates or sums to one; that of several columns, with one that is free."""
     columns = 2 if side.variant.columns[0].kind == "simplex" else 1
     params = some_params(side.variant, uniform, columns)
@@ -110,7 +110,7 @@ def check_total(side: StanSide, uniform: Uniform) -> None:
         raise SpecError(f"The density has a total of {total:.9g}, not 1{_at(params)}.")
 
 
-def check_gradient(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
+def require_gradient(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
     """The gradient is that of central differences, whatever rows are outside the support.
 
     A row at an edge that a parameter moves has no derivative by it.
@@ -133,7 +133,7 @@ def check_gradient(side: StanSide, uniform: Uniform, name: str = "log_omega") ->
         )
 
 
-def check_edges(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
+def require_edges(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
     """Density and gradient are finite with any parameter next to a bound, or far away."""
     params = some_params(side.variant, uniform)
     response = some_response(side.variant, params, uniform)
@@ -155,7 +155,7 @@ def check_edges(side: StanSide, uniform: Uniform, name: str = "log_omega") -> No
                 )
 
 
-def check_start(side: StanSide, uniform: Uniform) -> None:
+def require_start(side: StanSide, uniform: Uniform) -> None:
     """Rough estimates lie within bounds and fit the rows, however few or alike these are."""
     variant = side.variant
     params = some_params(variant, uniform)
@@ -176,7 +176,7 @@ def check_start(side: StanSide, uniform: Uniform) -> None:
             raise SpecError(f"Rows are impossible where they start{_at(start)}.")
 
 
-def check_reference_draws(side: StanSide, uniform: Uniform, rows: int = 5000) -> None:
+def require_reference_draws(side: StanSide, uniform: Uniform, rows: int = 5000) -> None:
     """Draws of the reference have the distribution of the density."""
     params, rng = some_params(side.variant, uniform), np.random.default_rng(int(uniform(0, 1e6)))
     given = {"trials": np.full(rows, TRIALS)} if side.variant.tries else side.variant.choices
@@ -184,7 +184,7 @@ def check_reference_draws(side: StanSide, uniform: Uniform, rows: int = 5000) ->
     _require_distribution(side, params, np.asarray(reference.rvs(rows, random_state=rng, **given)))
 
 
-def check_draws(side: StanSide, uniform: Uniform, rows: int = 5000) -> None:
+def require_draws(side: StanSide, uniform: Uniform, rows: int = 5000) -> None:
     """Draws of the Stan function have the distribution of the density."""
     params = some_params(side.variant, uniform)
     _require_distribution(side, params, side.emissions(params, rows, seed=int(uniform(0, 1e6))))

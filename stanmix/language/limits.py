@@ -97,13 +97,15 @@ def _problems(
     span = additions.spans[given[0]]
     main = [r for r in responses if not r.addition]
     if len(main) > 1 or main[0].many or main[0].kind == "category":
-        yield Problem(f"`{given[0]}(..)` is for a response of one column of numbers.", None, span)
+        message = f"`{given[0]}(..)` is for a response of one column, and not of categories."
+        yield Problem(message, None, span)
         return
     for piece in (piece for component in pieces for piece in component):
         if not piece.family.has_cumulative(additions.names):
             message = f"`{given[0]}(..)` needs a distribution function, which "
             message += f"`{piece.family.name}` does not have here."
-            yield Problem(message, None, piece.call.span)
+            hint = "leave out `dec(..)`" if piece.family.cumulative else None
+            yield Problem(message, None, piece.call.span, hint)
     seen = additions.truncated
     for bound in (seen.lower, seen.upper) if seen and main[0].kind in WHOLE else ():
         if isinstance(bound, float) and (bound != int(bound) or abs(bound) >= MAX_COUNT):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from stanmix.errors import Problem, Span, SpecError, did_you_mean, listing
+from stanmix.families.elliptical import COVARIANCES
 from stanmix.language import tree
 
-COVARIANCES = ("spherical", "diag", "full", "tied")
 INITIALS = ("free", "uniform", "stationary")
 COUNT = {"mix": "K", "hmm": "states"}
 Moves = tuple[tuple[int, ...], ...]

@@ -112,6 +112,9 @@ class _Chooser:
             message = f"`{name}` has no slope `{term}`; {has}."
             raise self.refusal(message, did_you_mean(term, known))
         slopes = next(p for p in self.emission.parameters if p.name == regression.coefficients)
+        if slopes.axes[0] != "state" and name in self.options.share:
+            message = f"`{name}` is shared, so its slopes cannot order the components."
+            raise self.refusal(message)
         if slopes.axes[0] != "state":
             message = f"Slopes of `{name}` cannot order the components: they do not all have them."
             raise self.refusal(message)

@@ -284,8 +284,14 @@ class _Builder:
         """The value of a parameter that is fixed by default."""
         if not isinstance(default, str):
             return Fixed(float(default))
-        kind = piece.family.response[0].kind
-        constant = self.constants.of(observed(piece, self.responses), default, kind)
+        response = observed(piece, self.responses)
+        if response.censored is not None:
+            names = [p.name for p in piece.family.params if isinstance(p.default, str)]
+            message = f"Censored responses do not tell where {listing(names)} are."
+            written = ", ".join(f"{name}=.." for name in names)
+            hint = f"write `{piece.family.name}({written})`"
+            raise SpecError(Problem(message, self.source, piece.call.span, hint))
+        constant = self.constants.of(response, default, piece.family.response[0].kind)
         return Fixed(float(np.asarray(constant.value)), constant.name)
 
     def share(self, base: str, holders: Sequence[_Holder], alike: bool, everywhere: bool) -> None:

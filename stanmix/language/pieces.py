@@ -75,7 +75,8 @@ def read_pieces(
         and not any(p.family.cov for c in components for p in c)
         and len(columns) > 1
     ):
-        message = "`cov` needs a family with a covariance: `normal` or `student`."
+        with_cov = dict.fromkeys(f.name for f in families.values() if f.cov)
+        message = f"`cov` needs a family with a covariance: {listing(with_cov)}."
         problems.append(Problem(message, None, options.cov_span))
     if problems:
         raise SpecError(*(replace(p, source=source) for p in problems))
@@ -201,7 +202,10 @@ def _family_problems(
 
 def _inner_order_problems(family: Family, value: tree.Value) -> Iterator[Problem]:
     vectors = [p.name for p in family.params if p.axes == ("accumulator",)]
-    if not isinstance(value, tree.Name) or value.text not in vectors:
+    increasing = [p.name for p in family.params if p.increasing]
+    if isinstance(value, tree.Name) and value.text in increasing:
+        yield Problem(f"`{value.text}` increases already.", None, value.span)
+    elif not isinstance(value, tree.Name) or value.text not in vectors:
         have = f"it has {listing(vectors)}" if vectors else "it has none"
         message = f"`order` inside a family names one of its vectors; {have}."
         yield Problem(message, None, value.span)

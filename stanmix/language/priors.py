@@ -214,10 +214,10 @@ class _Reader:
                 "dirichlet": range(1, MAX_LENGTH),
             }[name.text]
             if count not in allowed:
-                least = plural(min(allowed))
-                more = {"lkj": " or 2", "horseshoe": ", and up to 4"}.get(name.text, " or more")
-                extra = "" if len(allowed) == 1 else more
-                raise self.error(f"`{name.text}` takes {least}{extra}, not {count}.", name.span)
+                takes = {"lkj": "1 or 2 arguments", "horseshoe": "1 to 4 arguments"}.get(
+                    name.text, plural(min(allowed)) + ("" if len(allowed) == 1 else " or more")
+                )
+                raise self.error(f"`{name.text}` takes {takes}, not {count}.", name.span)
             positive = [name.text != "von_mises"] + [True] * (count - 1)
         for (argument, span), must in zip(arguments, positive, strict=True):
             if must and min(parts(argument.value)) <= 0:

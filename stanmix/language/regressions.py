@@ -81,7 +81,10 @@ class _Reader:
 
     def meant(self, line: tree.ParameterLine) -> tuple[list[Parameter], int | None]:
         """The parameters that a line is of, and the component if it is of one alone."""
-        name, index = line.parameter.text, line.index
+        name, index, K = line.parameter.text, line.index, len(self.emission.pieces)
+        if isinstance(index, tree.Number) and index.value > K:
+            message = f"There is no component {index.value:g}; there are {K}."
+            raise self.refuse(message, index.span)
         own = f"{name}_{int(index.value)}" if isinstance(index, tree.Number) else name
         matching = [p for p in self.emission.parameters if {name, own} & {p.name, p.param}]
         if not matching:
@@ -94,10 +97,7 @@ class _Reader:
             return of_column, None
         if index is None:
             return matching, None
-        component, K = int(index.value), len(self.emission.pieces)
-        if component > K:
-            message = f"There is no component {component}; there are {K}."
-            raise self.refuse(message, index.span)
+        component = int(index.value)
         found = [p for p in matching if component in self.emission.components(p)]
         if not found:
             message = f"Component {component} has no free parameter `{name}`."
@@ -193,8 +193,6 @@ class _Reader:
             raise self.refuse(message, line.line.terms.span)
         if parameter.constraint == "simplex":
             self.designs.require_of_probabilities(line, measured)
-        _, param = next(self.emission.users(parameter))
-        below = parameter.below
         yield Regression(
             name=name,
             parameter=parameter.name if measured.intercept and not fixed else None,

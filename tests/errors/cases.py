@@ -151,6 +151,7 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | cens(how) ~ mix(normal, K=2)", FRAME, {}),
         ("cbind(y, x) | cens(hit) ~ mix(normal, K=2)", FRAME, {}),
         ("choice | cens(hit) ~ mix(ordinal, K=2)", FRAME, {}),
+        ("y | cens(hit) ~ mix(normal + uniform)", FRAME, {}),
         ("y | cens(hit) ~ mix(von_mises, K=2)", {"y": [0.1, 0.2, 3], "hit": [0, 1, 1]}, {}),
         ("rt | dec(choice) + trunc(ub=9) ~ mix(wald, K=2)", FRAME, {}),
         ("y | trunc(0, 10, 20) ~ mix(normal, K=2)", FRAME, {}),

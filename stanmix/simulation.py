@@ -292,8 +292,9 @@ class _Emission:
         drawn = self.drawn(term, rng)
         if main.truncated is not None:
             drawn = self.seen(term, main, drawn, rng)
-        choices = [r for r in map(self.spec.response, term.responses[1:]) if r.kind == "choice"]
-        for choice in choices:
+        others = map(self.spec.response, term.responses[1:])
+        choice = next((r for r in others if r.kind == "choice"), None)
+        if choice is not None:
             labels = self.labels(choice, drawn[:, 1])
             return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
         if main.kind == "category":

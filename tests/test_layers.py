@@ -60,6 +60,7 @@ def test_latent_algebra_imports_numpy_and_nothing_else() -> None:
     ("part", "must_not_know"),
     [
         ("families/", ("stanmix.language", "stanmix.program", "stanmix.engines", "stanmix.spec")),
+        ("conformance/", ("stanmix.fit", "stanmix.model", "stanmix.spec", "stanmix.latent")),
         ("language/", ("stanmix.program", "stanmix.engines", "stanmix.fit", "stanmix.model")),
         ("program/", ("stanmix.language", "stanmix.engines", "stanmix.fit")),
         ("engines/", ("stanmix.spec", "stanmix.language", "stanmix.families", "stanmix.fit")),

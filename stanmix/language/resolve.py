@@ -22,7 +22,6 @@ from stanmix.language.assign import assign
 from stanmix.language.constants import Constants
 from stanmix.language.designs import Designs
 from stanmix.language.latent import is_latent, read_latent
-from stanmix.language.limits import limited
 from stanmix.language.options import read_options
 from stanmix.language.order import read_order
 from stanmix.language.parameters import read_parameters
@@ -74,7 +73,6 @@ def resolve(
     additions = read_additions(line, options.kind, table, source)
     pieces = read_pieces(line, options, additions, table, source, families)
     responses = read_responses(pieces, additions, table, source)
-    responses = limited(responses, pieces, additions, source)
     freq = additions.column("freq")
     counts = None if freq is None else frequencies(table, freq)
     constants = Constants(table, responses, counts)

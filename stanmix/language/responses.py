@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from stanmix.data import MAX_CHOICES, Table, choice_labels, is_missing, response_values
+from stanmix.data import (
+    MAX_CHOICES,
+    MAX_COUNT,
+    WHOLE,
+    Table,
+    choice_labels,
+    is_missing,
+    response_values,
+)
 from stanmix.errors import DataError, Problem, SpecError, listing
 from stanmix.families import Column
 from stanmix.language import tree
@@ -99,7 +107,7 @@ def read_responses(
         responses.append(
             Response(column.name, column.kind, (argument.text,), labels=labels, addition=addition)
         )
-    return tuple(responses)
+    return _limited(responses, pieces, additions, source)
 
 
 def _has_order(table: Table, name: str) -> bool:
@@ -146,3 +154,54 @@ def _categories(table: Table, name: str) -> tuple[str, ...]:
         count = "the one category" if len(labels) == 1 else f"{len(labels)} categories"
         raise DataError(f"Column `{name}` holds {count}; there must be 2 to {MAX_CHOICES}.")
     return labels
+
+
+def _limited(
+    responses: Sequence[Response],
+    pieces: Sequence[Sequence[Piece]],
+    additions: Additions,
+    source: str,
+) -> tuple[Response, ...]:
+    """The responses with what `cens(..)` and `trunc(..)` say of the one that they are about.
+
+    Raises
+    ------
+    SpecError
+        There are several columns, or families without a distribution function; or counts are
+        truncated at what is no count.
+    """
+    given = [name for name in ("cens", "trunc") if name in additions.spans]
+    if not given:
+        return tuple(responses)
+    problems = list(dict.fromkeys(_limit_problems(responses, pieces, additions, given)))
+    if problems:
+        raise SpecError(*(replace(p, source=source) for p in problems))
+    return tuple(
+        r if r.addition else replace(r, censored=additions.censored, truncated=additions.truncated)
+        for r in responses
+    )
+
+
+def _limit_problems(
+    responses: Sequence[Response],
+    pieces: Sequence[Sequence[Piece]],
+    additions: Additions,
+    given: Sequence[str],
+) -> Iterator[Problem]:
+    span = additions.spans[given[0]]
+    main = [r for r in responses if not r.addition]
+    if len(main) > 1 or main[0].many or main[0].kind == "category":
+        message = f"`{given[0]}(..)` is for a response of one column, and not of categories."
+        yield Problem(message, None, span)
+        return
+    for piece in (piece for component in pieces for piece in component):
+        if not piece.family.has_cumulative(additions.names):
+            message = f"`{given[0]}(..)` needs a distribution function, which "
+            message += f"`{piece.family.name}` does not have here."
+            hint = "leave out `dec(..)`" if piece.family.cumulative else None
+            yield Problem(message, None, piece.call.span, hint)
+    seen = additions.truncated
+    for bound in (seen.lower, seen.upper) if seen and main[0].kind in WHOLE else ():
+        if isinstance(bound, float) and (bound != int(bound) or abs(bound) >= MAX_COUNT):
+            message = "Counts are truncated at whole numbers."
+            yield Problem(message, None, additions.spans["trunc"])

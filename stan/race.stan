@@ -1,6 +1,12 @@
 // Races of accumulators.
 
 // For each row the value of the accumulator that comes `after` the chosen one in a circle.
+vector of_accumulator(vector values, array[] int choice, int after) {
+  return segment(append_row(values, values), 1 + after, num_elements(values))[choice];
+}
+
+// For each row the value, of its own column, of the accumulator that comes `after` the chosen one in
+// a circle.
 vector of_accumulator(matrix values, array[] int choice, int after) {
   int A = rows(values);
   vector[size(choice)] picked = zeros_vector(size(choice));

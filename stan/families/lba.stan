@@ -82,20 +82,6 @@ vector lba_log_omega(vector rt, array[] int choice, int A, real threshold, real 
                      real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);
-  vector[2 * A] circle = append_row(drift, drift);
-  vector[num_elements(rt)] log_density = lba_log_density(t, threshold, start, drift[choice]);
-  for (after in 1:(A - 1)) {
-    log_density += lba_log_survival(t, threshold, start, segment(circle, 1 + after, A)[choice]);
-  }
-  return restrict_to_positive(log_density, decision);
-}
-
-// Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
-// unless rt is above ndt.
-vector lba_log_omega(vector rt, array[] int choice, int A, real threshold, real start, matrix drift,
-                     real ndt) {
-  vector[num_elements(rt)] decision = rt - ndt;
-  vector[num_elements(rt)] t = positive_or_one(decision);
   vector[num_elements(rt)] winner = of_accumulator(drift, choice, 0);
   vector[num_elements(rt)] log_density = lba_log_density(t, threshold, start, winner);
   for (after in 1:(A - 1)) {

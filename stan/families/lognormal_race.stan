@@ -21,21 +21,6 @@ vector lognormal_race_log_omega(vector rt, array[] int choice, int A, vector mu,
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);
   vector[num_elements(rt)] log_t = log(t);
-  vector[2 * A] circle = append_row(mu, mu);
-  vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, mu[choice], sigma);
-  for (after in 1:(A - 1)) {
-    log_density += lognormal_race_log_survival(log_t, segment(circle, 1 + after, A)[choice], sigma);
-  }
-  return restrict_to_positive(log_density, decision);
-}
-
-// Log density of each row of a race whose mu vary by row, a column for each; minus infinity unless
-// rt is above ndt.
-vector lognormal_race_log_omega(vector rt, array[] int choice, int A, matrix mu, real sigma,
-                                real ndt) {
-  vector[num_elements(rt)] decision = rt - ndt;
-  vector[num_elements(rt)] t = positive_or_one(decision);
-  vector[num_elements(rt)] log_t = log(t);
   vector[num_elements(rt)] winner = of_accumulator(mu, choice, 0);
   vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, winner, sigma);
   for (after in 1:(A - 1)) {

@@ -6,19 +6,6 @@
 vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
   vector[num_elements(rt)] decision = rt - ndt;
   vector[num_elements(rt)] t = positive_or_one(decision);
-  vector[2 * A] circle = append_row(drift, drift);
-  vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
-  for (after in 1:(A - 1)) {
-    log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
-  }
-  return restrict_to_positive(log_density, decision);
-}
-
-// Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
-// unless rt is above ndt.
-vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, matrix drift, real ndt) {
-  vector[num_elements(rt)] decision = rt - ndt;
-  vector[num_elements(rt)] t = positive_or_one(decision);
   vector[num_elements(rt)] winner = of_accumulator(drift, choice, 0);
   vector[num_elements(rt)] log_density = wald_log_density(t, threshold, winner .* t);
   for (after in 1:(A - 1)) {

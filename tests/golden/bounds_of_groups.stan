@@ -48,6 +48,11 @@ functions {
     return wald_shifted_log_density(rt, threshold, drift, ndt) - log(A);
   }
 
+  // For each row the value of the accumulator that comes `after` the chosen one in a circle.
+  vector of_accumulator(vector values, array[] int choice, int after) {
+    return segment(append_row(values, values), 1 + after, num_elements(values))[choice];
+  }
+
   // How far x is above 26, where erfc(x) nears underflow. abs costs a fraction of fmax here.
   vector excess_over_26(vector x) {
     vector[num_elements(x)] over = x - 26;
@@ -86,10 +91,11 @@ functions {
   vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, vector ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
-    vector[2 * A] circle = append_row(drift, drift);
-    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
+    vector[num_elements(rt)] winner = of_accumulator(drift, choice, 0);
+    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, winner .* t);
     for (after in 1:(A - 1)) {
-      log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
+      vector[num_elements(rt)] loser = of_accumulator(drift, choice, after);
+      log_density += wald_log_no_passage(t, threshold, loser .* t);
     }
     return restrict_to_positive(log_density, decision);
   }

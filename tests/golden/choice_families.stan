@@ -14,6 +14,11 @@ functions {
     return positive;
   }
 
+  // For each row the value of the accumulator that comes `after` the chosen one in a circle.
+  vector of_accumulator(vector values, array[] int choice, int after) {
+    return segment(append_row(values, values), 1 + after, num_elements(values))[choice];
+  }
+
   // Log density of finishing at exp(log_t), for the mu of the winner of each row.
   vector lognormal_race_log_density(vector log_t, vector mu, real sigma) {
     return -0.5 * square((log_t - mu) ./ sigma) - log(sigma) - 0.5 * log(2 * pi()) - log_t;
@@ -63,10 +68,11 @@ functions {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
     vector[num_elements(rt)] log_t = log(t);
-    vector[2 * A] circle = append_row(mu, mu);
-    vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, mu[choice], sigma);
+    vector[num_elements(rt)] winner = of_accumulator(mu, choice, 0);
+    vector[num_elements(rt)] log_density = lognormal_race_log_density(log_t, winner, sigma);
     for (after in 1:(A - 1)) {
-      log_density += lognormal_race_log_survival(log_t, segment(circle, 1 + after, A)[choice], sigma);
+      vector[num_elements(rt)] loser = of_accumulator(mu, choice, after);
+      log_density += lognormal_race_log_survival(log_t, loser, sigma);
     }
     return restrict_to_positive(log_density, decision);
   }
@@ -213,10 +219,11 @@ functions {
                        real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
-    vector[2 * A] circle = append_row(drift, drift);
-    vector[num_elements(rt)] log_density = lba_log_density(t, threshold, start, drift[choice]);
+    vector[num_elements(rt)] winner = of_accumulator(drift, choice, 0);
+    vector[num_elements(rt)] log_density = lba_log_density(t, threshold, start, winner);
     for (after in 1:(A - 1)) {
-      log_density += lba_log_survival(t, threshold, start, segment(circle, 1 + after, A)[choice]);
+      vector[num_elements(rt)] loser = of_accumulator(drift, choice, after);
+      log_density += lba_log_survival(t, threshold, start, loser);
     }
     return restrict_to_positive(log_density, decision);
   }

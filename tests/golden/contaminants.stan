@@ -14,6 +14,11 @@ functions {
     return positive;
   }
 
+  // For each row the value of the accumulator that comes `after` the chosen one in a circle.
+  vector of_accumulator(vector values, array[] int choice, int after) {
+    return segment(append_row(values, values), 1 + after, num_elements(values))[choice];
+  }
+
   // Log density of first passage at the times t, all positive, where the mean paths of the diffusions
   // have come to drift * t.
   vector wald_log_density(vector t, real threshold, vector path) {
@@ -72,10 +77,11 @@ functions {
   vector rdm_log_omega(vector rt, array[] int choice, int A, real threshold, vector drift, real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
     vector[num_elements(rt)] t = positive_or_one(decision);
-    vector[2 * A] circle = append_row(drift, drift);
-    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, drift[choice] .* t);
+    vector[num_elements(rt)] winner = of_accumulator(drift, choice, 0);
+    vector[num_elements(rt)] log_density = wald_log_density(t, threshold, winner .* t);
     for (after in 1:(A - 1)) {
-      log_density += wald_log_no_passage(t, threshold, segment(circle, 1 + after, A)[choice] .* t);
+      vector[num_elements(rt)] loser = of_accumulator(drift, choice, after);
+      log_density += wald_log_no_passage(t, threshold, loser .* t);
     }
     return restrict_to_positive(log_density, decision);
   }

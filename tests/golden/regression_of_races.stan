@@ -17,7 +17,8 @@ functions {
     return positive;
   }
 
-  // For each row the value of the accumulator that comes `after` the chosen one in a circle.
+  // For each row the value, of its own column, of the accumulator that comes `after` the chosen one in
+  // a circle.
   vector of_accumulator(matrix values, array[] int choice, int after) {
     int A = rows(values);
     vector[size(choice)] picked = zeros_vector(size(choice));
@@ -73,8 +74,8 @@ functions {
     return restricted;
   }
 
-  // Log density of each row of a race whose mu vary by row, a column for each; minus infinity unless
-  // rt is above ndt.
+  // Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
+  // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
   vector lognormal_race_log_omega(vector rt, array[] int choice, int A, matrix mu, real sigma,
                                   real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;
@@ -166,8 +167,8 @@ functions {
            - lba_log_positive(drift);
   }
 
-  // Log density of each row of a race whose drifts vary by row, a column for each; minus infinity
-  // unless rt is above ndt.
+  // Log density of each row; minus infinity unless rt is above ndt. It is the density of the winner
+  // and the survivals of A - 1 losers: those that come 1, 2, .. after the winner in a circle.
   vector lba_log_omega(vector rt, array[] int choice, int A, real threshold, vector start, matrix drift,
                        real ndt) {
     vector[num_elements(rt)] decision = rt - ndt;

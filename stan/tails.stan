@@ -113,13 +113,27 @@ vector log_student_below(vector z, vector nu) {
 // each: in the upper half from those above, where those below would cancel.
 vector log_between(vector below_lower, vector below_upper, vector above_lower,
                    vector above_upper) {
-  vector[num_elements(below_lower)] log_probability = below_upper;
+  vector[num_elements(below_lower)] log_probability
+    = rep_vector(negative_infinity(), num_elements(below_lower));
   for (n in 1:num_elements(below_lower)) {
-    if (above_upper[n] < below_lower[n]) {
+    if (above_upper[n] < below_lower[n] && above_upper[n] < above_lower[n]) {
       log_probability[n] = log_diff_exp(above_lower[n], above_upper[n]);
-    } else if (below_upper[n] > negative_infinity()) {
+    } else if (above_upper[n] >= below_lower[n] && below_lower[n] < below_upper[n]) {
       log_probability[n] = log_diff_exp(below_upper[n], below_lower[n]);
     }
   }
   return log_probability;
+}
+
+// Log density of rows of which each is seen with a probability: minus infinity where that is 0.
+vector given_seen(vector log_density, vector log_seen) {
+  vector[num_elements(log_density)] conditional = log_density;
+  for (n in 1:num_elements(log_density)) {
+    if (log_seen[n] > negative_infinity()) {
+      conditional[n] -= log_seen[n];
+    } else {
+      conditional[n] = negative_infinity();
+    }
+  }
+  return conditional;
 }

@@ -18,10 +18,12 @@ def level(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def levels_of(table: Table, name: str, *, least: int = 2, missing: bool = False) -> tuple[str, ...]:
+def levels_of(
+    table: Table, name: str, *, least: int = 2, missing: bool = False, unused: bool = False
+) -> tuple[str, ...]:
     """The levels of a column, as text: of a categorical one in its order, numbers sorted, text too.
 
-    Levels of a categorical column that do not occur are left out.
+    Levels of a categorical column that do not occur are left out, unless `unused` ones are wanted.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def levels_of(table: Table, name: str, *, least: int = 2, missing: bool = False)
     column = table.columns[name][~absent]
     if isinstance(column.dtype, pd.CategoricalDtype):
         found = set(column)
-        levels = [level(c) for c in column.cat.categories if c in found]
+        levels = [level(c) for c in column.cat.categories if unused or c in found]
     elif column.dtype.kind in "iuf":
         levels = list(dict.fromkeys(level(v) for v in sorted(column.unique())))
     else:

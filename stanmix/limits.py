@@ -120,10 +120,11 @@ def _ends(response: Response, values: Array, how: NDArray[np.int64], table: Tabl
         )
     if absent := table.missing(known.end):
         raise DataError(absent)
-    ends = np.where(interval, numbers(table, known.end, missing=True), values)
+    given = numbers(table, known.end, missing=True)
+    ends = np.where(interval, np.floor(given) if response.kind in WHOLE else given, values)
     bad = interval & ~(ends > values)
     if bad.any():
-        end = ends[int(np.argmax(bad))]
+        end = given[int(np.argmax(bad))]
         rule = f"must be above `{response.columns[0]}` in intervals"
         raise bad_rows(table, known.end, rule, bad, "missing" if np.isnan(end) else f"{end:g}")
     return ends

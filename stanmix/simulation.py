@@ -141,6 +141,9 @@ def _broken(
         return None if (np.where(allowed, 0, value) == 0).all() else "be 0 where moves are excluded"
     if parameter.constraint == "correlation":
         return None if is_correlation_matrix(value) else "be a correlation matrix"
+    param = spec.declared(parameter)
+    if param is not None and param.increasing and not (np.diff(value) > 0).all():
+        return "increase"
     low, high, closed = _own_bounds(spec, parameter)
     inside = (value >= low) & (value <= high) if closed else (value > low) & (value < high)
     return None if inside.all() else f"lie between {low:g} and {high:g}"
@@ -195,9 +198,12 @@ def simulate(
             # A choice that nobody happened to make is one still.
             (name,) = response.columns
             if columns[name].dropna().map(level).nunique() < len(response.labels):
-                kind, codes = columns[name].dtype, columns[name].map(level, na_action="ignore")
-                ordered = getattr(kind, "ordered", kind.kind in "iuf")
+                kind, numeric = columns[name].dtype, columns[name].dtype.kind in "iuf"
+                codes, ordered = columns[name].map(level, na_action="ignore"), numeric
+                if isinstance(kind, pd.CategoricalDtype):
+                    ordered = bool(kind.ordered)
                 made = pd.Categorical(codes, list(response.labels), ordered=ordered)
+                made = made.rename_categories(float) if numeric else made
                 columns[name] = pd.Series(made)
     for response in spec.responses:
         columns |= _uncensored(response, columns)

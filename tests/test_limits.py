@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 
 import stanmix as sm
+from stanmix.engines import engine
 from tests.cases import FRAME, LIMITED
-from tests.test_regression import Draw, evaluated, require_recovered
+from tests.test_regression import Draw, evaluated, points, require_recovered
 
 NEW = LIMITED.iloc[[0, 1, 2, 3, 9, 14, 19, 23]]
 
@@ -115,6 +116,26 @@ def test_rows_without_a_response_have_no_truncation_either() -> None:
         there = holed["y"].notna()
         np.testing.assert_allclose(d["log_omega"][there], np.column_stack(theirs)[there], atol=1e-9)
         assert (d["log_omega"][~there] == 0).all()
+
+
+@pytest.mark.engine
+def test_a_component_that_cannot_be_seen_where_a_row_is_does_not_have_it() -> None:
+    far = {"y": [0.2, 0.6, 0.9, 1.5], "lo": [-1, -1, -1, 1.2], "hi": 2.0}
+    formula = "y | trunc(lo, hi) ~ mix(normal + uniform(low=0, high=1))"
+    model = sm.model(formula, pd.DataFrame(far))
+    for d in evaluated(model, pd.DataFrame(far), []):
+        assert (d["log_omega"][:3] > -np.inf).all()
+        assert np.isfinite(d["log_omega"][3, 0])
+        assert d["log_omega"][3, 1] == -np.inf
+    wald = sm.model(
+        "rt | trunc(ub=hi) ~ mix(wald + uniform(low=0, high=9))",
+        pd.DataFrame({"rt": [0.05, 1.0, 2.0], "hi": [0.06, 3, 3]}),
+    )
+    at = {name: values[0] for name, values in points(wald).items()}
+    at["ndt_1"] = np.array(0.5)
+    density, gradient = engine("stanli").log_density(wald.program, wald.data, at)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
 
 
 @pytest.mark.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ def test_a_program_holds_the_functions_of_a_family_and_those_they_call() -> None
     assert "vector positive_or_one(vector x)" in model.code
 
 
+def test_stan_code_may_be_indented() -> None:
+    indented = replace(RAYLEIGH, stan_code=indent(CODE, "    ").replace("{\n", "{  \n"))
+    model = sm.model("positive ~ mix(rayleigh, K=2)", FRAME, families=[indented])
+    assert "\n  vector rayleigh_log_omega(vector y, real scale) {\n" in model.code
+
+
 def test_rough_values_come_from_the_reference() -> None:
     y = stats.rayleigh(scale=40).rvs(500, random_state=1)
     assert abs(RAYLEIGH.started(y)["scale"] / 40 - 1) < 0.1
@@ -57,6 +64,10 @@ def test_rough_values_come_from_the_reference() -> None:
             "has no function `vector rayleigh_partial_log_omega",
         ),
         ([replace(RAYLEIGH, stan_code="real 2x {\n}\n")], "cannot be read"),
+        (
+            [replace(RAYLEIGH, stan_code="vector f(vector y, real scale) { return y; }")],
+            "a head ends with",
+        ),
         (
             [replace(RAYLEIGH, stan_code=CODE + "vector normal_log_omega(vector y) {\n}\n")],
             "rename yours",

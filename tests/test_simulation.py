@@ -305,3 +305,17 @@ def test_a_common_scale_of_columns_may_vary_by_row(family: str) -> None:
     draws = [sm.simulate(formula, {"x": [0.0, 5.0]}, at, seed=s).data for s in range(300)]
     spread = np.std([d[["a", "b"]].to_numpy() for d in draws], axis=0)
     assert (np.abs(np.log(spread) - [[0.0, 0.0], [5.0, 5.0]]) < 0.2).all()
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3], ["a", "b", "c"]])
+def test_a_category_that_does_not_happen_is_one_still(labels: list[Any]) -> None:
+    model = sm.model("y ~ mix(categorical, K=1)", {"y": labels * 5})
+    drawn = model.simulate({"prob": [[0.5, 0, 0.5]], "weights": [1.0]}, seed=1).data
+    (response,) = sm.model("y ~ mix(categorical, K=1)", drawn).spec.responses
+    assert response.labels == tuple(map(str, labels))
+
+
+def test_cutpoints_that_do_not_increase_are_refused() -> None:
+    model = sm.model("y ~ mix(ordinal, K=1)", {"y": [1, 2, 3] * 5})
+    with pytest.raises(sm.SpecError, match="`cutpoint` must increase"):
+        model.simulate({"cutpoint": [[1.0, -1.0]], "weights": [1.0]}, seed=1)

@@ -149,7 +149,8 @@ def _categories(table: Table, name: str) -> tuple[str, ...]:
     """The categories of a response, of which there are some, but not very many."""
     if is_missing(table, name).all():
         raise DataError(f"Column `{name}` has no values: all rows are missing.")
-    labels = levels_of(table, name, least=1, missing=True)
+    # As a choice that nobody made, a category that does not occur is one still.
+    labels = levels_of(table, name, least=1, missing=True, unused=True)
     if not 2 <= len(labels) <= MAX_CHOICES:
         count = "the one category" if len(labels) == 1 else f"{len(labels)} categories"
         raise DataError(f"Column `{name}` holds {count}; there must be 2 to {MAX_CHOICES}.")

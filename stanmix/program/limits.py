@@ -7,6 +7,7 @@ kind have a function of the family. What truncation leaves out is taken off all 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,8 @@ def values(response: Response, seen: NDArray[np.bool_], table: Table, rows: Rows
     return data | {f"{own}_{name}": np.asarray(value, dtype=of) for own, value in given.items()}
 
 
-def likelihood(response: Response, density: Density, *, varies: bool) -> list[str]:
-    """The summands of the log density of every row, each with its sign but for the first.
+def likelihood(response: Response, density: Density, *, varies: bool) -> str:
+    """The log density of every row.
 
     Parameters
     ----------
@@ -109,17 +110,17 @@ def likelihood(response: Response, density: Density, *, varies: bool) -> list[st
         else:
             call = _between(value, _at(f"end_{name}", rows), rows, density)
         call = f"at_rows({call}, {rows}, N)" if rows else call
-        summands.append(f"+ {call}" if summands else call)
+        summands.append(call)
+    whole = "\n+ ".join(summands)
     bounds = _bounds(response)
-    if bounds:
-        same = not varies and not any(isinstance(bound, str) for bound in bounds.values())
-        ends = [_bound(response, bound, seen, same=same) for bound in ("below", "upper")]
-        call = _between(ends[0], ends[1], "" if same else seen, density)
-        if same:
-            call = f"{call}[1]"
-            call = f"rep_vector({call}, N_{name})" if seen else call
-        summands.append("- " + (f"at_rows({call}, {seen}, N)" if seen else call))
-    return summands
+    if not bounds:
+        return whole
+    same = not varies and not any(isinstance(bound, str) for bound in bounds.values())
+    ends = [_bound(response, bound, seen, same=same) for bound in ("below", "upper")]
+    call = _between(ends[0], ends[1], "" if same else seen, density)
+    call = f"rep_vector({call}[1], {f'N_{name}' if seen else 'N'})" if same else call
+    call = f"at_rows({call}, {seen}, N)" if seen else call
+    return f"given_seen(\n{indent(f'{whole},', '  ')}\n{indent(call, '  ')})"
 
 
 def _at(name: str, rows: str) -> str:

@@ -104,11 +104,11 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
             # Where rows have no value, the family is given those that have one.
             rows = f"rows_{main.name}" if main.missing and not main.partial else ""
             call = density(_functions(main)[0], _at(main.name, rows, many=True), rows)
-            own = [f"at_rows({call}, {rows}, N)" if rows else call]
+            own = f"at_rows({call}, {rows}, N)" if rows else call
         else:
             varies = bool(_varying(term)) or len(term.responses) > 1
             own = limits.likelihood(main, density, varies=varies)
-        calls += [f"+ {own[0]}" if calls else own[0], *own[1:]]
+        calls.append(f"+ {own}" if calls else own)
     return Emission(by_row, calls)
 
 

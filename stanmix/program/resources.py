@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from textwrap import dedent
 
 _HEAD = re.compile(r"^(?P<type>(?:array\[,*\] )?\w+) (?P<name>\w+)\((?P<arguments>[^{]*)\) \{$")
 _WORD = re.compile(r"[A-Za-z]\w*")
@@ -134,7 +135,7 @@ def split_functions(text: str) -> list[Function]:
     found: list[Function] = []
     pending: list[str] = []
     head = ""
-    for line in text.splitlines():
+    for line in map(str.rstrip, dedent(text).splitlines()):
         pending.append(line)
         if not head:
             if not line.strip():
@@ -149,6 +150,9 @@ def split_functions(text: str) -> list[Function]:
                 raise ValueError(f"not the head of a Stan function: {head}")
             found.append(Function(match["name"], head.removesuffix(" {"), "\n".join(pending)))
             pending, head = [], ""
+    left = next((line for line in pending if line and not line.startswith("//")), None)
+    if left is not None:
+        raise ValueError(f"a head ends with `{{`, and a function with a line `}}`; not so `{left}`")
     return found
 
 

@@ -154,6 +154,11 @@ MISTAKES: dict[str, list[tuple[str, Any, dict[str, str]]]] = {
         ("y | cens(hit) ~ mix(normal + uniform)", FRAME, {}),
         ("y | cens(hit) ~ mix(von_mises, K=2)", {"y": [0.1, 0.2, 3], "hit": [0, 1, 1]}, {}),
         ("rt | dec(choice) + trunc(ub=9) ~ mix(wald, K=2)", FRAME, {}),
+        (
+            "count | cens(how, end) ~ mix(poisson, K=2)",
+            FRAME.assign(how="interval", end=FRAME["count"] + 0.5),
+            {},
+        ),
         ("y | trunc(0, 10, 20) ~ mix(normal, K=2)", FRAME, {}),
         ("y | trunc(low=0) ~ mix(normal, K=2)", FRAME, {}),
         ("y | trunc(5, 1) ~ mix(normal, K=2)", FRAME, {}),

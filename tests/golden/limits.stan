@@ -172,6 +172,19 @@ functions {
     return skew_normal_log_beyond(z, alphas);
   }
 
+  // Log density of rows of which each is seen with a probability: minus infinity where that is 0.
+  vector given_seen(vector log_density, vector log_seen) {
+    vector[num_elements(log_density)] conditional = log_density;
+    for (n in 1:num_elements(log_density)) {
+      if (log_seen[n] > negative_infinity()) {
+        conditional[n] -= log_seen[n];
+      } else {
+        conditional[n] = negative_infinity();
+      }
+    }
+    return conditional;
+  }
+
   // Log densities of N rows, of which only some have a value; the others say nothing.
   vector at_rows(vector log_density, array[] int rows, int N) {
     vector[N] all_rows = zeros_vector(N);
@@ -183,11 +196,12 @@ functions {
   // each: in the upper half from those above, where those below would cancel.
   vector log_between(vector below_lower, vector below_upper, vector above_lower,
                      vector above_upper) {
-    vector[num_elements(below_lower)] log_probability = below_upper;
+    vector[num_elements(below_lower)] log_probability
+      = rep_vector(negative_infinity(), num_elements(below_lower));
     for (n in 1:num_elements(below_lower)) {
-      if (above_upper[n] < below_lower[n]) {
+      if (above_upper[n] < below_lower[n] && above_upper[n] < above_lower[n]) {
         log_probability[n] = log_diff_exp(above_lower[n], above_upper[n]);
-      } else if (below_upper[n] > negative_infinity()) {
+      } else if (above_upper[n] >= below_lower[n] && below_lower[n] < below_upper[n]) {
         log_probability[n] = log_diff_exp(below_upper[n], below_lower[n]);
       }
     }
@@ -248,76 +262,8 @@ model {
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 
   array[K] vector[N] log_omega;
-  log_omega[1] = at_rows(normal_log_omega(y[exact_y], mu[1], sigma[1]), exact_y, N)
-                 + at_rows(log_between(
-                   normal_log_cumulative(rep_vector(below_y, N_left_y), mu[1], sigma[1]),
-                   normal_log_cumulative(y[left_y], mu[1], sigma[1]),
-                   normal_log_survival(rep_vector(below_y, N_left_y), mu[1], sigma[1]),
-                   normal_log_survival(y[left_y], mu[1], sigma[1])), left_y, N)
-                 + at_rows(log_between(
-                   normal_log_cumulative(y[right_y], mu[1], sigma[1]),
-                   normal_log_cumulative(upper_y[right_y], mu[1], sigma[1]),
-                   normal_log_survival(y[right_y], mu[1], sigma[1]),
-                   normal_log_survival(upper_y[right_y], mu[1], sigma[1])), right_y, N)
-                 + at_rows(log_between(
-                   normal_log_cumulative(y[interval_y], mu[1], sigma[1]),
-                   normal_log_cumulative(end_y[interval_y], mu[1], sigma[1]),
-                   normal_log_survival(y[interval_y], mu[1], sigma[1]),
-                   normal_log_survival(end_y[interval_y], mu[1], sigma[1])), interval_y, N)
-                 - log_between(
-                   normal_log_cumulative(rep_vector(below_y, N), mu[1], sigma[1]),
-                   normal_log_cumulative(upper_y, mu[1], sigma[1]),
-                   normal_log_survival(rep_vector(below_y, N), mu[1], sigma[1]),
-                   normal_log_survival(upper_y, mu[1], sigma[1]));
-  log_omega[2] = at_rows(student_log_omega(y[exact_y], mu[2], sigma[2], nu_2), exact_y, N)
-                 + at_rows(log_between(
-                   student_log_cumulative(rep_vector(below_y, N_left_y), mu[2], sigma[2], nu_2),
-                   student_log_cumulative(y[left_y], mu[2], sigma[2], nu_2),
-                   student_log_survival(rep_vector(below_y, N_left_y), mu[2], sigma[2], nu_2),
-                   student_log_survival(y[left_y], mu[2], sigma[2], nu_2)), left_y, N)
-                 + at_rows(log_between(
-                   student_log_cumulative(y[right_y], mu[2], sigma[2], nu_2),
-                   student_log_cumulative(upper_y[right_y], mu[2], sigma[2], nu_2),
-                   student_log_survival(y[right_y], mu[2], sigma[2], nu_2),
-                   student_log_survival(upper_y[right_y], mu[2], sigma[2], nu_2)), right_y, N)
-                 + at_rows(log_between(
-                   student_log_cumulative(y[interval_y], mu[2], sigma[2], nu_2),
-                   student_log_cumulative(end_y[interval_y], mu[2], sigma[2], nu_2),
-                   student_log_survival(y[interval_y], mu[2], sigma[2], nu_2),
-                   student_log_survival(end_y[interval_y], mu[2], sigma[2], nu_2)), interval_y, N)
-                 - log_between(
-                   student_log_cumulative(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
-                   student_log_cumulative(upper_y, mu[2], sigma[2], nu_2),
-                   student_log_survival(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
-                   student_log_survival(upper_y, mu[2], sigma[2], nu_2));
-  log_omega[3] = at_rows(skew_normal_log_omega(y[exact_y], mu[3], sigma[3], alpha_3), exact_y, N)
-                 + at_rows(log_between(
-                   skew_normal_log_cumulative(rep_vector(below_y, N_left_y), mu[3], sigma[3], alpha_3),
-                   skew_normal_log_cumulative(y[left_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(rep_vector(below_y, N_left_y), mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(y[left_y], mu[3], sigma[3], alpha_3)), left_y, N)
-                 + at_rows(log_between(
-                   skew_normal_log_cumulative(y[right_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_cumulative(upper_y[right_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(y[right_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(upper_y[right_y], mu[3], sigma[3], alpha_3)), right_y, N)
-                 + at_rows(log_between(
-                   skew_normal_log_cumulative(y[interval_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_cumulative(end_y[interval_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(y[interval_y], mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(end_y[interval_y], mu[3], sigma[3], alpha_3)), interval_y, N)
-                 - log_between(
-                   skew_normal_log_cumulative(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
-                   skew_normal_log_cumulative(upper_y, mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
-                   skew_normal_log_survival(upper_y, mu[3], sigma[3], alpha_3));
-
-  target += sum_log_density(mixture_log_density(log_omega, weights));
-}
-generated quantities {
-  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
-  if (emit) {
-    log_omega[1] = at_rows(normal_log_omega(y[exact_y], mu[1], sigma[1]), exact_y, N)
+  log_omega[1] = given_seen(
+                   at_rows(normal_log_omega(y[exact_y], mu[1], sigma[1]), exact_y, N)
                    + at_rows(log_between(
                      normal_log_cumulative(rep_vector(below_y, N_left_y), mu[1], sigma[1]),
                      normal_log_cumulative(y[left_y], mu[1], sigma[1]),
@@ -332,13 +278,14 @@ generated quantities {
                      normal_log_cumulative(y[interval_y], mu[1], sigma[1]),
                      normal_log_cumulative(end_y[interval_y], mu[1], sigma[1]),
                      normal_log_survival(y[interval_y], mu[1], sigma[1]),
-                     normal_log_survival(end_y[interval_y], mu[1], sigma[1])), interval_y, N)
-                   - log_between(
+                     normal_log_survival(end_y[interval_y], mu[1], sigma[1])), interval_y, N),
+                   log_between(
                      normal_log_cumulative(rep_vector(below_y, N), mu[1], sigma[1]),
                      normal_log_cumulative(upper_y, mu[1], sigma[1]),
                      normal_log_survival(rep_vector(below_y, N), mu[1], sigma[1]),
-                     normal_log_survival(upper_y, mu[1], sigma[1]));
-    log_omega[2] = at_rows(student_log_omega(y[exact_y], mu[2], sigma[2], nu_2), exact_y, N)
+                     normal_log_survival(upper_y, mu[1], sigma[1])));
+  log_omega[2] = given_seen(
+                   at_rows(student_log_omega(y[exact_y], mu[2], sigma[2], nu_2), exact_y, N)
                    + at_rows(log_between(
                      student_log_cumulative(rep_vector(below_y, N_left_y), mu[2], sigma[2], nu_2),
                      student_log_cumulative(y[left_y], mu[2], sigma[2], nu_2),
@@ -353,13 +300,14 @@ generated quantities {
                      student_log_cumulative(y[interval_y], mu[2], sigma[2], nu_2),
                      student_log_cumulative(end_y[interval_y], mu[2], sigma[2], nu_2),
                      student_log_survival(y[interval_y], mu[2], sigma[2], nu_2),
-                     student_log_survival(end_y[interval_y], mu[2], sigma[2], nu_2)), interval_y, N)
-                   - log_between(
+                     student_log_survival(end_y[interval_y], mu[2], sigma[2], nu_2)), interval_y, N),
+                   log_between(
                      student_log_cumulative(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
                      student_log_cumulative(upper_y, mu[2], sigma[2], nu_2),
                      student_log_survival(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
-                     student_log_survival(upper_y, mu[2], sigma[2], nu_2));
-    log_omega[3] = at_rows(skew_normal_log_omega(y[exact_y], mu[3], sigma[3], alpha_3), exact_y, N)
+                     student_log_survival(upper_y, mu[2], sigma[2], nu_2)));
+  log_omega[3] = given_seen(
+                   at_rows(skew_normal_log_omega(y[exact_y], mu[3], sigma[3], alpha_3), exact_y, N)
                    + at_rows(log_between(
                      skew_normal_log_cumulative(rep_vector(below_y, N_left_y), mu[3], sigma[3], alpha_3),
                      skew_normal_log_cumulative(y[left_y], mu[3], sigma[3], alpha_3),
@@ -374,11 +322,83 @@ generated quantities {
                      skew_normal_log_cumulative(y[interval_y], mu[3], sigma[3], alpha_3),
                      skew_normal_log_cumulative(end_y[interval_y], mu[3], sigma[3], alpha_3),
                      skew_normal_log_survival(y[interval_y], mu[3], sigma[3], alpha_3),
-                     skew_normal_log_survival(end_y[interval_y], mu[3], sigma[3], alpha_3)), interval_y, N)
-                   - log_between(
+                     skew_normal_log_survival(end_y[interval_y], mu[3], sigma[3], alpha_3)), interval_y, N),
+                   log_between(
                      skew_normal_log_cumulative(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
                      skew_normal_log_cumulative(upper_y, mu[3], sigma[3], alpha_3),
                      skew_normal_log_survival(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
-                     skew_normal_log_survival(upper_y, mu[3], sigma[3], alpha_3));
+                     skew_normal_log_survival(upper_y, mu[3], sigma[3], alpha_3)));
+
+  target += sum_log_density(mixture_log_density(log_omega, weights));
+}
+generated quantities {
+  array[emit ? K : 0] vector[emit ? N : 0] log_omega;
+  if (emit) {
+    log_omega[1] = given_seen(
+                     at_rows(normal_log_omega(y[exact_y], mu[1], sigma[1]), exact_y, N)
+                     + at_rows(log_between(
+                       normal_log_cumulative(rep_vector(below_y, N_left_y), mu[1], sigma[1]),
+                       normal_log_cumulative(y[left_y], mu[1], sigma[1]),
+                       normal_log_survival(rep_vector(below_y, N_left_y), mu[1], sigma[1]),
+                       normal_log_survival(y[left_y], mu[1], sigma[1])), left_y, N)
+                     + at_rows(log_between(
+                       normal_log_cumulative(y[right_y], mu[1], sigma[1]),
+                       normal_log_cumulative(upper_y[right_y], mu[1], sigma[1]),
+                       normal_log_survival(y[right_y], mu[1], sigma[1]),
+                       normal_log_survival(upper_y[right_y], mu[1], sigma[1])), right_y, N)
+                     + at_rows(log_between(
+                       normal_log_cumulative(y[interval_y], mu[1], sigma[1]),
+                       normal_log_cumulative(end_y[interval_y], mu[1], sigma[1]),
+                       normal_log_survival(y[interval_y], mu[1], sigma[1]),
+                       normal_log_survival(end_y[interval_y], mu[1], sigma[1])), interval_y, N),
+                     log_between(
+                       normal_log_cumulative(rep_vector(below_y, N), mu[1], sigma[1]),
+                       normal_log_cumulative(upper_y, mu[1], sigma[1]),
+                       normal_log_survival(rep_vector(below_y, N), mu[1], sigma[1]),
+                       normal_log_survival(upper_y, mu[1], sigma[1])));
+    log_omega[2] = given_seen(
+                     at_rows(student_log_omega(y[exact_y], mu[2], sigma[2], nu_2), exact_y, N)
+                     + at_rows(log_between(
+                       student_log_cumulative(rep_vector(below_y, N_left_y), mu[2], sigma[2], nu_2),
+                       student_log_cumulative(y[left_y], mu[2], sigma[2], nu_2),
+                       student_log_survival(rep_vector(below_y, N_left_y), mu[2], sigma[2], nu_2),
+                       student_log_survival(y[left_y], mu[2], sigma[2], nu_2)), left_y, N)
+                     + at_rows(log_between(
+                       student_log_cumulative(y[right_y], mu[2], sigma[2], nu_2),
+                       student_log_cumulative(upper_y[right_y], mu[2], sigma[2], nu_2),
+                       student_log_survival(y[right_y], mu[2], sigma[2], nu_2),
+                       student_log_survival(upper_y[right_y], mu[2], sigma[2], nu_2)), right_y, N)
+                     + at_rows(log_between(
+                       student_log_cumulative(y[interval_y], mu[2], sigma[2], nu_2),
+                       student_log_cumulative(end_y[interval_y], mu[2], sigma[2], nu_2),
+                       student_log_survival(y[interval_y], mu[2], sigma[2], nu_2),
+                       student_log_survival(end_y[interval_y], mu[2], sigma[2], nu_2)), interval_y, N),
+                     log_between(
+                       student_log_cumulative(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
+                       student_log_cumulative(upper_y, mu[2], sigma[2], nu_2),
+                       student_log_survival(rep_vector(below_y, N), mu[2], sigma[2], nu_2),
+                       student_log_survival(upper_y, mu[2], sigma[2], nu_2)));
+    log_omega[3] = given_seen(
+                     at_rows(skew_normal_log_omega(y[exact_y], mu[3], sigma[3], alpha_3), exact_y, N)
+                     + at_rows(log_between(
+                       skew_normal_log_cumulative(rep_vector(below_y, N_left_y), mu[3], sigma[3], alpha_3),
+                       skew_normal_log_cumulative(y[left_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(rep_vector(below_y, N_left_y), mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(y[left_y], mu[3], sigma[3], alpha_3)), left_y, N)
+                     + at_rows(log_between(
+                       skew_normal_log_cumulative(y[right_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_cumulative(upper_y[right_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(y[right_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(upper_y[right_y], mu[3], sigma[3], alpha_3)), right_y, N)
+                     + at_rows(log_between(
+                       skew_normal_log_cumulative(y[interval_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_cumulative(end_y[interval_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(y[interval_y], mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(end_y[interval_y], mu[3], sigma[3], alpha_3)), interval_y, N),
+                     log_between(
+                       skew_normal_log_cumulative(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
+                       skew_normal_log_cumulative(upper_y, mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(rep_vector(below_y, N), mu[3], sigma[3], alpha_3),
+                       skew_normal_log_survival(upper_y, mu[3], sigma[3], alpha_3)));
   }
 }

@@ -119,6 +119,19 @@ functions {
     return certain_unless_positive(wald_log_no_passage(t, threshold, drift .* t), decision);
   }
 
+  // Log density of rows of which each is seen with a probability: minus infinity where that is 0.
+  vector given_seen(vector log_density, vector log_seen) {
+    vector[num_elements(log_density)] conditional = log_density;
+    for (n in 1:num_elements(log_density)) {
+      if (log_seen[n] > negative_infinity()) {
+        conditional[n] -= log_seen[n];
+      } else {
+        conditional[n] = negative_infinity();
+      }
+    }
+    return conditional;
+  }
+
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
   real sum_log_density(vector log_density) {
     real total = sum(log_density);
@@ -176,8 +189,9 @@ model {
   array[K] vector[N] log_omega;
   for (k in 1:K) {
     vector[N] drift_by_row = drift[k] * exp(X_drift * slope_drift[k]);
-    log_omega[k] = wald_log_omega(rt, threshold[k], drift_by_row, ndt[k])
-                   - wald_log_cumulative(upper_rt, threshold[k], drift_by_row, ndt[k]);
+    log_omega[k] = given_seen(
+                     wald_log_omega(rt, threshold[k], drift_by_row, ndt[k]),
+                     wald_log_cumulative(upper_rt, threshold[k], drift_by_row, ndt[k]));
   }
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
@@ -191,8 +205,9 @@ generated quantities {
   if (emit) {
     for (k in 1:K) {
       vector[N] drift_by_row = drift[k] * exp(X_drift * slope_drift[k]);
-      log_omega[k] = wald_log_omega(rt, threshold[k], drift_by_row, ndt[k])
-                     - wald_log_cumulative(upper_rt, threshold[k], drift_by_row, ndt[k]);
+      log_omega[k] = given_seen(
+                       wald_log_omega(rt, threshold[k], drift_by_row, ndt[k]),
+                       wald_log_cumulative(upper_rt, threshold[k], drift_by_row, ndt[k]));
     }
   }
 }

@@ -116,6 +116,19 @@ functions {
       log_gamma_below(rates, fmax(to_vector(y), 0) + 1), to_vector(y));
   }
 
+  // Log density of rows of which each is seen with a probability: minus infinity where that is 0.
+  vector given_seen(vector log_density, vector log_seen) {
+    vector[num_elements(log_density)] conditional = log_density;
+    for (n in 1:num_elements(log_density)) {
+      if (log_seen[n] > negative_infinity()) {
+        conditional[n] -= log_seen[n];
+      } else {
+        conditional[n] = negative_infinity();
+      }
+    }
+    return conditional;
+  }
+
   // Log densities of N rows, of which only some have a value; the others say nothing.
   vector at_rows(vector log_density, array[] int rows, int N) {
     vector[N] all_rows = zeros_vector(N);
@@ -127,11 +140,12 @@ functions {
   // each: in the upper half from those above, where those below would cancel.
   vector log_between(vector below_lower, vector below_upper, vector above_lower,
                      vector above_upper) {
-    vector[num_elements(below_lower)] log_probability = below_upper;
+    vector[num_elements(below_lower)] log_probability
+      = rep_vector(negative_infinity(), num_elements(below_lower));
     for (n in 1:num_elements(below_lower)) {
-      if (above_upper[n] < below_lower[n]) {
+      if (above_upper[n] < below_lower[n] && above_upper[n] < above_lower[n]) {
         log_probability[n] = log_diff_exp(above_lower[n], above_upper[n]);
-      } else if (below_upper[n] > negative_infinity()) {
+      } else if (above_upper[n] >= below_lower[n] && below_lower[n] < below_upper[n]) {
         log_probability[n] = log_diff_exp(below_upper[n], below_lower[n]);
       }
     }
@@ -182,14 +196,15 @@ model {
 
   array[K] vector[N] log_omega;
   for (k in 1:K) {
-    log_omega[k] = at_rows(poisson_log_omega(y[exact_y], rate[k]), exact_y, N)
-                   + at_rows(log_between(
-                     poisson_log_cumulative(rep_array(below_y, N_left_y), rate[k]),
-                     poisson_log_cumulative(y[left_y], rate[k]),
-                     poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
-                     poisson_log_survival(y[left_y], rate[k])), left_y, N)
-                   + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N)
-                   - poisson_log_survival({below_y}, rate[k])[1];
+    log_omega[k] = given_seen(
+                     at_rows(poisson_log_omega(y[exact_y], rate[k]), exact_y, N)
+                     + at_rows(log_between(
+                       poisson_log_cumulative(rep_array(below_y, N_left_y), rate[k]),
+                       poisson_log_cumulative(y[left_y], rate[k]),
+                       poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
+                       poisson_log_survival(y[left_y], rate[k])), left_y, N)
+                     + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N),
+                     rep_vector(poisson_log_survival({below_y}, rate[k])[1], N));
   }
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
@@ -198,14 +213,15 @@ generated quantities {
   array[emit ? K : 0] vector[emit ? N : 0] log_omega;
   if (emit) {
     for (k in 1:K) {
-      log_omega[k] = at_rows(poisson_log_omega(y[exact_y], rate[k]), exact_y, N)
-                     + at_rows(log_between(
-                       poisson_log_cumulative(rep_array(below_y, N_left_y), rate[k]),
-                       poisson_log_cumulative(y[left_y], rate[k]),
-                       poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
-                       poisson_log_survival(y[left_y], rate[k])), left_y, N)
-                     + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N)
-                     - poisson_log_survival({below_y}, rate[k])[1];
+      log_omega[k] = given_seen(
+                       at_rows(poisson_log_omega(y[exact_y], rate[k]), exact_y, N)
+                       + at_rows(log_between(
+                         poisson_log_cumulative(rep_array(below_y, N_left_y), rate[k]),
+                         poisson_log_cumulative(y[left_y], rate[k]),
+                         poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
+                         poisson_log_survival(y[left_y], rate[k])), left_y, N)
+                       + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N),
+                       rep_vector(poisson_log_survival({below_y}, rate[k])[1], N));
     }
   }
 }

@@ -127,6 +127,7 @@ COMPILED = {
     "known",
     "classes",
     "angles",
+    "limits",
 }
 """Cases that are compiled by `make test`; a program takes half a minute."""
 

@@ -168,6 +168,21 @@ def test_survival_times_are_recovered_and_new_rows_told_apart(tmp_path: Path) ->
 
 
 @pytest.mark.engine
+def test_rows_below_a_limit_and_rounded_rows_are_recovered() -> None:
+    rng = np.random.default_rng(3)
+    y = np.where(rng.random(400) < 0.5, rng.normal(-2, 1, 400), rng.normal(3, 1.5, 400))
+    rounded = rng.random(400) < 0.5
+    how = np.where(y < -2.5, "left", np.where(rounded, "interval", "none"))
+    begin = np.where(y < -2.5, -2.5, np.where(rounded, np.floor(y), y))
+    data = {"y": begin, "how": how, "end": begin + 1}
+    formula = "y | cens(how, end) ~ mix(normal, K=2)"
+    fit = sm.fit(formula, data, engine="stanli", seed=1, warmup=400, draws=400)
+    require_recovered(fit, {"mu": np.array([-2.0, 3.0]), "sigma": np.array([1.0, 1.5])})
+    new = {"y": [-2.5, -1.0, 0.0], "how": ["left", "interval", "right"], "end": [0.0, 0.5, 0.0]}
+    assert fit.membership(new).idxmax(axis=1).tolist() == [1, 1, 2]
+
+
+@pytest.mark.engine
 def test_truncated_counts_are_recovered_in_a_series() -> None:
     rng = np.random.default_rng(2)
     state = np.cumsum(rng.random(1500) < 0.1) % 2

@@ -116,6 +116,7 @@ def _checks(side: StanSide) -> Iterator[tuple[Check, str | None]]:
             yield checks.require_log_cumulative, name
         yield checks.require_rows, name
         yield checks.require_gradient, name
+        yield checks.require_gradient_by_row, name
         yield checks.require_edges, name
     yield checks.require_start, None
     yield checks.require_reference_draws, None

@@ -122,14 +122,36 @@ def require_gradient(side: StanSide, uniform: Uniform, name: str = "log_omega") 
     if any(p.below for p in variant.family.params):
         away = response[0] != variant.shift(params)
         response = [column[away] for column in response]
-    here = side.stan_params(params)
-    gradient = side.log_density(name, here, response)[1]
-    slopes = _slopes(lambda at: side.log_density(name, at, response)[0], here)
+    _require_slopes(side, name, side.stan_params(params), response)
+
+
+def require_gradient_by_row(side: StanSide, uniform: Uniform, name: str = "log_omega") -> None:
+    """The gradient is that of central differences where all that can vary by row does."""
+    variant = side.variant
+    response = some_response(variant, some_params(variant, uniform), uniform)
+    values = [some_params(variant, uniform) for _ in range(response[-1].shape[-1])]
+    by_row = frozenset(p.name for p in variant.family.params if p.varies)
+    together = {**values[0], **{n: np.stack([v[n] for v in values], axis=-1) for n in by_row}}
+    _require_slopes(side, name, side.stan_params(together, by_row), response, by_row)
+
+
+def _require_slopes(
+    side: StanSide,
+    name: str,
+    here: Mapping[str, Array],
+    response: Response,
+    by_row: frozenset[str] = frozenset(),
+) -> None:
+    """Raise SpecError unless the gradient of a function is that of central differences."""
+    gradient = side.log_density(name, here, response, by_row)[1]
+    kinds = [p.argument(by_row=p.name in by_row) for p in side.variant.family.params]
+    arrays = {own for kind, own in kinds if "array" in kind}
+    slopes = _slopes(lambda at: side.log_density(name, at, response, by_row)[0], here, arrays)
     apart = np.abs(gradient - slopes) > 1e-5 * (1 + np.abs(slopes))
     if not np.isfinite(gradient).all() or apart.any():
         raise SpecError(
             f"The gradient of `{name}` is {_shown(gradient)}, and by differences "
-            f"{_shown(slopes)}{_at(params)}."
+            f"{_shown(slopes)}{_at(here)}."
         )
 
 
@@ -324,13 +346,20 @@ def _densities(side: StanSide, params: Params, points: Array) -> Array:
     return np.exp([side.values("log_omega", [params], response)[0] for response in responses])
 
 
-def _slopes(density: Callable[[Mapping[str, Array]], float], here: Mapping[str, Array]) -> Array:
-    """Central differences of a density by every element of the parameters, columns first."""
+def _slopes(
+    density: Callable[[Mapping[str, Array]], float], here: Mapping[str, Array], arrays: set[str]
+) -> Array:
+    """Central differences of a density by every element of the parameters.
+
+    As in Stan the elements of a matrix are taken by columns, and those of an array one by one.
+    """
     slopes = []
     for name, value in here.items():
-        for place in np.ndindex(*value.shape[::-1]):
+        turn = 1 if name in arrays else -1
+        for turned in np.ndindex(*value.shape[::turn]):
+            place = turned[::turn]
             step = np.zeros(value.shape)
-            step[place[::-1]] = 1e-5 * max(1.0, abs(float(value[place[::-1]])))
+            step[place] = 1e-5 * max(1.0, abs(float(value[place])))
             rise = density({**here, name: value + step}) - density({**here, name: value - step})
             slopes.append(rise / (2 * step.max()))
     return np.array(slopes)

@@ -73,14 +73,19 @@ class StanSide:
         return np.asarray(made["value"][0])
 
     def log_density(
-        self, name: str, params: Mapping[str, Array], response: Response
+        self,
+        name: str,
+        params: Mapping[str, Array],
+        response: Response,
+        by_row: frozenset[str] = frozenset(),
     ) -> tuple[float, Array]:
         """Log density of rows in a mixture with a constant, and its gradient.
 
-        Parameters are as Stan has them. The constant is another state: it keeps the density finite
-        where a row has none in the family.
+        Parameters are as Stan has them, some with a value for each row. The constant is another
+        state: it keeps the density finite where a row has none in the family.
         """
-        return self.engine.log_density(self.program(name, params), self.data(response), params)
+        program = self.program(name, params, by_row)
+        return self.engine.log_density(program, self.data(response), params)
 
     def emissions(self, params: Params, rows: int, seed: int) -> Array:
         """One draw for each of many rows, laid out as in Stan."""

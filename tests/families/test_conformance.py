@@ -114,6 +114,13 @@ def test_the_gradient_of_the_distribution_function_equals_central_differences(
 
 
 @each_cumulative
+def test_the_gradient_by_row_of_the_distribution_function_equals_central_differences(
+    variant: Variant, name: str
+) -> None:
+    checks.require_gradient_by_row(on_stanli(variant), generator(variant), name)
+
+
+@each_cumulative
 def test_the_distribution_function_and_its_gradient_are_finite_at_the_bounds(
     variant: Variant, name: str
 ) -> None:
@@ -124,6 +131,11 @@ def test_the_distribution_function_and_its_gradient_are_finite_at_the_bounds(
 def test_the_gradient_equals_central_differences(variant: Variant) -> None:
     for _ in range(3):
         checks.require_gradient(on_stanli(variant), generator(variant))
+
+
+@each_variant
+def test_the_gradient_by_row_equals_central_differences(variant: Variant) -> None:
+    checks.require_gradient_by_row(on_stanli(variant), generator(variant))
 
 
 @each_variant

@@ -115,10 +115,10 @@ def likelihood(response: Response, density: Density, *, varies: bool) -> str:
     bounds = _bounds(response)
     if not bounds:
         return whole
-    same = not varies and not any(isinstance(bound, str) for bound in bounds.values())
-    ends = [_bound(response, bound, seen, same=same) for bound in ("below", "upper")]
-    call = _between(ends[0], ends[1], "" if same else seen, density)
-    call = f"rep_vector({call}[1], {f'N_{name}' if seen else 'N'})" if same else call
+    by_row = varies or bool(seen) or any(isinstance(bound, str) for bound in bounds.values())
+    ends = [_bound(response, bound, seen, same=not by_row) for bound in ("below", "upper")]
+    call = _between(ends[0], ends[1], seen, density)
+    call = call if by_row else f"{call}[1]"
     call = f"at_rows({call}, {seen}, N)" if seen else call
     return f"given_seen(\n{indent(f'{whole},', '  ')}\n{indent(call, '  ')})"
 

@@ -121,15 +121,20 @@ functions {
 
   // Log density of rows of which each is seen with a probability: minus infinity where that is 0.
   vector given_seen(vector log_density, vector log_seen) {
-    vector[num_elements(log_density)] conditional = log_density;
-    for (n in 1:num_elements(log_density)) {
-      if (log_seen[n] > negative_infinity()) {
-        conditional[n] -= log_seen[n];
-      } else {
-        conditional[n] = negative_infinity();
+    vector[num_elements(log_density)] conditional = log_density - fmax(log_seen, -1e300);
+    if (min(log_seen) < -1e299) {
+      for (n in 1:num_elements(log_density)) {
+        if (log_seen[n] < -1e299) {
+          conditional[n] = negative_infinity();
+        }
       }
     }
     return conditional;
+  }
+
+  // Log density of rows that are all seen with the same probability: minus infinity where that is 0.
+  vector given_seen(vector log_density, real log_seen) {
+    return log_density - (log_seen < -1e299 ? positive_infinity() : log_seen);
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.

@@ -20,15 +20,15 @@ functions {
       to_vector(y) .* log(rate) - rate - lgamma(fmax(to_vector(y), 0) + 1), to_vector(y));
   }
 
+  // 1 where x is positive, 0 elsewhere, without a branch.
+  vector is_positive(vector x) {
+    return ceil(0.5 * x ./ (1 + abs(x)));
+  }
+
   // log(p) where side is at most 0, else log(1 - p) of the tail on the other side.
   vector log_of_nearer_tail(vector side, vector log_tail, vector log_other_tail) {
-    vector[num_elements(side)] log_probability = log_tail;
-    for (n in 1:num_elements(side)) {
-      if (side[n] > 0) {
-        log_probability[n] = log1m_exp(fmin(log_other_tail[n], -1e-15));
-      }
-    }
-    return log_probability;
+    vector[num_elements(side)] other = is_positive(side);
+    return (1 - other) .* log_tail + other .* log1m_exp(fmin(log_other_tail, -1e-15));
   }
 
   // About where a function falls to 1/e that falls as exp(-slope * w - curvature * w^2 / 2).
@@ -118,15 +118,20 @@ functions {
 
   // Log density of rows of which each is seen with a probability: minus infinity where that is 0.
   vector given_seen(vector log_density, vector log_seen) {
-    vector[num_elements(log_density)] conditional = log_density;
-    for (n in 1:num_elements(log_density)) {
-      if (log_seen[n] > negative_infinity()) {
-        conditional[n] -= log_seen[n];
-      } else {
-        conditional[n] = negative_infinity();
+    vector[num_elements(log_density)] conditional = log_density - fmax(log_seen, -1e300);
+    if (min(log_seen) < -1e299) {
+      for (n in 1:num_elements(log_density)) {
+        if (log_seen[n] < -1e299) {
+          conditional[n] = negative_infinity();
+        }
       }
     }
     return conditional;
+  }
+
+  // Log density of rows that are all seen with the same probability: minus infinity where that is 0.
+  vector given_seen(vector log_density, real log_seen) {
+    return log_density - (log_seen < -1e299 ? positive_infinity() : log_seen);
   }
 
   // Log densities of N rows, of which only some have a value; the others say nothing.
@@ -136,20 +141,30 @@ functions {
     return all_rows;
   }
 
+  // Minus infinity where -1e300 stands for that, since it has no gradient.
+  vector infinite_again(vector log_probability) {
+    vector[num_elements(log_probability)] infinite = log_probability;
+    if (min(log_probability) < -1e299) {
+      for (n in 1:num_elements(log_probability)) {
+        if (log_probability[n] < -1e299) {
+          infinite[n] = negative_infinity();
+        }
+      }
+    }
+    return infinite;
+  }
+
   // Log probability of lying between two values, from the log probabilities of lying below and above
   // each: in the upper half from those above, where those below would cancel.
   vector log_between(vector below_lower, vector below_upper, vector above_lower,
                      vector above_upper) {
-    vector[num_elements(below_lower)] log_probability
-      = rep_vector(negative_infinity(), num_elements(below_lower));
-    for (n in 1:num_elements(below_lower)) {
-      if (above_upper[n] < below_lower[n] && above_upper[n] < above_lower[n]) {
-        log_probability[n] = log_diff_exp(above_lower[n], above_upper[n]);
-      } else if (above_upper[n] >= below_lower[n] && below_lower[n] < below_upper[n]) {
-        log_probability[n] = log_diff_exp(below_upper[n], below_lower[n]);
-      }
-    }
-    return log_probability;
+    int N = num_elements(below_lower);
+    vector[N] under = fmax(below_lower, -1e300);
+    vector[N] over = fmax(above_upper, -1e300);
+    vector[N] is_high = is_positive(under - over);
+    vector[N] whole = is_high .* fmax(above_lower, -1e300) + (1 - is_high) .* fmax(below_upper, -1e300);
+    vector[N] rest = is_high .* over + (1 - is_high) .* under;
+    return infinite_again(whole + log1m_exp(fmin(rest - whole, -1e-16)));
   }
 
   // The sum of log densities, minus infinity where -1e300 stands for that in one.
@@ -204,7 +219,7 @@ model {
                        poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
                        poisson_log_survival(y[left_y], rate[k])), left_y, N)
                      + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N),
-                     rep_vector(poisson_log_survival({below_y}, rate[k])[1], N));
+                     poisson_log_survival({below_y}, rate[k])[1]);
   }
 
   target += sum_log_density(mixture_log_density(log_omega, weights));
@@ -221,7 +236,7 @@ generated quantities {
                          poisson_log_survival(rep_array(below_y, N_left_y), rate[k]),
                          poisson_log_survival(y[left_y], rate[k])), left_y, N)
                        + at_rows(poisson_log_survival(y[right_y], rate[k]), right_y, N),
-                       rep_vector(poisson_log_survival({below_y}, rate[k])[1], N));
+                       poisson_log_survival({below_y}, rate[k])[1]);
     }
   }
 }

@@ -303,7 +303,7 @@ def test_a_model_of_choice_is_recovered_beside_known_guesses(component: str) -> 
     rt, choice = np.where(guesses, drawn[1].T, drawn[0].T)
     data = {"rt": rt, "choice": choice.astype(int)}
     formula = f"rt | dec(choice) ~ mix(wald(threshold=1, drift=5, ndt=0.1) + {component})"
-    fit = sm.fit(formula, data, engine="stanli", seed=1, chains=2, warmup=500, draws=500)
+    fit = sm.fit(formula, data, engine="stanli", seed=1)
     assert fit.diagnose().problems == ()
     free = {name: value for name, value in truth.items() if f"{name}=" not in component}
     for param, value in free.items():

@@ -295,10 +295,15 @@ def require_whole(table: Table, names: tuple[str, ...]) -> None:
         raise _bad_rows(table, subject, "must sum to 1 in every row", wrong, shown, hint)
 
 
+def label_text(label: Any) -> str:
+    """A label as text, a number without needless digits."""
+    number = isinstance(label, int | float | np.number) and not isinstance(label, bool | np.bool_)
+    return f"{label:g}" if number else str(label)
+
+
 def _meaning(label: Any, K: int) -> NDArray[np.bool_]:
     """Which of K states a label leaves possible; none if it is no label."""
-    number = isinstance(label, int | float | np.number) and not isinstance(label, bool | np.bool_)
-    text = f"{label:g}" if number else str(label).strip()
+    text = label_text(label).strip()
     states = [part.strip().removesuffix(".0") for part in text.removeprefix("!").split("|")]
     if not all(s.isdecimal() and 1 <= int(s) <= K for s in states):
         return np.zeros(K, dtype=np.bool_)

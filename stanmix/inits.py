@@ -26,7 +26,6 @@ from stanmix.program.declare import (
     is_placed,
     is_restricted,
     is_shifted,
-    is_slope,
     sampled_name,
 )
 from stanmix.program.rows import Rows
@@ -106,7 +105,7 @@ def _regression_values(
     shape = tuple(spec.sizes[axis] for axis in parameter.axes)
     if parameter.constraint == "correlation":
         return _sampled(spec, parameter, np.broadcast_to(np.eye(shape[-1]), shape).copy())
-    if is_slope(parameter):
+    if parameter.is_slope:
         return _sampled(spec, parameter, _jittered(spec, parameter, np.zeros(shape), rng))
     named = [c.value for c in spec.constants if c.name == f"{parameter.name}_scale"]
     scales = named[0] if named else 1.0
@@ -371,7 +370,7 @@ def _jittered(
     noise = rng.normal(0.0, JITTER, value.shape)
     if parameter.constraint == "simplex":
         return np.asarray(value * np.exp(noise))
-    if is_slope(parameter):
+    if parameter.is_slope:
         sizes = np.array(spec.regression_of(parameter).spread)
         return np.asarray(np.where(value == 0, noise / sizes, value * (1 + noise)))
     # A bound of the family's own gives a size; one that comes from a prior may be far off.
@@ -493,7 +492,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
                 values[f"transition_from_{k}"] = value[k - 1, row] / value[k - 1, row].sum()
         elif parameter.constraint == "simplex":
             values[parameter.name] = value / value.sum(axis=-1, keepdims=True)
-        elif is_slope(parameter):
+        elif parameter.is_slope:
             values |= _sampled(spec, parameter, _given_slopes(spec, parameter, value))
         else:
             values |= _sampled(spec, parameter, value)
@@ -556,7 +555,7 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
         return None if proper else "must be positive and sum to 1"
     if parameter.constraint == "correlation":
         return None if is_correlation_matrix(value) else "must be a correlation matrix"
-    if is_slope(parameter) and spec.regression_of(parameter).parameter:
+    if parameter.is_slope and spec.regression_of(parameter).parameter:
         value = value[..., 1:]
     low, high = _bounds(spec, parameter)
     if not ((value > low) & (value < high)).all():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from stanmix.data import MAX_COUNT, WHOLE, Table, bad_rows, is_missing, numbers
+from stanmix.data import MAX_COUNT, WHOLE, Table, bad_rows, is_missing, label_text, numbers
 from stanmix.errors import DataError, plural
 from stanmix.spec import Response
 
@@ -93,20 +93,17 @@ def _how(response: Response, table: Table) -> NDArray[np.int64]:
     if known is None or table.missing(known.column):
         return np.full(table.n_rows, EXACT)
     column = table.columns[known.column]
-    how = np.array([_MEANINGS.get(_text(value), -1) for value in column])
+    # Each label is looked at once; what is missing comes last.
+    which, labels = pd.factorize(column)
+    how = np.array([*(_MEANINGS.get(label_text(label), -1) for label in labels), -1])[which]
     how[is_missing(table, response.columns[0])] = EXACT
     bad = how < 0
     if bad.any():
         row = int(np.argmax(bad))
-        shown = "missing" if is_missing(table, known.column)[row] else repr(_text(column[row]))
+        shown = "missing" if is_missing(table, known.column)[row] else repr(label_text(column[row]))
         rule = "must hold none, left, right or interval (or 0, -1, 1, 2)"
         raise bad_rows(table, known.column, rule, bad, shown)
     return how
-
-
-def _text(value: Any) -> str:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return f"{value:g}" if number else str(value)
 
 
 def _ends(response: Response, values: Array, how: NDArray[np.int64], table: Table) -> Array:

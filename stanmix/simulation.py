@@ -70,9 +70,8 @@ def required(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     sizes = spec.sizes
     for parameter in spec.parameters:
-        slopes = any(axis.startswith("slope_") for axis in parameter.axes)
         spread = any(axis.startswith("effect_") for axis in parameter.axes)
-        if not slopes and not spread and parameter.name not in varying:
+        if not parameter.is_slope and not spread and parameter.name not in varying:
             shapes[parameter.name] = tuple(sizes[axis] for axis in parameter.axes)
     for regression in spec.regressions:
         first = _first_axes(regression, spec)
@@ -131,7 +130,7 @@ def _broken(
         return f"have shape {shape}, not {value.shape}"
     if not np.isfinite(value).all():
         return "be finite"
-    if parameter is None or any(axis.startswith("slope_") for axis in parameter.axes):
+    if parameter is None or parameter.is_slope:
         return None
     if parameter.constraint == "simplex":
         allowed = np.array(spec.moves, dtype=bool) if parameter.name == "transition" else True

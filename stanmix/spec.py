@@ -71,6 +71,11 @@ class Parameter:
         """The prior that shrinks all its elements together, if it has one: a horseshoe."""
         return next((e.prior for e in self.priors if e.prior.distribution in SHRINKING), None)
 
+    @property
+    def is_slope(self) -> bool:
+        """Whether it holds the coefficients of a regression."""
+        return bool(self.axes) and self.axes[-1].startswith("slope_")
+
     def prior_at(self, index: tuple[int, ...]) -> Prior | None:
         """The prior of the element `index` (from 1); None if only its increments have one."""
         increments = self.order is not None and any(e.increments for e in self.priors)
@@ -142,6 +147,11 @@ class Response:
     addition: str = ""
     censored: Censoring | None = None
     truncated: Truncation | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether limits may be all that is known of it."""
+        return self.censored is not None or self.truncated is not None
 
     @property
     def limits(self) -> tuple[str, ...]:

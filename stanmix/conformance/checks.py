@@ -6,7 +6,7 @@ SpecError with what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,8 +93,8 @@ def require_rows(side: StanSide, uniform: Uniform, name: str = "log_omega") -> N
     values = [some_params(variant, uniform) for _ in range(rows)]
     for names in {frozenset([n]) for n in free} | {frozenset(free)}:
         each = [{**first, **{n: v[n] for n in names}} for v in values]
-        together = {**first, **{n: np.stack([v[n] for v in values], axis=-1) for n in names}}
-        ours = side.values_by_row(name, together, response, names)
+        together = {**first, **_by_row(values, names)}
+        ours = side.values(name, [together], response, names)[0]
         theirs = np.diagonal(side.values(name, each, response))
         what = f"{name} with {', '.join(sorted(names))} by row"
         _require_equal(what, ours, theirs, first, 1e-12, "its value with a row's own parameters")
@@ -131,8 +131,13 @@ def require_gradient_by_row(side: StanSide, uniform: Uniform, name: str = "log_o
     response = some_response(variant, some_params(variant, uniform), uniform)
     values = [some_params(variant, uniform) for _ in range(response[-1].shape[-1])]
     by_row = frozenset(p.name for p in variant.family.params if p.varies)
-    together = {**values[0], **{n: np.stack([v[n] for v in values], axis=-1) for n in by_row}}
+    together = {**values[0], **_by_row(values, by_row)}
     _require_slopes(side, name, side.stan_params(together, by_row), response, by_row)
+
+
+def _by_row(values: Sequence[Params], names: frozenset[str]) -> dict[str, Any]:
+    """Some parameters with a value for each row, along their last axis."""
+    return {name: np.stack([each[name] for each in values], axis=-1) for name in names}
 
 
 def _require_slopes(

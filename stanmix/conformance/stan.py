@@ -54,23 +54,22 @@ class StanSide:
         """Whether there is such a function."""
         return self.emission_head in functions() | {f.signature: f for f in self.own}
 
-    def values(self, name: str, points: Sequence[Params], response: Response) -> Array:
-        """A function of the response, at several points in the parameters: (point, row)."""
-        stacked = [self.stan_params(point) for point in points]
+    def values(
+        self,
+        name: str,
+        points: Sequence[Params],
+        response: Response,
+        by_row: frozenset[str] = frozenset(),
+    ) -> Array:
+        """A function of the response, at several points in the parameters: (point, row).
+
+        Some parameters may have a value for each row.
+        """
+        stacked = [self.stan_params(point, by_row) for point in points]
         at = {param: np.stack([p[param] for p in stacked]) for param in stacked[0]}
-        program = self.program(name, stacked[0])
+        program = self.program(name, stacked[0], by_row)
         made = self.engine.generate(program, self.data(response), at, ["value"])
         return np.asarray(made["value"])
-
-    def values_by_row(
-        self, name: str, params: Params, response: Response, by_row: frozenset[str]
-    ) -> Array:
-        """The same at parameters of which some have a value for each row: (row)."""
-        at = self.stan_params(params, by_row)
-        program = self.program(name, at, by_row)
-        at = {param: value[None] for param, value in at.items()}
-        made = self.engine.generate(program, self.data(response), at, ["value"])
-        return np.asarray(made["value"][0])
 
     def log_density(
         self,

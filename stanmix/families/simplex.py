@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from stanmix.families.family import Collapse, Column, Family, Param
+from stanmix.families.family import Column, Family, Param
 from stanmix.families.real import Vector
+from stanmix.families.unit import PHI
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,7 @@ DIRICHLET = Family(
     response=(Column("simplex", many=True),),
     params=(
         Param("mu", prior="dirichlet(1)", axes=("column",), simplex=True),
-        Param(
-            "phi",
-            link="log",
-            lower=0,
-            prior="gamma(2, 0.1)",
-            collapse=Collapse("infinity", gain=0.5, location="mu"),
-        ),
+        PHI,
     ),
     reference=Dirichlet,
     start=start_dirichlet,

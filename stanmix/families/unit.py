@@ -18,18 +18,20 @@ def start_beta(y: Vector) -> dict[str, float]:
     return {"mu": mu, "phi": float(np.clip(phi, 0.1, 1e3))}
 
 
+PHI = Param(
+    "phi",
+    link="log",
+    lower=0,
+    prior="gamma(2, 0.1)",
+    collapse=Collapse("infinity", gain=0.5, location="mu"),
+)
+
 BETA = Family(
     name="beta",
     response=(Column("unit"),),
     params=(
         Param("mu", link="logit", lower=0, upper=1, prior="beta(1, 1)", orders=True),
-        Param(
-            "phi",
-            link="log",
-            lower=0,
-            prior="gamma(2, 0.1)",
-            collapse=Collapse("infinity", gain=0.5, location="mu"),
-        ),
+        PHI,
     ),
     reference=lambda mu, phi: stats.beta(mu * phi, (1 - mu) * phi),
     start=start_beta,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,28 +81,41 @@ def start_with_zeros(y: Vector, base: Mapping[str, Any], name: str) -> dict[str,
     return {**base, name: zeros}
 
 
-def zero_inflated(family: Family) -> Family:
-    """Declare the zero-inflated form of a family of counts."""
+def with_zeros(family: Family, form: str, zeros: Param, distribution: Callable[..., Any]) -> Family:
+    """Declare a form of a family of counts that has zeros of its own, with a probability `zeros`.
+
+    Parameters
+    ----------
+    family, form
+        The family, and what stands before its name.
+    zeros
+        The parameter of those zeros, the last one.
+    distribution
+        Takes the reference of the family, and that probability.
+    """
+
+    def reference(**params: Any) -> Any:
+        share = params.pop(zeros.name)
+        return distribution(family.reference(**params), share)
+
     return replace(
         family,
-        name=f"zero_inflated_{family.name}",
-        stan=f"zero_inflated_{family.name}",
-        params=(*family.params, ZI),
-        reference=lambda zi, **params: ZeroInflated(family.reference(**params), zi),
-        start=lambda y, *row: start_with_zeros(y, family.started(y, *row), "zi"),
+        name=f"{form}_{family.name}",
+        stan=f"{form}_{family.name}",
+        params=(*family.params, zeros),
+        reference=reference,
+        start=lambda y, *row: start_with_zeros(y, family.started(y, *row), zeros.name),
     )
+
+
+def zero_inflated(family: Family) -> Family:
+    """Declare the zero-inflated form of a family of counts."""
+    return with_zeros(family, "zero_inflated", ZI, ZeroInflated)
 
 
 def hurdle(family: Family) -> Family:
     """Declare the hurdle form of a family of counts."""
-    return replace(
-        family,
-        name=f"hurdle_{family.name}",
-        stan=f"hurdle_{family.name}",
-        params=(*family.params, HU),
-        reference=lambda hu, **params: Hurdle(family.reference(**params), hu),
-        start=lambda y: start_with_zeros(y, family.started(y), "hu"),
-    )
+    return with_zeros(family, "hurdle", HU, Hurdle)
 
 
 ZERO_INFLATED_POISSON = zero_inflated(POISSON)

@@ -171,17 +171,13 @@ def _require_kind(parameter: Parameter, prior: Prior, refuse: Refuse) -> None:
         for d in by_constraint[parameter.constraint]
         if d != "sticky" or parameter.name == "transition"
     ]
-    if parameter.constraint == "none" and _is_of_slopes(parameter):
+    if parameter.constraint == "none" and parameter.is_slope:
         allowed += SHRINKING
     if name not in allowed:
         raise refuse(
             f"`{name}` cannot be the prior of `{parameter.name}`; "
             f"it must be one of {listing(allowed, most=20)}."
         )
-
-
-def _is_of_slopes(parameter: Parameter) -> bool:
-    return bool(parameter.axes) and parameter.axes[-1].startswith("slope_")
 
 
 SLAB = (1.0, 4.0)

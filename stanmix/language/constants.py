@@ -68,8 +68,10 @@ class Constants:
         return constant
 
     def _value(self, own: str, column: str, name: str, part: bool) -> float:
-        values = numbers(self.table, column, missing=True)
-        values = self.latest(column) if name == "minimum" else values
+        if name == "minimum":
+            values = self.latest(column)
+        else:
+            values = numbers(self.table, column, missing=True)
         seen = ~np.isnan(values)
         values = values[seen] if self.freq is None else np.repeat(values[seen], self.freq[seen])
         values = values[values > 0] if part else values

@@ -86,11 +86,6 @@ def size_name(axis: Axis) -> str:
     return _PREFIXES[prefix] + axis.removeprefix(prefix).removesuffix("_to")
 
 
-def is_slope(parameter: Parameter) -> bool:
-    """Whether it holds the coefficients of a regression."""
-    return bool(parameter.axes) and parameter.axes[-1].startswith("slope_")
-
-
 def is_placed(parameter: Parameter) -> bool:
     """Whether it is a vector for each component, of which one element increases."""
     return parameter.place is not None
@@ -132,7 +127,7 @@ def sampled_name(parameter: Parameter) -> str:
         return f"{parameter.name}_cholesky"
     if parameter.constraint == "circular":
         return f"{parameter.name}_direction"
-    if is_slope(parameter):
+    if parameter.is_slope:
         return parameter.axes[-1]
     if is_between(parameter):
         return f"{parameter.name}_logit"
@@ -380,7 +375,7 @@ def generated(spec: ModelSpec) -> Iterator[Declaration]:
                 f"multiply_lower_tri_self_transpose({sampled_name(parameter)}{at_element(over)})"
             )
             yield Declaration(kind, parameter.name, value=value, loops=over)
-        if is_slope(parameter):
+        if parameter.is_slope:
             yield _coefficients(spec.regression_of(parameter), spec)
     for regression in spec.regressions:
         if regression.is_offset_alone:

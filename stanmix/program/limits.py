@@ -65,7 +65,7 @@ def values(response: Response, seen: NDArray[np.bool_], table: Table, rows: Rows
     DataError
         As of `stanmix.limits.read_limits`.
     """
-    if response.censored is None and response.truncated is None:
+    if not response.is_limited:
         return {}
     name, limits, data = response.name, read_limits(response, table), dict[str, Any]()
     for code, kind in enumerate(_kinds(response)):
@@ -100,7 +100,7 @@ def likelihood(response: Response, density: Density, *, varies: bool) -> str:
     for kind in kinds:
         rows = f"{kind}_{name}" if kind else seen
         limits = {bound: _bound(response, bound, rows) for bound in ("below", "upper")}
-        value = _at(name, rows)
+        value = in_rows(name, rows)
         if kind in ("", "exact"):
             call = density("log_omega", value, rows)
         elif kind == "left":
@@ -108,7 +108,7 @@ def likelihood(response: Response, density: Density, *, varies: bool) -> str:
         elif kind == "right":
             call = _between(value, limits["upper"], rows, density)
         else:
-            call = _between(value, _at(f"end_{name}", rows), rows, density)
+            call = _between(value, in_rows(f"end_{name}", rows), rows, density)
         call = f"at_rows({call}, {rows}, N)" if rows else call
         summands.append(call)
     whole = "\n+ ".join(summands)
@@ -123,8 +123,11 @@ def likelihood(response: Response, density: Density, *, varies: bool) -> str:
     return f"given_seen(\n{indent(f'{whole},', '  ')}\n{indent(call, '  ')})"
 
 
-def _at(name: str, rows: str) -> str:
-    return f"{name}[{rows}]" if rows else name
+def in_rows(name: str, rows: str, *, many: bool = False) -> str:
+    """A variable in some rows, the columns of a matrix; in all where none are named."""
+    if not rows:
+        return name
+    return f"{name}[, {rows}]" if many else f"{name}[{rows}]"
 
 
 def _bound(response: Response, which: str, rows: str, *, same: bool = False) -> str:
@@ -133,7 +136,7 @@ def _bound(response: Response, which: str, rows: str, *, same: bool = False) -> 
     if which not in bounds:
         return ""
     if isinstance(bounds[which], str):
-        return _at(name, rows)
+        return in_rows(name, rows)
     whole = response.kind in WHOLE
     if same:
         return f"{{{name}}}" if whole else f"[{name}]'"

@@ -21,7 +21,6 @@ from stanmix.program.declare import (
     at_element,
     is_between,
     is_restricted,
-    is_slope,
     loops,
     lower_bound,
     sampled_name,
@@ -213,7 +212,7 @@ class _Numbers:
     def __init__(self, parameter: Parameter, spec: ModelSpec) -> None:
         self.parameter = parameter
         self.spec = spec
-        self.name = sampled_name(parameter) if is_slope(parameter) else parameter.name
+        self.name = sampled_name(parameter) if parameter.is_slope else parameter.name
         self.indexed = _indexed(parameter)
         self.whole = _whole(parameter)
         increments = [e.prior for e in parameter.priors if e.increments]

@@ -103,7 +103,7 @@ def _emission(spec: ModelSpec, k: int) -> Emission:
         if main.many:
             # Where rows have no value, the family is given those that have one.
             rows = f"rows_{main.name}" if main.missing and not main.partial else ""
-            call = density(_functions(main)[0], _at(main.name, rows, many=True), rows)
+            call = density(_functions(main)[0], limits.in_rows(main.name, rows, many=True), rows)
             own = f"at_rows({call}, {rows}, N)" if rows else call
         else:
             varies = bool(_varying(term)) or len(term.responses) > 1
@@ -130,7 +130,7 @@ def _companions(spec: ModelSpec, term: Term, rows: str) -> Iterator[str]:
     if main.partial:
         yield from (f"{part}_{main.name}" for part in ("seen", "arranged", "pattern_size"))
     for name in term.responses[1:]:
-        yield _at(name, rows, many=False)
+        yield limits.in_rows(name, rows)
         if spec.response(name).kind == "choice":
             yield "A"
 
@@ -140,7 +140,7 @@ def _given(spec: ModelSpec, term: Term, rows: str, state: str) -> Iterator[str]:
     for argument in term.arguments:
         if isinstance(argument, Use) and argument.regression:
             many = spec.regression(argument.regression).along is not None
-            yield _at(_by_row(argument, spec, state)[-1].name, rows, many=many)
+            yield limits.in_rows(_by_row(argument, spec, state)[-1].name, rows, many=many)
         else:
             yield _argument(argument, spec, state)
 
@@ -149,21 +149,13 @@ def _functions(response: Response) -> tuple[str, ...]:
     """The functions of a family that may be called with this response."""
     if response.partial:
         return ("partial_log_omega",)
-    limited = response.censored is not None or response.truncated is not None
-    return ("log_omega", *(("log_cumulative", "log_survival") if limited else ()))
+    return ("log_omega", *(("log_cumulative", "log_survival") if response.is_limited else ()))
 
 
 def _signatures(spec: ModelSpec, term: Term) -> Iterator[str]:
     """The heads of the functions that a term may call."""
     for function in _functions(spec.response(term.responses[0])):
         yield term.declaration.signature(frozenset(spec.additions), function, _varying(term))
-
-
-def _at(name: str, rows: str, *, many: bool) -> str:
-    """A variable in some rows, the columns of a matrix; in all where none are named."""
-    if not rows:
-        return name
-    return f"{name}[, {rows}]" if many else f"{name}[{rows}]"
 
 
 def _common(spec: ModelSpec) -> Iterator[declare.Declaration]:

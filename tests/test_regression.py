@@ -536,6 +536,17 @@ def short_fit(formula: str, data: Any) -> sm.Fit:
     return sm.fit(formula, data, engine="stanli", chains=1, warmup=20, draws=5, seed=1)
 
 
+def require_draws_to_be_starting_points(fit: sm.Fit) -> None:
+    """The last draw, on the scale of the user, is the one that was sampled."""
+    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
+    given = {str(name): values.values for name, values in posterior.items()}
+    sampled = given_values(fit.model.spec, given, 1)
+    for name in fit.model.program.parameters:
+        group = "sampled" if name in fit.draws["sampled"] else "posterior"
+        kept = fit.draws[group][name].isel(chain=0, draw=-1)
+        np.testing.assert_allclose(sampled[name], kept, rtol=1e-8, atol=1e-8, err_msg=name)
+
+
 def test_terms_of_a_file_that_are_not_those_of_its_formula_are_refused(tmp_path: Path) -> None:
     """Formulaic evaluates Python: a file must not be able to give it any."""
     fit = short_fit("y ~ mix(normal, K=2)\nmu ~ I(x^2)", FRAME)
@@ -554,15 +565,7 @@ def test_inits_may_be_draws_of_the_posterior() -> None:
         "count | series(subject) ~ hmm(poisson, states=2)\nrate ~ x + (1 + x | choice)\n"
         "transition ~ x + (1 | choice); initial ~ b"
     )
-    data = UNITS
-    fit = short_fit(formula, data)
-    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
-    given = {str(name): values.values for name, values in posterior.items()}
-    sampled = given_values(fit.model.spec, given, 1)
-    for name in fit.model.program.parameters:
-        group = "sampled" if name in fit.draws["sampled"] else "posterior"
-        kept = fit.draws[group][name].isel(chain=0, draw=-1)
-        np.testing.assert_allclose(sampled[name], kept, rtol=1e-8, atol=1e-8, err_msg=name)
+    require_draws_to_be_starting_points(short_fit(formula, UNITS))
 
 
 def test_groups_of_like_names_stay_apart() -> None:

@@ -15,7 +15,6 @@ from scipy.special import log_softmax
 
 import stanmix as sm
 from stanmix.engines import engine
-from stanmix.inits import given_values
 from tests.cases import FRAME
 from tests.test_regression import (
     NEW,
@@ -24,6 +23,7 @@ from tests.test_regression import (
     evaluated,
     interval,
     points,
+    require_draws_to_be_starting_points,
     require_recovered,
     short_fit,
     subject_of,
@@ -388,13 +388,7 @@ def test_draws_of_groups_of_vectors_are_starting_points_and_are_kept(
     formula: str, tmp_path: Path
 ) -> None:
     fit = short_fit(formula, GRADES)
-    posterior = fit.draws["posterior"].isel(chain=0, draw=-1)
-    given = {str(name): values.values for name, values in posterior.items()}
-    sampled = given_values(fit.model.spec, given, 1)
-    for name in fit.model.program.parameters:
-        group = "sampled" if name in fit.draws["sampled"] else "posterior"
-        kept = fit.draws[group][name].isel(chain=0, draw=-1)
-        np.testing.assert_allclose(sampled[name], kept, rtol=1e-8, atol=1e-8, err_msg=name)
+    require_draws_to_be_starting_points(fit)
     again = sm.load(fit.save(tmp_path / "fit.nc"))
     assert again.model.spec == fit.model.spec
     assert again.log_omega(NEW_GRADES).equals(fit.log_omega(NEW_GRADES))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +246,9 @@ def test_a_diagnosis_works_where_draws_are_thinned_for_memory(
     mixture: sm.Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = mixture.diagnose()
-    module = sys.modules["stanmix.fit"]  # the name `stanmix.fit` is the function's
-    monkeypatch.setattr(module, "THIN", 20)
-    monkeypatch.setattr(module, "CHUNK", 100)
+    monkeypatch.setattr("stanmix.questions.asking.CHUNK", 100)
+    monkeypatch.setattr("stanmix.questions.invariants.CHUNK", 100)
+    monkeypatch.setattr("stanmix.questions.invariants.THIN", 20)
     thinned = mixture.diagnose()
     assert set(thinned.invariant.index) == set(full.invariant.index)
 

@@ -281,6 +281,50 @@ def test_smoothing_equals_the_enumeration_of_all_paths(chain: Chain) -> None:
 
 @enumerated
 @given(chains())
+def test_backward_filtering_equals_the_enumeration_with_the_rows_before_unseen(
+    chain: Chain,
+) -> None:
+    expected = []
+    for one in chain.series:
+        for t in range(one.n_rows):
+            expected.append(enumerate_states(one, t))
+            one = one.without(t)
+    assert_same(latent.backward_filtering(*chain.arguments), expected)
+
+
+@enumerated
+@given(chains())
+def test_path_entropy_is_that_of_all_enumerated_paths(chain: Chain) -> None:
+    expected = []
+    for one in chain.series:
+        _, scores = enumerate_paths(one)
+        total = log_sum(scores)
+        possible = scores[scores > -INF] - total
+        expected.append(math.nan if total == -INF else -math.fsum(np.exp(possible) * possible))
+    assert_same(latent.path_entropy(*chain.arguments), expected)
+
+
+def test_entropy_is_0_of_what_is_certain_and_log_k_of_what_is_not_known() -> None:
+    assert_same(latent.entropy([[0.0, 1.0, 0.0], [1 / 3] * 3]), [0.0, math.log(3)])
+    assert np.isnan(latent.entropy([np.nan, np.nan]))
+    with pytest.raises(ValueError, match="negative"):
+        latent.entropy([1.5, -0.5])
+
+
+def test_components_are_sampled_as_often_as_they_are_responsible() -> None:
+    n = 200_000
+    log_omega = np.broadcast_to(np.log([[0.2, 0.8], [1.0, 0.0 + 1e-300]]), (n, 2, 2))
+    drawn = latent.sample_components(np.random.default_rng(1), log_omega, [0.75, 0.25])
+    assert drawn.shape == (n, 2)
+    share = 0.2 / 0.35
+    assert abs(drawn[:, 0].mean() - share) < 4 * math.sqrt(share * (1 - share) / n)
+    assert (drawn[:, 1] == 0).all()
+    none = latent.sample_components(np.random.default_rng(1), [[-INF, 0.0]], [1.0, 0.0])
+    np.testing.assert_array_equal(none, [-1])
+
+
+@enumerated
+@given(chains())
 def test_leave_one_out_equals_the_enumeration_with_and_without_the_row(chain: Chain) -> None:
     expected = [enumerate_leave_one_out(one, t) for one in chain.series for t in range(one.n_rows)]
     assert_same(latent.leave_one_out(*chain.arguments), expected)
@@ -376,8 +420,10 @@ def test_permuting_states_permutes_the_viterbi_path() -> None:
 
 QUESTIONS = [
     latent.filtering,
+    latent.backward_filtering,
     latent.log_likelihood,
     latent.smoothing,
+    latent.path_entropy,
     latent.leave_one_out,
     latent.viterbi,
 ]
@@ -581,7 +627,7 @@ def test_nothing_warns_even_where_underflow_is_an_error() -> None:
             ),
             latent.stationary([[1.0, 1e-300], [1.0, 1e-300]]),
         ]
-    assert [len(answer) for answer in answers] == [4, 3, 4, 4, 4, 4, 4, 4, 4, 2]
+    assert [len(answer) for answer in answers] == [4, 4, 3, 4, 3, 4, 4, 4, 4, 4, 4, 2]
 
 
 # HMMs: impossible rows

@@ -34,6 +34,9 @@ Chib, S. (1996). Calculating posterior distributions and modal estimates in Mark
 Grassmann, W. K., Taksar, M. I., & Heyman, D. P. (1985). Regenerative analysis and steady state
 distributions for Markov chains. *Operations Research*, 33, 1107-1116.
 
+Hernando, D., Crespi, V., & Cybenko, G. (2005). Efficient computation of the hidden Markov model
+entropy for a given observation sequence. *IEEE Transactions on Information Theory*, 51, 2681-2685.
+
 McLachlan, G., & Peel, D. (2000). *Finite mixture models*. Wiley.
 
 Rabiner, L. R. (1989). A tutorial on hidden Markov models and selected applications in speech
@@ -43,21 +46,32 @@ Zucchini, W., MacDonald, I. L., & Langrock, R. (2016). *Hidden Markov models for
 introduction using R* (2nd ed.). CRC Press.
 """
 
+from stanmix.latent.entropy import entropy, path_entropy
 from stanmix.latent.limit import stationary
-from stanmix.latent.mixture import mixture_log_density, responsibility
+from stanmix.latent.mixture import mixture_log_density, responsibility, sample_components
 from stanmix.latent.paths import sample_states, viterbi
 from stanmix.latent.recursions import Forward, backward, forward
-from stanmix.latent.states import filtering, leave_one_out, log_likelihood, smoothing
+from stanmix.latent.states import (
+    backward_filtering,
+    filtering,
+    leave_one_out,
+    log_likelihood,
+    smoothing,
+)
 
 __all__ = [
     "Forward",
     "backward",
+    "backward_filtering",
+    "entropy",
     "filtering",
     "forward",
     "leave_one_out",
     "log_likelihood",
     "mixture_log_density",
+    "path_entropy",
     "responsibility",
+    "sample_components",
     "sample_states",
     "smoothing",
     "stationary",

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stanmix.latent.checks import check_log_omega, check_vector, check_vectors
 from stanmix.latent.logs import log, log_sum_exp, normalised, quiet
+from stanmix.latent.random import NO_STATE, sample_log
 
 Array = NDArray[np.float64]
 
@@ -76,6 +77,39 @@ def mixture_log_density(log_omega: ArrayLike, weights: ArrayLike) -> Array:
     """
     with quiet():
         return log_sum_exp(_log_joint(log_omega, weights), axis=-1)
+
+
+def sample_components(
+    rng: np.random.Generator, log_omega: ArrayLike, weights: ArrayLike
+) -> NDArray[np.int64]:
+    """A component of each row for every draw, drawn from p(z_n | y_n).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    log_omega, weights
+        As in `responsibility`.
+
+    Returns
+    -------
+    ndarray of int, shape (..., N)
+        Components, counted from 0; -1 in a row that no component with a weight can produce.
+
+    Raises
+    ------
+    ValueError
+        As `responsibility`.
+
+    Examples
+    --------
+    >>> sample_components(np.random.default_rng(1), [[0.0, -np.inf]], [0.5, 0.5])
+    array([0])
+    """
+    log_joint = np.moveaxis(_log_joint(log_omega, weights), -1, 0)
+    with quiet():
+        chosen = sample_log(rng, log_joint)
+    return np.where(np.max(log_joint, axis=0) == -np.inf, NO_STATE, chosen)
 
 
 def _log_joint(log_omega: ArrayLike, weights: ArrayLike) -> Array:

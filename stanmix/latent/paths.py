@@ -7,13 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from stanmix.latent.chain import Chain, chain_of, draws_first, draws_last
 from stanmix.latent.logs import finite_max, quiet
+from stanmix.latent.random import NO_STATE, sample_log
 from stanmix.latent.recursions import forward
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-NO_STATE = -1
-"""The state, in a path, of a row whose series has density zero."""
 
 
 def viterbi(
@@ -124,19 +122,9 @@ def sample_states(
     path = np.empty(chain.row_max.shape, dtype=np.int64)
     with quiet():
         for start, stop in chain.series:
-            path[stop - 1] = _sample(rng, log_filtering[stop - 1])
+            path[stop - 1] = sample_log(rng, log_filtering[stop - 1])
             for t in range(stop - 1, start, -1):
                 log_into = np.take_along_axis(chain.log_move(t), path[t][None, None], axis=1)[:, 0]
-                path[t - 1] = _sample(rng, log_filtering[t - 1] + log_into)
+                path[t - 1] = sample_log(rng, log_filtering[t - 1] + log_into)
             path[start:stop, np.isnan(log_filtering[stop - 1, 0])] = NO_STATE
     return draws_first(path, 1)
-
-
-def _sample(rng: np.random.Generator, log_state: Array) -> Integers:
-    """Sample a state for every draw from unnormalised log probabilities (K, draws)."""
-    cumulative = np.cumsum(np.exp(log_state - finite_max(log_state, axis=0)), axis=0)
-    threshold = rng.random(log_state.shape[1:]) * cumulative[-1]
-    # `<=` passes over states of probability zero, also when the threshold is exactly 0. Without the
-    # last state's entry the result is a state even where an impossible series leaves no weight.
-    state: Integers = np.sum(cumulative[:-1] <= threshold, axis=0)
-    return state

@@ -50,6 +50,45 @@ def filtering(
     return forward(log_omega, initial, transition, starts).filtering
 
 
+def backward_filtering(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """State probabilities given the rows from there on, p(z_t = k | y_t..T).
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., N, K)
+        Sums to one over states; NaN from the start of a series to an impossible row.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    What the chain is like at t before any row is seen, times what row t and those after it say.
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> backward_filtering(log_omega, [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]]).round(3)
+    array([[0.667, 0.333],
+           [0.169, 0.831]])
+    """
+    densities = check_log_omega(log_omega)
+    unseen = forward(np.zeros_like(densities), initial, transition, starts).log_predicted
+    return normalised(unseen + densities + backward(densities, transition, starts))
+
+
 def log_likelihood(
     log_omega: ArrayLike,
     initial: ArrayLike,

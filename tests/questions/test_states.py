@@ -1,0 +1,184 @@
+"""States and paths, against the enumeration of all paths at single draws."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import softmax
+
+import stanmix as sm
+from stanmix.engines.cmdstan import CmdStan
+
+pytestmark = pytest.mark.engine
+
+QUICK = {"engine": "stanli", "chains": 2, "warmup": 300, "draws": 100, "seed": 1}
+DRAWS = [(0, 3), (1, 88)]
+
+
+@pytest.fixture(scope="module")
+def mixture() -> sm.Fit:
+    rng = np.random.default_rng(1)
+    y = np.concatenate([rng.normal(-2, 1, 20), rng.normal(2, 0.5, 30)])
+    return sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def chain() -> sm.Fit:
+    """Series, in an order that is not that of time, with moves that depend on `x`."""
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(
+        {
+            "s": np.repeat(["x", "y", "z"], 5),
+            "t": np.tile([5, 3, 4, 1, 2], 3),
+            "x": rng.normal(size=15),
+            "b": np.repeat([0.0, 1.0, 3.0], 5),
+            "y": rng.poisson(4, 15),
+        }
+    )
+    data.loc[data["t"] > 3, "y"] += 6
+    formula = "y | series(s) + time(t) ~ hmm(poisson, states=3)\ntransition ~ x; initial ~ b"
+    return sm.fit(formula, data, **QUICK)
+
+
+def enumerated(fit: sm.Fit, draw: tuple[int, int]) -> Iterator[tuple[pd.Index, Any, Any]]:
+    """For each series its rows in the order of time, all paths, and their joint densities."""
+    posterior = fit.draws["posterior"].to_dataset().isel(chain=draw[0], draw=draw[1])
+    data = pd.DataFrame(dict(fit.model.table.columns))
+    paths = np.array(list(itertools.product(range(3), repeat=5)))
+    moves, first = posterior["beta_transition"].values, posterior["beta_initial"].values
+    for _, rows in data.groupby("s"):
+        rows = rows.sort_values("t")
+        mass = stats.poisson(posterior["rate"].values).pmf(rows["y"].to_numpy()[:, None])
+        joint = softmax(first[:, 0] + rows["b"].iloc[0] * first[:, 1])[paths[:, 0]]
+        for t, x in enumerate(rows["x"]):
+            joint = joint * mass[t, paths[:, t]]
+            if t > 0:
+                into = softmax(moves[..., 0] + x * moves[..., 1], axis=1)
+                joint = joint * into[paths[:, t - 1], paths[:, t]]
+        yield rows.index, paths, joint / joint.sum()
+
+
+def require_states_of_the_enumeration(fit: sm.Fit) -> None:
+    smoothing, viterbi, entropy = fit.smoothing(), fit.viterbi(), fit.entropy()
+    for draw in DRAWS:
+        total = 0.0
+        for where, paths, joint in enumerated(fit, draw):
+            best = paths[joint.argmax()] + 1
+            assert viterbi[draw].sel(obs=where).values.tolist() == best.tolist()
+            total -= (joint * np.log(joint)).sum()
+            for t, row in enumerate(where):
+                expected = np.bincount(paths[:, t], weights=joint)
+                got = smoothing[draw].sel(obs=row)
+                np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-12)
+                np.testing.assert_allclose(
+                    entropy["each"][draw].sel(obs=row), stats.entropy(expected), atol=1e-9
+                )
+        np.testing.assert_allclose(entropy["total"][draw], total, rtol=1e-9)
+
+
+def test_states_are_those_of_all_paths(chain: sm.Fit) -> None:
+    require_states_of_the_enumeration(chain)
+
+
+def test_states_are_those_of_all_paths_when_cmdstan_answers(
+    chain: sm.Fit, cmdstan: CmdStan
+) -> None:
+    require_states_of_the_enumeration(chain.answered_by(cmdstan))
+
+
+def test_filtering_knows_the_rows_so_far_and_backward_filtering_the_others(chain: sm.Fit) -> None:
+    data = pd.DataFrame(dict(chain.model.table.columns))
+    past, ahead = chain.filtering(), chain.backward_filtering()
+    for t in range(1, 6):
+        known = data.assign(y=data["y"].where(data["t"] <= t).astype(float))
+        other = data.assign(y=data["y"].where(data["t"] >= t).astype(float))
+        rows = data.index[data["t"] == t]
+        for given, answer in ((known, past), (other, ahead)):
+            expected = chain.smoothing(given).sel(obs=rows)
+            np.testing.assert_allclose(answer.sel(obs=rows), expected, rtol=1e-7, atol=1e-12)
+
+
+def test_filtering_of_new_data_does_not_look_ahead(chain: sm.Fit) -> None:
+    data = pd.DataFrame(dict(chain.model.table.columns))
+    changed = data.assign(y=data["y"].where(data["t"] < 4, 30))
+    earlier = data.index[data["t"] < 4]
+    before, after = chain.filtering(data), chain.filtering(changed)
+    np.testing.assert_array_equal(before.sel(obs=earlier), after.sel(obs=earlier))
+    assert not np.allclose(before, after)
+
+
+def test_paths_are_drawn_as_often_as_they_are_probable(chain: sm.Fit) -> None:
+    """Over many copies of a series, at one draw of the parameters."""
+    copies = 2000
+    data = pd.DataFrame(dict(chain.model.table.columns)).query("s == 'x'")
+    many = pd.concat([data.assign(s=i) for i in range(copies)], ignore_index=True)
+    drawn = chain.sample_states(many, draws=1)[0, 0].values.reshape(copies, 5)
+    where, paths, joint = next(enumerated(chain, (0, 0)))
+    in_time = drawn[:, data.index.get_indexer(where)] - 1
+    codes = in_time @ 3 ** np.arange(4, -1, -1)
+    seen = np.bincount(codes, minlength=len(paths))
+    rare = joint * copies < 5
+    observed = np.append(seen[~rare], seen[rare].sum())
+    expected = np.append(joint[~rare], joint[rare].sum()) * copies
+    assert stats.chisquare(observed, expected).pvalue > 1e-4
+
+
+def test_components_are_drawn_as_often_as_they_are_responsible(mixture: sm.Fit) -> None:
+    y = np.full(20_000, 0.0)
+    p = mixture.responsibility({"y": [0.0]}, draws=2).values[:, :, 0, 0]
+    drawn = mixture.sample_states({"y": y}, draws=2)
+    share = (drawn == 1).mean("obs").values
+    assert 0.01 < p.min() < 0.99
+    assert (abs(share - p) < 4 * np.sqrt(p * (1 - p) / len(y))).all()
+
+
+def test_what_is_drawn_is_the_same_until_another_seed_is_given(chain: sm.Fit) -> None:
+    first = chain.sample_states()
+    assert first.equals(chain.sample_states())
+    assert not first.equals(chain.sample_states(seed=2))
+
+
+def test_stays_and_occupancy_are_those_of_the_paths_drawn(chain: sm.Fit) -> None:
+    paths, data = chain.sample_states(seed=5), pd.DataFrame(dict(chain.model.table.columns))
+    stays, occupancy = chain.dwell_times(seed=5), chain.occupancy(seed=5)
+    assert stays.dims == ("chain", "draw", "state", "length")
+    for draw in DRAWS:
+        counts = dict.fromkeys(itertools.product([1, 2, 3], stays["length"].values.tolist()), 0)
+        for _, rows in data.groupby("s"):
+            path = paths[draw].sel(obs=rows.sort_values("t").index).values
+            for state, stay in itertools.groupby(path):
+                counts[int(state), len(list(stay))] += 1
+        got = {(k, n): int(stays[draw].sel(state=k, length=n)) for k, n in counts}
+        assert got == counts
+        shares = [(paths[draw] == k).mean() for k in (1, 2, 3)]
+        np.testing.assert_allclose(occupancy[draw], shares)
+
+
+def test_how_long_states_last_is_not_known_where_times_are_left_out() -> None:
+    data = {"y": [0, 1, 0, 9, 8, 11, 9, 1, 0, 0], "t": [1, 2, 3, 4, 5, 8, 9, 10, 11, 12]}
+    fit = sm.fit("y | time(t) ~ hmm(poisson, states=2)", data, **(QUICK | {"draws": 50}))
+    with pytest.raises(sm.DataError, match="`t` leaves out times"):
+        fit.dwell_times()
+
+
+def test_entropy_of_a_mixture_adds_up(mixture: sm.Fit) -> None:
+    entropy = mixture.entropy()
+    p = mixture.responsibility()
+    expected = stats.entropy(p.values, axis=-1)
+    np.testing.assert_allclose(entropy["each"], expected, atol=1e-12)
+    np.testing.assert_allclose(entropy["total"], expected.sum(axis=-1))
+
+
+def test_questions_of_paths_are_not_for_mixtures(mixture: sm.Fit) -> None:
+    for question, instead in (
+        (mixture.backward_filtering, "responsibility"),
+        (mixture.dwell_times, "occupancy"),
+    ):
+        with pytest.raises(sm.SpecError, match=f"mixture has no .*; ask for {instead}"):
+            question()

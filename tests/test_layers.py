@@ -42,7 +42,7 @@ def owners(library: str) -> set[str]:
         ("stanli", {"engines/stanli.py"}),
         ("bridgestan", {"engines/stanli.py"}),
         ("plotnine", {"plots.py", "fit.py"}),
-        ("arviz_stats", {"diagnostics.py"}),
+        ("arviz_stats", {"diagnostics.py", "importance.py"}),
         ("tqdm", {"engines/progress.py"}),
     ],
 )

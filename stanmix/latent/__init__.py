@@ -55,7 +55,9 @@ from stanmix.latent.states import (
     backward_filtering,
     filtering,
     leave_one_out,
+    log_given_others,
     log_likelihood,
+    log_predictive,
     smoothing,
 )
 
@@ -67,7 +69,9 @@ __all__ = [
     "filtering",
     "forward",
     "leave_one_out",
+    "log_given_others",
     "log_likelihood",
+    "log_predictive",
     "mixture_log_density",
     "path_entropy",
     "responsibility",

@@ -169,6 +169,78 @@ def smoothing(
     return normalised(log_filtering + backward(log_omega, transition, starts))
 
 
+def log_given_others(
+    log_omega: ArrayLike,
+    initial: ArrayLike,
+    transition: ArrayLike,
+    starts: ArrayLike = (0,),
+) -> Array:
+    """Log state probabilities given all the other rows of the series, log p(z_t = k | y_-t).
+
+    Parameters
+    ----------
+    log_omega, initial, transition, starts
+        As in `forward`.
+
+    Returns
+    -------
+    ndarray, shape (..., N, K)
+        Up to a constant of each row. -inf throughout, or NaN, where the other rows are impossible.
+
+    Raises
+    ------
+    ValueError
+        As `forward`.
+
+    Notes
+    -----
+    The one-step-ahead probabilities times the backward variable; Zucchini et al. (2016), section
+    5.2 (conditional distributions).
+
+    Examples
+    --------
+    >>> log_omega = np.log([[0.9, 0.2], [0.1, 0.6]])
+    >>> np.exp(log_given_others(log_omega, [0.5, 0.5], [[0.8, 0.2], [0.3, 0.7]])).round(3)
+    array([[0.222, 0.5  ],
+           [0.709, 0.291]])
+    """
+    densities = check_log_omega(log_omega)
+    with quiet():
+        log_predicted = forward(densities, initial, transition, starts).log_predicted
+        return log_predicted + backward(densities, transition, starts)
+
+
+def log_predictive(log_omega: ArrayLike, log_state: ArrayLike) -> Array:
+    """Log density of each row where its state is known with some probabilities.
+
+    Parameters
+    ----------
+    log_omega : array_like, shape (..., N, K)
+        Log density of row n in state k.
+    log_state : array_like, shape (..., N, K) or (..., 1, K)
+        Log state probabilities without the row, up to a constant of each row.
+
+    Returns
+    -------
+    ndarray, shape (..., N)
+        -inf where no state that the row may be in can produce it, NaN where it may be in none.
+
+    Raises
+    ------
+    ValueError
+        If `log_omega` holds NaN or +inf.
+
+    Examples
+    --------
+    >>> np.exp(log_predictive(np.log([[0.2, 0.8]]), np.log([[3.0, 1.0]]))).round(3)
+    array([0.35])
+    """
+    densities = check_log_omega(log_omega)
+    given = np.asarray(log_state, dtype=np.float64)
+    with quiet():
+        return log_sum_exp(given + densities, axis=-1) - log_sum_exp(given, axis=-1)
+
+
 def leave_one_out(
     log_omega: ArrayLike,
     initial: ArrayLike,
@@ -195,10 +267,9 @@ def leave_one_out(
 
     Notes
     -----
-    The one-step-ahead probabilities times the backward variable are, normalised, the state
-    probabilities given the other rows; Zucchini et al. (2016), section 5.2 (conditional
-    distributions). These are the terms of leave-one-observation-out cross-validation. The
-    one-step-ahead terms `forward(..).log_increment` are not, although they sum to log p(y).
+    Zucchini et al. (2016), section 5.2 (conditional distributions). These are the terms of
+    leave-one-observation-out cross-validation. The one-step-ahead terms
+    `forward(..).log_increment` are not, although they sum to log p(y).
 
     Examples
     --------
@@ -208,7 +279,4 @@ def leave_one_out(
     array([0.4154, 0.2455])
     """
     densities = check_log_omega(log_omega)
-    with quiet():
-        log_others = forward(densities, initial, transition, starts).log_predicted
-        log_others = log_others + backward(densities, transition, starts)
-        return log_sum_exp(log_others + densities, axis=-1) - log_sum_exp(log_others, axis=-1)
+    return log_predictive(densities, log_given_others(densities, initial, transition, starts))

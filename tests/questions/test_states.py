@@ -3,65 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.special import softmax
 
 import stanmix as sm
 from stanmix.engines.cmdstan import CmdStan
+from tests.questions.conftest import QUICK, enumerated
 
 pytestmark = pytest.mark.engine
 
-QUICK = {"engine": "stanli", "chains": 2, "warmup": 300, "draws": 100, "seed": 1}
 DRAWS = [(0, 3), (1, 88)]
-
-
-@pytest.fixture(scope="module")
-def mixture() -> sm.Fit:
-    rng = np.random.default_rng(1)
-    y = np.concatenate([rng.normal(-2, 1, 20), rng.normal(2, 0.5, 30)])
-    return sm.fit("y ~ mix(normal, K=2)", {"y": y}, **QUICK)
-
-
-@pytest.fixture(scope="module")
-def chain() -> sm.Fit:
-    """Series, in an order that is not that of time, with moves that depend on `x`."""
-    rng = np.random.default_rng(3)
-    data = pd.DataFrame(
-        {
-            "s": np.repeat(["x", "y", "z"], 5),
-            "t": np.tile([5, 3, 4, 1, 2], 3),
-            "x": rng.normal(size=15),
-            "b": np.repeat([0.0, 1.0, 3.0], 5),
-            "y": rng.poisson(4, 15),
-        }
-    )
-    data.loc[data["t"] > 3, "y"] += 6
-    formula = "y | series(s) + time(t) ~ hmm(poisson, states=3)\ntransition ~ x; initial ~ b"
-    return sm.fit(formula, data, **QUICK)
-
-
-def enumerated(fit: sm.Fit, draw: tuple[int, int]) -> Iterator[tuple[pd.Index, Any, Any]]:
-    """For each series its rows in the order of time, all paths, and their joint densities."""
-    posterior = fit.draws["posterior"].to_dataset().isel(chain=draw[0], draw=draw[1])
-    data = pd.DataFrame(dict(fit.model.table.columns))
-    paths = np.array(list(itertools.product(range(3), repeat=5)))
-    moves, first = posterior["beta_transition"].values, posterior["beta_initial"].values
-    for _, rows in data.groupby("s"):
-        rows = rows.sort_values("t")
-        mass = stats.poisson(posterior["rate"].values).pmf(rows["y"].to_numpy()[:, None])
-        joint = softmax(first[:, 0] + rows["b"].iloc[0] * first[:, 1])[paths[:, 0]]
-        for t, x in enumerate(rows["x"]):
-            joint = joint * mass[t, paths[:, t]]
-            if t > 0:
-                into = softmax(moves[..., 0] + x * moves[..., 1], axis=1)
-                joint = joint * into[paths[:, t - 1], paths[:, t]]
-        yield rows.index, paths, joint / joint.sum()
 
 
 def require_states_of_the_enumeration(fit: sm.Fit) -> None:
@@ -69,6 +23,7 @@ def require_states_of_the_enumeration(fit: sm.Fit) -> None:
     for draw in DRAWS:
         total = 0.0
         for where, paths, joint in enumerated(fit, draw):
+            joint = joint / joint.sum()
             best = paths[joint.argmax()] + 1
             assert viterbi[draw].sel(obs=where).values.tolist() == best.tolist()
             total -= (joint * np.log(joint)).sum()
@@ -120,6 +75,7 @@ def test_paths_are_drawn_as_often_as_they_are_probable(chain: sm.Fit) -> None:
     many = pd.concat([data.assign(s=i) for i in range(copies)], ignore_index=True)
     drawn = chain.sample_states(many, draws=1)[0, 0].values.reshape(copies, 5)
     where, paths, joint = next(enumerated(chain, (0, 0)))
+    joint = joint / joint.sum()
     in_time = drawn[:, data.index.get_indexer(where)] - 1
     codes = in_time @ 3 ** np.arange(4, -1, -1)
     seen = np.bincount(codes, minlength=len(paths))

@@ -1,7 +1,9 @@
 """stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
 
 from stanmix.api import fit, simulate
+from stanmix.comparison import compare
 from stanmix.conformance import check_family
+from stanmix.elpd import Elpd
 from stanmix.errors import (
     ConvergenceWarning,
     DataError,
@@ -17,12 +19,14 @@ from stanmix.fit import Fit
 from stanmix.model import Model, model
 from stanmix.simulation import Simulated
 from stanmix.storage import load
+from stanmix.sweeps import Sweep, sweep
 
 __all__ = [
     "Collapse",
     "Column",
     "ConvergenceWarning",
     "DataError",
+    "Elpd",
     "EngineError",
     "Family",
     "Fit",
@@ -34,9 +38,12 @@ __all__ = [
     "Simulated",
     "SpecError",
     "StanmixError",
+    "Sweep",
     "check_family",
+    "compare",
     "fit",
     "load",
     "model",
     "simulate",
+    "sweep",
 ]

@@ -9,7 +9,8 @@ for Bayesian model comparison in large data. *AISTATS*, 108, 341-351.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -54,25 +55,28 @@ class Elpd:
     @property
     def elpd(self) -> float:
         """The sum of the terms."""
-        return total(self.terms["elpd"], self.terms)
+        return self._sum.value
 
     @property
     def se(self) -> float:
         """Its standard error: how much it would vary with other data of as many terms."""
-        return spread(self.terms["elpd"], self.terms)
+        return self._sum.se
 
     @property
     def p(self) -> float:
         """The effective number of parameters: by how much the model predicts better what it saw."""
-        return total(self.terms["p"], self.terms)
+        return summed(self.terms["p"], 0 * self.terms["lpd"], self.terms["count"]).value
 
     @property
     def mcse(self) -> float:
         """The Monte Carlo error of `elpd`, with that of working out only some terms."""
-        known = self.terms.dropna(subset="elpd")
-        times = len(self.terms) / len(known)
-        own = times * np.sqrt(np.sum((known["count"] * known["mcse"]) ** 2))
-        return float(np.hypot(own, left_to_chance(self.terms["elpd"], self.terms)))
+        own = (self.terms["count"] * self.terms["mcse"]).dropna()
+        times = len(self.terms) / len(own)
+        return float(np.hypot(times * np.sqrt((own**2).sum()), self._sum.chance))
+
+    @cached_property
+    def _sum(self) -> Sum:
+        return summed(self.terms["elpd"], self.terms["lpd"], self.terms["count"])
 
     @property
     def bad(self) -> pd.DataFrame:
@@ -101,38 +105,48 @@ class Elpd:
         return "\n".join(lines)
 
 
-def total(values: pd.Series, terms: pd.DataFrame) -> float:
-    """The sum of `values` over all terms, of which some are not known.
+class Sum(NamedTuple):
+    """A sum of terms, of which some may not be known.
 
-    The unknown ones are their `lpd`, corrected by how much the known ones differ from theirs
-    (the difference estimator of Magnusson et al. 2020).
+    Parameters
+    ----------
+    value
+        The sum.
+    se
+        Its standard error over data of as many terms.
+    chance
+        Its standard error from which of the terms are known; 0 where all are.
     """
-    weighted = terms["count"] * values
-    if not values.isna().any():
-        return float(weighted.sum())
-    stand_in = terms["count"] * _stand_in(values, terms)
-    return float(stand_in.sum() + len(terms) * (weighted - stand_in).mean())
+
+    value: float
+    se: float
+    chance: float
 
 
-def left_to_chance(values: pd.Series, terms: pd.DataFrame) -> float:
-    """The standard error of `total` from which of the terms are known."""
-    known = values.notna()
-    n, m = len(terms), int(known.sum())
-    if m == n:
-        return 0.0
-    off = (terms["count"] * (values - _stand_in(values, terms)))[known]
-    return float(n * np.sqrt((1 - m / n) * off.var(ddof=1) / m))
+def summed(terms: pd.Series, stand_ins: pd.Series, counts: pd.Series) -> Sum:
+    """The sum of terms, each as often as it counts.
 
+    Terms that are not known are estimated by their stand-ins, corrected by how much the known ones
+    differ from theirs: the difference estimator of Magnusson et al. (2020).
 
-def spread(values: pd.Series, terms: pd.DataFrame) -> float:
-    """The standard error of `total` over data: of as many terms, each as often as it counts."""
-    known = values.notna()
-    times, value = terms["count"][known], values[known]
-    mean = np.average(value, weights=times)
-    variance = np.average((value - mean) ** 2, weights=times)
-    n = float(terms["count"].sum())
-    return float(np.sqrt(n * variance * n / (n - 1))) if n > 1 else np.nan
-
-
-def _stand_in(values: pd.Series, terms: pd.DataFrame) -> Any:
-    return terms["lpd"] if values.name == "elpd" else 0.0
+    Parameters
+    ----------
+    terms
+        The terms; NaN where they are not known.
+    stand_ins
+        What is known of all.
+    counts
+        How often each counts.
+    """
+    known, n = terms.notna(), len(terms)
+    m = int(known.sum())
+    value, chance = float((counts * terms).sum()), 0.0
+    if m < n:
+        off = (counts * (terms - stand_ins))[known]
+        value = float((counts * stand_ins).sum() + n * off.mean())
+        chance = float(n * np.sqrt((1 - m / n) * off.var(ddof=1) / m))
+    total = float(counts.sum())
+    mean = np.average(terms[known], weights=counts[known])
+    variance = np.average((terms[known] - mean) ** 2, weights=counts[known])
+    se = float(np.sqrt(total * variance * total / (total - 1))) if total > 1 else np.nan
+    return Sum(value, se, chance)

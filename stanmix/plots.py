@@ -15,6 +15,7 @@ from stanmix.spec import Fixed, Response
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
+    from stanmix.sweeps import Sweep
 
 Array = NDArray[np.float64]
 
@@ -76,6 +77,44 @@ def components(fit: Fit) -> p9.ggplot:
     raise SpecError(
         "Components can be drawn over one column without `trials`, or over two that are jointly "
         "normal or Student's t."
+    )
+
+
+def sweep(found: Sweep) -> p9.ggplot:
+    """The predictive density of models by their number of components.
+
+    A line through all, with bars of one standard error of the difference to the best; beside each
+    number the weight of its smallest component.
+
+    Parameters
+    ----------
+    found
+        What `stanmix.sweep` returned.
+
+    Returns
+    -------
+    ggplot
+        A picture to show, to change or to save.
+    """
+    table = found.table.reset_index()
+    table["low"] = table["elpd"] - table["se_diff"]
+    table["high"] = table["elpd"] + table["se_diff"]
+    table["label"] = [f"{weight:.2g}" for weight in table["smallest"]]
+    name = "components" if next(iter(found.fits.values())).model.spec.kind == "mix" else "states"
+    return (
+        p9.ggplot(table, p9.aes("K", "elpd"))
+        + p9.geom_line(color=GREY)
+        + p9.geom_linerange(p9.aes(ymin="low", ymax="high"))
+        + p9.geom_point(size=2)
+        + p9.geom_text(p9.aes(label="label"), nudge_x=0.08, ha="left", va="bottom", size=8)
+        + p9.scale_x_continuous(breaks=list(table["K"]), expand=(0.08, 0.1))
+        + p9.labs(
+            x=name,
+            y="elpd",
+            caption="Bars: one standard error of the difference to the best. "
+            "Numbers: the smallest weight",
+        )
+        + p9.theme_minimal()
     )
 
 

@@ -41,7 +41,7 @@ def owners(library: str) -> set[str]:
         ("cmdstanpy", {"engines/cmdstan.py"}),
         ("stanli", {"engines/stanli.py"}),
         ("bridgestan", {"engines/stanli.py"}),
-        ("plotnine", {"plots.py", "fit.py"}),
+        ("plotnine", {"plots.py", "fit.py", "sweeps.py"}),
         ("arviz_stats", {"diagnostics.py", "importance.py"}),
         ("tqdm", {"engines/progress.py"}),
     ],

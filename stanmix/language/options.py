@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -128,6 +128,24 @@ def read_options(latent: tree.Latent, source: str) -> Options:
     if problems:
         raise SpecError(*(Problem(p.message, source, p.span, p.hint) for p in problems))
     return Options(kind=kind, **read)
+
+
+def with_count(formula: tree.Formula, K: int) -> tree.Formula:
+    """The formula with another number of components or states.
+
+    Raises
+    ------
+    SpecError
+        The formula lists its components, and so their number.
+    """
+    latent = formula.model.latent
+    name = COUNT[latent.kind.text]
+    if len(latent.components) > 1:
+        raise SpecError(f"The formula lists its components, so `{name}` is no choice.")
+    others = tuple(option for option in latent.options if option.name.text != name)
+    count = tree.Argument(tree.Name(name, latent.span), tree.Number(K, latent.span), latent.span)
+    latent = replace(latent, options=(count, *others))
+    return replace(formula, model=replace(formula.model, latent=latent))
 
 
 class _Unfit(Exception):

@@ -95,7 +95,7 @@ def test_terms_that_are_not_of_the_same_things_are_not_compared(
     with pytest.warns(sm.ConvergenceWarning, match="WAIC is not to be trusted; ask for loo"):
         waic = two.waic()
     for pair, message in (
-        ((one, chain), "of different kinds: each row, predicted from the others, against each"),
+        ((mixture, chain.kfold(k=2)), "each row, predicted from the others, against each series"),
         ((mixture, chain.loo("observation")), "of different kinds"),
         ((one, other), "are fits of different data"),
         ((one, fewer), "are fits of different data"),

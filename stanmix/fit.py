@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, storage
+from stanmix import criteria, crossvalidation, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
@@ -98,6 +98,10 @@ class Fit:
     sample_states = paths.sample_states
     occupancy = paths.occupancy
     dwell_times = paths.dwell_times
+
+    # Labels.
+
+    relabel = labels.relabel
 
     # Prediction of what is left out.
 

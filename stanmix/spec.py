@@ -471,10 +471,9 @@ class ModelSpec:
         """Whether some components are alike and nothing orders them."""
         if any(p.order == "state" for p in self.parameters):
             return False
-        known = self.known_apart or (0,) * self.K
-        shapes = [(known[k], *map(self._shape, self.component(k))) for k in range(self.K)]
+        alike = self.alike
         if self.allowed is None:
-            return len(set(shapes)) < self.K
+            return len(set(alike)) < self.K
         if self.initial == "first":
             # The way through the states tells them apart, whatever they are.
             return False
@@ -482,9 +481,16 @@ class ModelSpec:
         return self.K > MOST_PERMUTED or any(
             order != tuple(range(self.K))
             and (moves[np.ix_(order, order)] == moves).all()
-            and [shapes[i] for i in order] == shapes
+            and tuple(alike[i] for i in order) == alike
             for order in itertools.permutations(range(self.K))
         )
+
+    @property
+    def alike(self) -> tuple[int, ...]:
+        """For each component a number, the same for those that differ in no more than values."""
+        known = self.known_apart or (0,) * self.K
+        shapes = [(known[k], *map(self._shape, self.component(k))) for k in range(self.K)]
+        return tuple(shapes.index(shape) for shape in shapes)
 
     def _shape(self, term: Term) -> tuple[object, ...]:
         """What makes components alike: a family, its responses, what is fixed, what varies."""

@@ -51,6 +51,11 @@ class Table:
         moved = {name: pd.Series(np.full(self.n_rows, value)) for name, value in values.items()}
         return replace(self, columns={**self.columns, **moved})
 
+    def taken(self, places: NDArray[np.int64]) -> Table:
+        """Some of the rows, in this order."""
+        columns = {n: c.iloc[places].reset_index(drop=True) for n, c in self.columns.items()}
+        return replace(self, columns=columns, n_rows=len(places), labels=self.labels[places])
+
     def row(self, place: int) -> str:
         """What to call a row in a message: its number from 0, and its name where that differs."""
         name = self.labels[place]

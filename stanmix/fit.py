@@ -17,7 +17,7 @@ from stanmix import criteria, crossvalidation, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import paths, states
+from stanmix.questions import paths, prediction, states
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -99,11 +99,16 @@ class Fit:
     occupancy = paths.occupancy
     dwell_times = paths.dwell_times
 
+    # Prediction.
+
+    predict = prediction.predict
+    forecast = prediction.forecast
+
     # Labels.
 
     relabel = labels.relabel
 
-    # Prediction of what is left out.
+    # Cross-validation.
 
     loo = criteria.loo
     waic = criteria.waic

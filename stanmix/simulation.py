@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,31 +13,23 @@ from scipy.special import softmax
 
 from stanmix.covariances import is_correlation_matrix
 from stanmix.data import Table, is_missing
-from stanmix.design import Encoding, Encodings
+from stanmix.design import Encodings
+from stanmix.emissions import draw_responses, matrices_of, predictor
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
-from stanmix.levels import codes_of, level
-from stanmix.limits import read_limits
-from stanmix.links import bound_by_row, linked, unlinked, upper_bound
+from stanmix.levels import level
 from stanmix.program.rows import Rows
 from stanmix.spec import (
     Design,
-    Fixed,
     ModelSpec,
     Parameter,
     Regression,
     Response,
-    Term,
-    Use,
     reported,
 )
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-
-ROUNDS = 1000
-"""Times in a row that none of the responses drawn again may be one that truncation lets one see."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,17 +173,12 @@ def simulate(
     """
     if spec.freq is not None:
         raise SpecError("Rows that count several times cannot be simulated: write them out.")
-    matrices = {design: _matrix(encoding, table) for design, encoding in encoded.items()}
+    matrices = matrices_of(encoded, table)
     unit_states = _States(spec, table, rows, matrices, parameters).draw(rng)
     states = unit_states[rows.unit_of_row]
     columns = dict(table.columns)
-    for k in range(spec.K):
-        chosen = np.flatnonzero(states == k)
-        if chosen.size:
-            for term in spec.component(k):
-                values = _Emission(spec, table, matrices, parameters, k, chosen).draw(term, rng)
-                for name, drawn in values.items():
-                    columns[name] = _replaced(columns[name], chosen, drawn)
+    for name, drawn in draw_responses(spec, table, matrices, parameters, states, rng).items():
+        columns[name] = _replaced(columns[name], drawn)
     for response in spec.responses:
         if response.kind in ("choice", "category"):
             # A choice that nobody happened to make is one still.
@@ -234,162 +221,13 @@ def _uncensored(response: Response, columns: Mapping[str, pd.Series]) -> dict[st
     return found | ({known.end: pd.Series(np.full(len(column), np.nan))} if known.end else {})
 
 
-def _replaced(column: pd.Series, chosen: Integers, drawn: NDArray[Any]) -> pd.Series:
-    """A column with new values in some rows, of a type that holds them."""
+def _replaced(column: pd.Series, drawn: NDArray[Any]) -> pd.Series:
+    """New values of a column, of a type like its own."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        values = column.astype(object).to_numpy().copy()
-        values[chosen] = drawn
-        return pd.Series(pd.Categorical(values, dtype=column.dtype))
-    plain = column.dtype.kind in "iufb" and drawn.dtype.kind in "iuf"
-    values = column.to_numpy(dtype=np.float64 if plain else object, na_value=np.nan).copy()
-    values[chosen] = drawn
-    if plain and np.isfinite(values).all() and (values == np.floor(values)).all():
-        whole = column.dtype.kind in "iub"
-        return pd.Series(values.astype(np.int64) if whole else values)
-    return pd.Series(values)
-
-
-def _matrix(encoding: Encoding, table: Table) -> Array:
-    """A design with its intercept, in every row: (row, term)."""
-    values = encoding.matrix(table)
-    return np.column_stack([np.ones((len(values), int(encoding.intercept))), values])
-
-
-def _predictor(
-    regression: Regression,
-    table: Table,
-    matrices: Mapping[Design, Array],
-    parameters: Mapping[str, Array],
-    first: tuple[int, ...],
-) -> Array:
-    """What is linear in the covariates, in every row, at one component or move: (row)."""
-    total = np.zeros(table.n_rows)
-    if regression.columns:
-        matrix = matrices[regression.design]
-        if regression.parameter is None:
-            matrix = matrix[:, -len(regression.columns) :] - np.array(regression.center)
-        total += matrix @ parameters[regression.coefficients][first]
-    if regression.offset is not None:
-        total += matrices[regression.offset][:, 0]
-        if not regression.columns or regression.parameter is None:
-            total -= regression.offset_center
-    for effect in regression.groups:
-        codes = codes_of(table, effect.group.column, effect.group.levels)
-        effects = parameters[f"r_{effect.name}"][first]
-        total += (matrices[effect.design] * effects[codes]).sum(axis=1)
-    return total
-
-
-@dataclass(frozen=True, eq=False)
-class _Emission:
-    """The emission of one component, in the rows that are in it."""
-
-    spec: ModelSpec
-    table: Table
-    matrices: Mapping[Design, Array]
-    parameters: Mapping[str, Array]
-    component: int
-    chosen: Integers
-
-    def draw(self, term: Term, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-        """Responses of these rows, by column."""
-        main = self.spec.response(term.responses[0])
-        drawn = self.drawn(term, rng)
-        if main.truncated is not None:
-            drawn = self.seen(term, main, drawn, rng)
-        others = map(self.spec.response, term.responses[1:])
-        choice = next((r for r in others if r.kind == "choice"), None)
-        if choice is not None:
-            labels = self.labels(choice, drawn[:, 1])
-            return {main.columns[0]: drawn[:, 0], choice.columns[0]: labels}
-        if main.kind == "category":
-            return {main.columns[0]: self.labels(main, drawn)}
-        return dict(zip(main.columns, np.atleast_2d(drawn), strict=True))
-
-    def drawn(self, term: Term, rng: np.random.Generator) -> NDArray[Any]:
-        """Responses of these rows, as the family's reference lays them out."""
-        values = {
-            param.name: self.value(argument)
-            for param, argument in zip(term.declaration.params, term.arguments, strict=True)
-        }
-        given: dict[str, Any] = {}
-        for response in map(self.spec.response, term.responses[1:]):
-            if response.kind == "choice":
-                given["A"] = len(response.labels)
-            else:
-                given[response.name] = self.trials(response.value, response.columns)
-        reference = term.declaration.reference(**values)
-        return np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
-
-    def seen(
-        self, term: Term, main: Response, drawn: NDArray[Any], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Draws with others in the place of those that would not be seen."""
-        limits = read_limits(main, self.table)
-        below, upper = limits.below[self.chosen], limits.upper[self.chosen]
-        outside = np.flatnonzero((drawn <= below) | (drawn > upper))
-        idle = 0
-        while outside.size:
-            drawn[outside] = replace(self, chosen=self.chosen[outside]).drawn(term, rng)
-            still = (drawn[outside] <= below[outside]) | (drawn[outside] > upper[outside])
-            idle = 0 if not still.all() else idle + 1
-            outside = outside[still]
-            if idle == ROUNDS:
-                raise SpecError(
-                    f"Component {self.component + 1} has next to no responses within the bounds "
-                    "of `trunc(..)` at these parameters."
-                )
-        return drawn
-
-    def labels(self, response: Response, codes: Integers) -> NDArray[Any]:
-        """The names of choices or categories, as the column holds them."""
-        kind = self.table.columns[response.columns[0]].dtype
-        names: Sequence[Any] = response.labels
-        if isinstance(kind, pd.CategoricalDtype):
-            own = {level(name): name for name in kind.categories}
-            names = [own[label] for label in response.labels]
-        labels = np.array(names, dtype=object)[codes.astype(np.int64) - 1]
-        return labels.astype(np.float64) if kind.kind in "iuf" else labels
-
-    def trials(self, value: int | None, columns: tuple[str, ...]) -> Integers:
-        if value is not None:
-            return np.full(len(self.chosen), value)
-        column = self.table.columns[columns[0]].fillna(0).to_numpy(dtype=np.int64)
-        return np.asarray(column[self.chosen])
-
-    def value(self, argument: Fixed | Use) -> Any:
-        """A parameter of the family: a number, a vector, or a value for each of the rows."""
-        if isinstance(argument, Fixed):
-            return argument.value
-        if not argument.regression:
-            value = self.parameters[argument.parameter]
-            value = value[self.component] if argument.by_state else value
-            return float(value) if value.ndim == 0 else value
-        regression = self.spec.regression(argument.regression)
-        own = argument.by_state and regression.component is None
-        first = (self.component,) if own else ()
-        if regression.along is None:
-            return self.by_row(argument, regression, first)
-        elements = range(self.spec.sizes[regression.along])
-        rows = [self.by_row(argument, regression, (*first, d)) for d in elements]
-        return softmax(rows, axis=0) if regression.link == "softmax" else np.stack(rows)
-
-    def by_row(self, argument: Use, regression: Regression, first: tuple[int, ...]) -> Array:
-        """A parameter that varies, or an element of it, in each of the rows.
-
-        Of probabilities, the unnormalised logarithm.
-        """
-        predictor = _predictor(regression, self.table, self.matrices, self.parameters, first)
-        predictor, upper = predictor[self.chosen], upper_bound(regression, self.spec)
-        if regression.parameter and not regression.columns:
-            at_means = self.parameters[regression.parameter]
-            at_means = at_means[self.component] if argument.by_state else at_means
-            at_means = at_means[first[-1]] if regression.along else at_means
-            predictor = predictor + linked(regression, at_means, upper)
-        bound: float | Array = upper
-        if regression.bound is not None:
-            bound = bound_by_row(regression.bound, self.table)[self.chosen]
-        return unlinked(regression, predictor, bound)
+        return pd.Series(pd.Categorical(drawn, dtype=column.dtype))
+    if drawn.dtype.kind == "f" and (drawn == np.floor(drawn)).all() and column.dtype.kind in "iub":
+        return pd.Series(drawn.astype(np.int64))
+    return pd.Series(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -440,8 +278,8 @@ class _States:
         shape = (self.spec.K,) * (2 if name == "transition" else 1)
         logits = np.empty((len(heads), *shape))
         for place in np.ndindex(*shape):
-            predictor = _predictor(regression, self.table, self.matrices, self.parameters, place)
-            logits[(slice(None), *place)] = predictor[heads]
+            eta = predictor(regression, self.table, self.matrices, self.parameters, place)
+            logits[(slice(None), *place)] = eta[heads]
         if not regression.columns:
             with np.errstate(divide="ignore"):
                 logits = logits + np.log(self.parameters[name])

@@ -1,10 +1,11 @@
 // Lognormal distribution: log(y) is normal with location mu and standard deviation sigma.
 
 // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
-// for rows that `restrict_to_positive` then takes out.
+// for rows that `restrict_to_positive` then takes out. (stanli cannot make a branch that depends on
+// a parameter where there are no rows.)
 vector positive_or_one(vector x) {
   vector[num_elements(x)] positive = x;
-  if (min(x) <= 0) {
+  if (num_elements(x) > 0 && min(x) <= 0) {
     for (n in 1:num_elements(x)) {
       if (x[n] <= 0) {
         positive[n] = 1;
@@ -17,7 +18,7 @@ vector positive_or_one(vector x) {
 // The log density where x is positive, minus infinity elsewhere.
 vector restrict_to_positive(vector log_density, vector x) {
   vector[num_elements(x)] restricted = log_density;
-  if (min(x) <= 0) {
+  if (num_elements(x) > 0 && min(x) <= 0) {
     for (n in 1:num_elements(x)) {
       if (x[n] <= 0) {
         restricted[n] = negative_infinity();
@@ -30,7 +31,7 @@ vector restrict_to_positive(vector log_density, vector x) {
 // The log probability of being above x where that is positive, 0 elsewhere, where it is certain.
 vector certain_unless_positive(vector log_probability, vector x) {
   vector[num_elements(x)] probable = log_probability;
-  if (min(x) <= 0) {
+  if (num_elements(x) > 0 && min(x) <= 0) {
     for (n in 1:num_elements(x)) {
       if (x[n] <= 0) {
         probable[n] = 0;

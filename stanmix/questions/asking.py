@@ -7,7 +7,7 @@ and what a question makes of a block is all that is kept of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from stanmix.program import declare
 from stanmix.program.render import render
 from stanmix.program.rows import Rows, arrange
 from stanmix.program.standata import NewGroups, groups, possible_states, standata, with_missing
+from stanmix.spec import GroupEffect, ModelSpec
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -165,14 +166,29 @@ class Asked:
         encoded = self.model.encoded
         data = standata(spec, self.table, self.rows, encoded, emit=True, new_groups=self.new_groups)
         runner = find_engine(self.engine)
-        varying = [variable.name for variable in declare.latent(spec)]
+        names = ["log_omega", *(variable.name for variable in declare.latent(spec))]
+        if self.new_groups == "draw":
+            # Effects of groups that the fit has not seen.
+            names += [f"r_{effect.name}" for effect in spec.group_effects]
         size = max(1, CHUNK // (self.table.n_rows * spec.K))
         for start in range(0, self.n_draws, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
             sampled = {name: at[name] for name in program.parameters}
-            emitted = runner.generate(program, data, sampled, ["log_omega", *varying])
+            emitted = runner.generate(program, data, sampled, names)
             by_row = np.swapaxes(emitted.pop("log_omega"), 1, 2)
             yield Block(by_row, at | _probabilities(emitted), self)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model, with the groups that there are besides those of the fit."""
+        spec = self.model.spec
+        named = groups(spec, self.table, self.new_groups)
+
+        def grown(effect: GroupEffect) -> GroupEffect:
+            return replace(effect, group=replace(effect.group, levels=named[effect.group_name]))
+
+        regressions = [replace(r, groups=tuple(map(grown, r.groups))) for r in spec.regressions]
+        return replace(spec, regressions=tuple(regressions))
 
     @property
     def n_draws(self) -> int:
@@ -330,10 +346,15 @@ def require_kind(fit: Fit, kind: str, question: str, instead: str) -> None:
 
 
 def _probabilities(emitted: Mapping[str, Array]) -> dict[str, Array]:
-    """Latent probabilities that vary, with places before states, under the names they have."""
+    """Latent probabilities that vary, with places before states, under the names they have.
+
+    And effects of groups, as they are.
+    """
     found = {}
     for name, values in emitted.items():
-        if name == "log_move":
+        if not name.startswith("log_"):
+            found[name] = values
+        elif name == "log_move":
             K = round(np.sqrt(values.shape[1]))
             moves = np.moveaxis(np.exp(values), 1, -1)
             found["transition"] = moves.reshape(*moves.shape[:-1], K, K)

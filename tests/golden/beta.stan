@@ -16,7 +16,7 @@ functions {
   // The log density where x is positive, minus infinity elsewhere.
   vector restrict_to_positive(vector log_density, vector x) {
     vector[num_elements(x)] restricted = log_density;
-    if (min(x) <= 0) {
+    if (num_elements(x) > 0 && min(x) <= 0) {
       for (n in 1:num_elements(x)) {
         if (x[n] <= 0) {
           restricted[n] = negative_infinity();

@@ -1,10 +1,11 @@
 // rt | dec(choice) ~ mix(rdm, K=1)
 functions {
   // x where it is positive, 1 elsewhere: arguments at which a density and its gradient are finite,
-  // for rows that `restrict_to_positive` then takes out.
+  // for rows that `restrict_to_positive` then takes out. (stanli cannot make a branch that depends on
+  // a parameter where there are no rows.)
   vector positive_or_one(vector x) {
     vector[num_elements(x)] positive = x;
-    if (min(x) <= 0) {
+    if (num_elements(x) > 0 && min(x) <= 0) {
       for (n in 1:num_elements(x)) {
         if (x[n] <= 0) {
           positive[n] = 1;
@@ -62,7 +63,7 @@ functions {
   // The log density where x is positive, minus infinity elsewhere.
   vector restrict_to_positive(vector log_density, vector x) {
     vector[num_elements(x)] restricted = log_density;
-    if (min(x) <= 0) {
+    if (num_elements(x) > 0 && min(x) <= 0) {
       for (n in 1:num_elements(x)) {
         if (x[n] <= 0) {
           restricted[n] = negative_infinity();

@@ -115,7 +115,7 @@ class LeftOut:
             order = self.asked.rows.order
             hidden = np.zeros(len(order), np.bool_) if unseen is None else unseen[order]
             rest = replace(block, by_row=np.where(hidden[:, None], 0.0, block.by_row))
-            log_others = _log_others(rest)
+            log_others = log_others_of(rest)
             if self.kind == "unit":
                 values = latent.log_predictive(block.log_omega, log_others)
             else:
@@ -169,7 +169,7 @@ def leave_out(asked: Asked, kind: str | None) -> LeftOut:
     raise SpecError(f"{lacks[kind]}; `kind` is one of {listing(has)}.")
 
 
-def _log_others(block: Block) -> Array:
+def log_others_of(block: Block) -> Array:
     """Log state probabilities of each unit given the others, and what is known of its label."""
     asked, spec = block.asked, block.asked.model.spec
     if spec.kind == "mix":
@@ -185,9 +185,29 @@ def _log_others(block: Block) -> Array:
 
 def _log_rows(block: Block, log_others: Array, hidden: Mask) -> Array:
     """Log density of each row given the others but for hidden ones: (draw, row as arranged)."""
+    return latent.log_predictive(block.by_row, log_states_of_rows(block, log_others, hidden))
+
+
+def log_states_of_rows(block: Block, log_others: Array, hidden: Mask) -> Array:
+    """Log state probabilities of each row given the others but for hidden ones.
+
+    Parameters
+    ----------
+    block
+        Draws.
+    log_others
+        Those of each unit given other units: (draw, unit, state).
+    hidden
+        Rows, as arranged, that say nothing.
+
+    Returns
+    -------
+    ndarray, shape (draw, row as arranged, state)
+        Up to a constant of each row.
+    """
     asked, spec = block.asked, block.asked.model.spec
     if spec.unit is None:
-        return latent.log_predictive(block.by_row, log_others)
+        return log_others
     rows, times = asked.rows, np.ones(len(hidden))
     if spec.freq is not None:
         times = frequencies(asked.table, spec.freq)[rows.order].astype(np.float64)
@@ -203,4 +223,4 @@ def _log_rows(block: Block, log_others: Array, hidden: Mask) -> Array:
     rest = of_others(np.where(impossible, 0.0, block.by_row))
     rest = np.where(of_others(impossible.astype(np.float64)) > 0, -np.inf, rest)
     prior = log_others if log_others.shape[1] == 1 else log_others[:, unit_of]
-    return latent.log_predictive(block.by_row, prior + rest)
+    return np.asarray(prior + rest)

@@ -17,7 +17,7 @@ from stanmix import criteria, crossvalidation, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import paths, prediction, residuals, states
+from stanmix.questions import checks, paths, prediction, residuals, states
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Fit:
     predict = prediction.predict
     forecast = prediction.forecast
     residuals = residuals.residuals
+    check = checks.check
 
     # Labels.
 

@@ -19,7 +19,7 @@ from scipy import optimize
 from stanmix.elpd import Elpd, summed
 from stanmix.errors import SpecError
 from stanmix.fit import Fit
-from stanmix.questions.asking import ask
+from stanmix.questions.asking import Block, ask
 from stanmix.questions.states import state_probabilities
 
 Array = NDArray[np.float64]
@@ -42,8 +42,8 @@ def compare(models: Mapping[Any, Fit | Elpd], *, kind: str | None = None) -> pd.
         how much it is worse than the best, and `se_diff`; the stacking `weight`, its share in the
         average of all models that predicts best; the effective number of parameters `p`; the
         number `bad_k` of terms that are not to be trusted; and `smallest`, the weight of the
-        smallest component (of a hidden Markov model, the share of rows in the rarest state), on
-        average over draws. `attrs["question"]` says what is predicted from what.
+        smallest component, on average over rows and draws (of a hidden Markov model, the share of
+        rows in the rarest state). `attrs["question"]` says what is predicted from what.
 
     Raises
     ------
@@ -106,10 +106,14 @@ def compare(models: Mapping[Any, Fit | Elpd], *, kind: str | None = None) -> pd.
 
 def smallest(fit: Fit) -> float:
     """The weight of the smallest component, or share of rows in the rarest state, over draws."""
-    if fit.model.spec.kind == "mix":
+    spec = fit.model.spec
+    if spec.kind == "mix" and not spec.varies("weights"):
         return float(fit.draws["posterior"]["weights"].min("state").mean())
-    asked = ask(fit)
-    least = [state_probabilities(block).mean(axis=1).min(axis=1) for block in asked.blocks()]
+
+    def shares(block: Block) -> Array:
+        return block.weights if spec.kind == "mix" else state_probabilities(block)
+
+    least = [shares(block).mean(axis=1).min(axis=1) for block in ask(fit).blocks()]
     return float(np.concatenate(least).mean())
 
 
@@ -141,35 +145,64 @@ def _require_comparable(found: Mapping[Any, Elpd]) -> None:
     """Refuse models whose terms are not densities of the same things."""
     (first, one), *others = found.items()
     for name, other in others:
-        if one.question != other.question:
+        if (one.kind == "future") != (other.kind == "future") or not _same_parts(one, other):
             raise SpecError(
                 f"Terms of {first!r} and {name!r} are of different kinds: {one.question}, against "
                 f"{other.question}."
             )
         if ("WAIC" in (one.method, other.method)) and one.method != other.method:
             raise SpecError(f"{first!r} has {one.method} and {name!r} {other.method}: take one.")
-        if not one.terms["count"].equals(other.terms["count"]) or _data(one) != _data(other):
-            raise SpecError(f"{first!r} and {name!r} are fits of different data.")
-        if not one.terms["elpd"].isna().equals(other.terms["elpd"].isna()):
+        unlike = _unlike(one, other)
+        if unlike:
+            raise SpecError(f"{first!r} and {name!r} are fits of different data: {unlike} differs.")
+        for column, measure in _measures(one).items():
+            if _measures(other)[column] != measure:
+                raise SpecError(
+                    f"{first!r} and {name!r} have densities of `{column}` that cannot be compared: "
+                    f"{measure}, and {_measures(other)[column]}."
+                )
+        if one.terms["elpd"].isna().to_list() != other.terms["elpd"].isna().to_list():
             raise SpecError(f"Different terms are worked out of {first!r} and {name!r}.")
-        if _discrete(one) != _discrete(other):
-            raise SpecError(
-                f"One of {first!r} and {name!r} has probabilities of a column, and the other "
-                "densities, which cannot be compared."
-            )
+
+
+def _same_parts(one: Elpd, other: Elpd) -> bool:
+    """Whether the same rows are left out together, whatever that is called."""
+    if len(one.of_row) != len(other.of_row):
+        # Of different data, which is said elsewhere.
+        return one.kind == other.kind
+    same = pd.factorize(one.of_row)[0] == pd.factorize(other.of_row)[0]
+    return bool(same.all())
+
+
+def _unlike(one: Elpd, other: Elpd) -> str:
+    """What differs in the data of two models: a column, or which rows there are."""
+    if len(one.of_row) != len(other.of_row) or len(one.terms) != len(other.terms):
+        return "the number of rows"
+    ours, theirs = _data(one), _data(other)
+    for column in {**ours, **theirs}:
+        if ours.get(column) != theirs.get(column):
+            return f"`{column}`"
+    return ""
 
 
 def _data(model: Elpd) -> dict[str, list[Any]]:
-    """The columns that are predicted, and what limits them, None where there is no value."""
-    table, found = model.fit.model.table, {}
-    for response in model.fit.model.spec.responses:
-        for name in (*response.columns, *response.limits):
-            column = table.columns[name].astype(object)
-            found[name] = column.where(column.notna(), None).tolist()
+    """What is predicted, what limits it, how often it counts, and labels; None for no value."""
+    spec, table = model.fit.model.spec, model.fit.model.table
+    predicted = [r for r in spec.responses if not r.addition or r.kind == "choice"]
+    columns = [c for r in predicted for c in (*r.columns, *r.limits)]
+    found = {}
+    for name in (*columns, *(c for c in (spec.freq, spec.known) if c is not None)):
+        column = table.columns[name].astype(object)
+        found[name] = column.where(column.notna(), None).tolist()
     return found
 
 
-def _discrete(model: Elpd) -> dict[tuple[str, ...], bool]:
-    """Which of the columns are counted or named."""
-    discrete = ("count", "binary", "category", "choice")
-    return {r.columns: r.kind in discrete for r in model.fit.model.spec.responses}
+def _measures(model: Elpd) -> dict[str, str]:
+    """What densities of each column are of."""
+    discrete = dict.fromkeys(("count", "binary", "category", "choice"), "probabilities")
+    names = {**discrete, "simplex": "densities of shares"}
+    return {
+        column: names.get(r.kind, "densities")
+        for r in model.fit.model.spec.responses
+        for column in r.columns
+    }

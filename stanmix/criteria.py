@@ -22,7 +22,7 @@ from stanmix.errors import ConvergenceWarning, SpecError, plural, warn
 from stanmix.importance import good_k, log_mean, psis
 from stanmix.questions.asking import THIN, ask
 from stanmix.questions.terms import LeftOut, leave_out
-from stanmix.refits import exact_term
+from stanmix.refits import binding, exact_term
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -84,7 +84,9 @@ def loo(
 
     Notes
     -----
-    Of a row whose label is known, the density is that of its response given the label. Groups of
+    Labels that are known stay known: the density is that of responses given all labels. Rows that
+    alone set a bound, as the shortest response time bounds `ndt`, are predicted by draws that they
+    have shut in; their Pareto k counts as infinite. Groups of
     group-level terms are known where rows of them remain, and unknown, as they should be, where
     none does: then importance sampling is hard, and `refit=True`, or `kfold`, may be needed. Of a
     row that counts several times one copy is left out, and its term counted as often.
@@ -103,19 +105,22 @@ def loo(
     if first is not None:
         raise SpecError('`first` is for `kind="future"`.')
     chosen = _chosen(left.seen, some)
-    terms = pd.DataFrame({"count": left.counts, "refitted": False}, index=left.places.index)
     found = psis(left.log_densities(chosen))
+    # Draws that saw what sets a bound cannot stand for those that did not.
+    found.loc[binding(left)[chosen], "pareto_k"] = np.inf
     limit = good_k(left.asked.n_draws)
     again = np.flatnonzero(found["pareto_k"] > limit) if refit else np.empty(0, np.int64)
     for i in again:
         found.loc[i, ["elpd", "mcse"]] = exact_term(fit, left, int(chosen[i]))
         found.loc[i, "pareto_k"] = np.nan
-    terms.iloc[chosen[again], 1] = True
-    terms = terms.join(found.set_index(terms.index[chosen]))
+    # By place: names of rows may repeat.
+    terms = found.set_axis(chosen).reindex(np.arange(len(left.seen)))
+    terms["count"], terms["refitted"] = left.counts, np.isin(terms.index, chosen[again])
     if len(chosen) < left.seen.sum():
         terms["lpd"] = terms["lpd"].fillna(_in_sample(fit, left))
     terms["p"] = terms["lpd"] - terms["elpd"]
-    result = Elpd("PSIS-LOO", left.kind, left.question, terms[left.seen], limit, fit)
+    terms = terms[left.seen].set_axis(left.places.index[left.seen])
+    result = Elpd("PSIS-LOO", left.kind, left.question, terms, limit, fit, left.of_row)
     if len(result.bad):
         warn(
             f"Pareto k is above {limit:.2f} for {plural(len(result.bad), 'term')}: importance "
@@ -172,7 +177,9 @@ def waic(fit: Fit, kind: str | None = None) -> Elpd:
             "draws, so WAIC is not to be trusted; ask for loo().",
             ConvergenceWarning,
         )
-    return Elpd("WAIC", left.kind, left.question, terms, good_k(left.asked.n_draws), fit)
+    return Elpd(
+        "WAIC", left.kind, left.question, terms, good_k(left.asked.n_draws), fit, left.of_row
+    )
 
 
 def _chosen(seen: NDArray[np.bool_], some: int | None) -> NDArray[np.int64]:
@@ -193,4 +200,4 @@ def _in_sample(fit: Fit, left: LeftOut) -> pd.Series:
     total = np.full(len(left.seen), -np.inf)
     for block in few.asked.blocks():
         total = np.logaddexp(total, logsumexp(few.log_terms(block), axis=0))
-    return pd.Series(total - np.log(few.asked.n_draws), index=left.places.index)
+    return pd.Series(total - np.log(few.asked.n_draws))

@@ -31,7 +31,12 @@ Integers = NDArray[np.int64]
 
 
 def kfold(
-    fit: Fit, kind: str | None = None, *, k: int = 10, folds: Any = None, seed: int | None = None
+    fit: Fit,
+    kind: str | None = None,
+    *,
+    k: int | None = None,
+    folds: Any = None,
+    seed: int | None = None,
 ) -> Elpd:
     """K-fold cross-validation: the model is fitted again without each of `k` parts of the data.
 
@@ -42,7 +47,7 @@ def kfold(
     kind
         What folds are made of, as in `loo`, but for "future".
     k
-        How many folds to make, at random.
+        How many folds to make, at random; 10, or as many as there are things, if not given.
     folds
         The folds, if you make them: a label for each row, unit or series.
     seed
@@ -67,6 +72,8 @@ def kfold(
     left = leave_out(ask(fit, draws=None, seed=seed), kind)
     if left.kind == "future":
         raise SpecError('Folds are not of the future; ask for `loo("future", refit=True)`.')
+    if (left.counts > 1).any():
+        raise SpecError("A row that counts several times cannot be in one fold: write it out.")
     codes = _folds(folds, k, left.seen, left.asked.seed)
     count = int(codes.max()) + 1
     terms = pd.DataFrame({"count": left.counts, "refitted": True}, index=left.places.index)
@@ -80,22 +87,23 @@ def kfold(
     terms["p"] = terms["lpd"] - terms["elpd"]
     method = f"{count}-fold cross-validation"
     limit = good_k(left.asked.n_draws)
-    return Elpd(method, left.kind, left.question, terms[left.seen], limit, fit)
+    return Elpd(method, left.kind, left.question, terms[left.seen], limit, fit, left.of_row)
 
 
-def _folds(folds: Any, k: int, seen: NDArray[np.bool_], seed: int) -> Integers:
+def _folds(folds: Any, k: int | None, seen: NDArray[np.bool_], seed: int) -> Integers:
     """The fold, from 0, of each place; -1 where there is nothing to leave out."""
-    n = int(seen.sum())
+    n, codes = int(seen.sum()), np.full(len(seen), -1)
     if folds is not None:
-        codes, names = pd.factorize(np.asarray(folds))
-        if codes.shape != seen.shape or (codes < 0).any():
+        labels = np.array(folds, dtype=object)
+        if labels.shape != seen.shape or pd.isna(labels[seen]).any():
             raise SpecError(f"`folds` must be {len(seen)} labels, one for each, none missing.")
+        codes[seen], names = pd.factorize(labels[seen])
         if len(names) < 2:
             raise SpecError("`folds` must name two folds or more.")
-        return np.asarray(codes, dtype=np.int64)
+        return codes
+    k = min(n, 10) if k is None else k
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 2 <= k <= n:
         raise SpecError(f"`k` must be a whole number from 2 to {n}, not {k!r}.")
-    codes = np.full(len(seen), -1)
     codes[seen] = np.random.default_rng(seed).permutation(np.arange(n) % k)
     return codes
 
@@ -122,6 +130,8 @@ def future(fit: Fit, left: LeftOut, *, refit: bool, first: int | None) -> Elpd:
     """
     steps = _steps(left.asked)
     last = int(steps.max())
+    if last == 0:
+        raise SpecError("Every series has one row or unit, and so no future.")
     first = max(1, (last + 1) // 4) if first is None else first
     if not isinstance(first, int | np.integer) or not 1 <= first <= last:
         raise SpecError(
@@ -141,7 +151,9 @@ def future(fit: Fit, left: LeftOut, *, refit: bool, first: int | None) -> Elpd:
     terms["lpd"], terms["p"], terms["count"] = lpd, lpd - terms["elpd"], 1.0
     terms.index = left.places.index[terms.index]
     method = "exact LFO" if refit else "PSIS-LFO"
-    return Elpd(method, "future", left.question, terms, good_k(left.asked.n_draws), fit)
+    return Elpd(
+        method, "future", left.question, terms, good_k(left.asked.n_draws), fit, left.of_row
+    )
 
 
 @dataclass(frozen=True, eq=False)

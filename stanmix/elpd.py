@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stanmix.errors import plural
 from stanmix.questions.terms import Kind
@@ -29,7 +30,7 @@ class Elpd:
     Parameters
     ----------
     method
-        `PSIS-LOO`, `exact LOO`, `PSIS-LFO`, `exact LFO`, `K-fold` or `WAIC`.
+        `PSIS-LOO`, `PSIS-LFO`, `exact LFO`, `WAIC`, or `10-fold cross-validation`.
     kind
         What is left out: `observation`, `unit`, `series` or `future`.
     question
@@ -43,6 +44,8 @@ class Elpd:
         The largest Pareto k of a term that can be trusted, for this number of draws.
     fit
         The fit.
+    of_row
+        Which of what is left out each row belongs to, by a number.
     """
 
     method: str
@@ -51,6 +54,7 @@ class Elpd:
     terms: pd.DataFrame
     good_k: float
     fit: Fit
+    of_row: NDArray[np.int64]
 
     @property
     def elpd(self) -> float:

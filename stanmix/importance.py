@@ -17,12 +17,17 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from stanmix.errors import SpecError
+
 Array = NDArray[np.float64]
+
+FEWEST = 100
+"""Fewest draws from which a tail can be told."""
 
 
 def good_k(draws: int) -> float:
     """The largest Pareto k that `draws` draws can deal with (Vehtari et al. 2024)."""
-    return float(min(1 - 1 / np.log10(draws), 0.7))
+    return float(min(1 - 1 / np.log10(max(draws, 10)), 0.7))
 
 
 def psis(values: Array) -> pd.DataFrame:
@@ -38,7 +43,14 @@ def psis(values: Array) -> pd.DataFrame:
     -------
     DataFrame
         `elpd`, `lpd`, `mcse` and `pareto_k` of each place.
+
+    Raises
+    ------
+    SpecError
+        There are too few draws.
     """
+    if values.shape[0] * values.shape[1] < FEWEST:
+        raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
     shares = efficiency(values)
     found: dict[str, list[float]] = {"elpd": [], "mcse": [], "pareto_k": []}
     for place, log_density in enumerate(np.moveaxis(values, -1, 0)):

@@ -580,10 +580,11 @@ def between(
 ) -> dict[str, Array]:
     """The point that lies a `part` of the way from `here` to `there`, within all constraints.
 
-    All but Cholesky factors of correlations are convex: those get rows of length 1 again.
+    All but Cholesky factors of correlations are convex: those get rows of length 1 again. Engines
+    leave out variables that have no elements.
     """
     point = {
-        name: (1 - part) * np.asarray(here[name]) + part * np.asarray(value)
+        name: (1 - part) * np.asarray(here.get(name, value)) + part * np.asarray(value)
         for name, value in there.items()
     }
     for parameter in spec.parameters:

@@ -17,7 +17,7 @@ from stanmix.families import Family
 from stanmix.fit import Fit
 from stanmix.language.options import with_count
 from stanmix.language.syntax import format_formula, parse
-from stanmix.model import model
+from stanmix.model import build, model
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -115,17 +115,20 @@ def sweep(
     >>> int(found.table["elpd"].idxmax())
     2
     """
+    if not isinstance(K, Iterable):
+        raise SpecError(f"`K` holds numbers of components, as in range(1, 7), and is not {K!r}.")
     numbers = sorted({_number(k) for k in K})
     if len(numbers) < 2:
         raise SpecError("`K` must hold two numbers of components or more.")
     tree, fits, criteria = parse(formula), {}, {}
-    for k in numbers:
+    # All mistakes are found before anything is drawn.
+    formulas = {k: format_formula(with_count(tree, k)) for k in numbers}
+    for text in formulas.values():
+        build(text, data, priors, families)
+    for k, text in formulas.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            described = model(
-                format_formula(with_count(tree, k)), data, priors=priors, families=families
-            )
-            fits[k] = described.fit(**options)
+            fits[k] = model(text, data, priors=priors, families=families).fit(**options)
             criteria[k] = fits[k].loo(kind, refit=refit)
         for warning in caught:
             if issubclass(warning.category, StanmixWarning):

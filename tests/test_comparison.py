@@ -10,6 +10,8 @@ import pytest
 from scipy.special import logsumexp
 
 import stanmix as sm
+from stanmix.comparison import smallest
+from tests.cases import SHARES
 
 pytestmark = pytest.mark.engine
 
@@ -69,7 +71,7 @@ def test_a_sweep_compiles_one_program_and_lists_its_numbers_in_order(found: sm.S
 def test_a_sweep_says_for_which_number_something_is_wrong(data: pd.DataFrame) -> None:
     with pytest.warns(sm.ConvergenceWarning, match="^K = [12]: ") as caught:
         sm.sweep(
-            "y ~ mix(normal, order=none)", data, K=[1, 2], **(OPTIONS | {"draws": 10, "warmup": 10})
+            "y ~ mix(normal, order=none)", data, K=[1, 2], **(OPTIONS | {"draws": 30, "warmup": 10})
         )
     assert any(str(w.message).startswith("K = 2: ") for w in caught)
 
@@ -92,15 +94,31 @@ def test_terms_that_are_not_of_the_same_things_are_not_compared(
     other = sm.fit(formula, data.assign(y=data["y"] + 1), **OPTIONS)
     fewer = sm.fit(formula, data[:60], **OPTIONS)
     mixture = one.loo()
+    labelled = short_fit("y | known(z) ~ mix(normal, K=2)", data.assign(z=[1, *[np.nan] * 68, 2]))
+    by_unit = "y | unit(u) ~ mix(normal, K=1)"
+    units, others, counted = (
+        short_fit(formula, data.assign(u=np.arange(70) // size, n=2)).kfold("unit", k=2)
+        for formula, size in (
+            (by_unit, 5),
+            (by_unit, 7),
+            (by_unit.replace("(u)", "(u) + freq(n)"), 5),
+        )
+    )
+    shares = short_fit("cbind(a, b, c) ~ mix(dirichlet, K=1)", SHARES).kfold(k=2)
+    joint = short_fit("cbind(a, b, c) ~ mix(normal & normal & normal, K=1)", SHARES).kfold(k=2)
     with pytest.warns(sm.ConvergenceWarning, match="WAIC is not to be trusted; ask for loo"):
         waic = two.waic()
     for pair, message in (
         ((mixture, chain.kfold(k=2)), "each row, predicted from the others, against each series"),
-        ((mixture, chain.loo("observation")), "of different kinds"),
-        ((one, other), "are fits of different data"),
-        ((one, fewer), "are fits of different data"),
-        ((one, counts), "are fits of different data"),
-        ((normal, counts), "One of 'a' and 'b' has probabilities of a column"),
+        ((mixture, chain.loo("future", first=30)), "of different kinds"),
+        ((one, other), "are fits of different data: `y` differs"),
+        ((one, fewer), "are fits of different data: the number of rows differs"),
+        ((one, counts), "are fits of different data: `y` differs"),
+        ((mixture, labelled.kfold(k=2)), "are fits of different data: `z` differs"),
+        ((units, counted), "are fits of different data: `n` differs"),
+        ((units, others), "are of different kinds: each unit"),
+        ((shares, joint), "of `a` that cannot be compared: densities of shares, and densities"),
+        ((normal, counts), "densities of `count` that cannot be compared: densities, and probab"),
         ((mixture, waic), "'a' has PSIS-LOO and 'b' WAIC: take one"),
         ((mixture, two.loo(some=10)), "Different terms are worked out"),
         ((one, 3), "'b' is int, and neither a fit"),
@@ -109,6 +127,36 @@ def test_terms_that_are_not_of_the_same_things_are_not_compared(
             sm.compare(dict(zip("ab", pair, strict=True)))
     with pytest.raises(sm.SpecError, match="two models or more"):
         sm.compare({"a": one})
+
+
+def short_fit(formula: str, data: pd.DataFrame) -> sm.Fit:
+    """A fit that says nothing of the posterior, but is one."""
+    return sm.fit(formula, data, **(OPTIONS | {"chains": 1, "warmup": 100, "draws": 100}))
+
+
+def test_a_mixture_and_a_chain_predict_the_same_rows_and_may_be_compared(
+    found: sm.Sweep, data: pd.DataFrame
+) -> None:
+    chain = sm.fit("y ~ hmm(normal, states=2)", data, **OPTIONS)
+    table = sm.compare({"mixture": found.fits[2], "chain": chain}, kind="observation")
+    assert table.index[0] == "chain"
+    parts = "y | unit(s) ~ mix(normal, K=1)", "y | series(s) ~ hmm(normal, states=1)"
+    units, series = (short_fit(formula, data).kfold() for formula in parts)
+    assert sm.compare({"units": units, "series": series})["se_diff"].notna().all()
+
+
+def test_columns_modelled_jointly_and_one_by_one_may_be_compared(data: pd.DataFrame) -> None:
+    rows = data.assign(x=data["y"] + np.sin(np.arange(70)))
+    joint = short_fit("cbind(y, x) ~ mix(normal, K=1)", rows).kfold(k=2)
+    apart = short_fit("cbind(y, x) ~ mix(normal & normal, K=1)", rows).kfold(k=2)
+    assert sm.compare({"joint": joint, "apart": apart}).index[0] == "joint"
+
+
+def test_the_smallest_weight_is_that_of_rows_where_weights_vary(data: pd.DataFrame) -> None:
+    x = np.repeat([0.0, 1.0], [60, 10])
+    rows = data.assign(x=x, y=np.sin(np.arange(70)) + 9 * x)
+    fit = sm.fit("y ~ mix(normal, K=2)\nweights ~ x", rows, **(OPTIONS | {"adapt_delta": 0.95}))
+    assert smallest(fit) == pytest.approx(1 / 7, abs=0.05)
 
 
 @pytest.mark.parametrize(

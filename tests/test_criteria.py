@@ -190,6 +190,8 @@ def test_folds_and_first_steps_that_make_no_sense_are_refused(
         ({"k": 1}, "`k` must be a whole number from 2 to 20"),
         ({"k": 21}, "`k` must be a whole number from 2 to 20"),
         ({"folds": [1, 2]}, "`folds` must be 20 labels"),
+        ({"folds": 3}, "`folds` must be 20 labels"),
+        ({"folds": np.ones((20, 2))}, "`folds` must be 20 labels"),
         ({"folds": np.ones(20)}, "two folds or more"),
     ):
         with pytest.raises(sm.SpecError, match=message):
@@ -198,3 +200,64 @@ def test_folds_and_first_steps_that_make_no_sense_are_refused(
         chain.loo("future", first=16)
     with pytest.raises(sm.SpecError, match="Folds are not of the future"):
         chain.kfold("future")
+
+
+def test_rows_of_the_same_name_have_terms_of_their_own(mixture: sm.Fit) -> None:
+    y = mixture.model.table.columns["y"].to_numpy()
+    data = pd.DataFrame({"y": y}, index=np.tile(np.arange(10), 2))
+    fit = sm.fit("y ~ mix(normal, K=2)", data, engine="stanli", seed=1)
+    np.testing.assert_allclose(fit.loo().terms["elpd"], mixture.loo().terms["elpd"])
+    assert fit.loo(some=8).terms["elpd"].notna().sum() == 8
+    assert len(sm.compare({"a": fit, "b": fit.kfold(k=2)})) == 2
+
+
+def test_responses_of_a_chain_whose_labels_are_known_are_predicted_given_them() -> None:
+    """Whatever the moves are, so that all fits agree exactly."""
+    rng = np.random.default_rng(1)
+    z = np.tile([1, 1, 2, 2, 1, 2], 3)
+    data = pd.DataFrame({"y": rng.normal(z - 1), "z": z, "s": np.repeat(list("abc"), 6)})
+    formula = "y | series(s) + known(z) ~ hmm(normal(mu=0, sigma=1) + normal(mu=1, sigma=1))"
+    fit = sm.fit(formula, data, engine="stanli", seed=1, draws=100)
+    each = stats.norm(data["z"] - 1, 1).logpdf(data["y"])
+    for found in (fit.loo("observation"), fit.loo("future", first=1), fit.kfold("observation")):
+        np.testing.assert_allclose(found.terms["elpd"], each[found.terms.index])
+    for found in (fit.loo("series"), fit.kfold("series")):
+        np.testing.assert_allclose(found.terms["elpd"], each.reshape(3, 6).sum(axis=1))
+
+
+def test_the_shortest_response_is_predicted_by_a_fit_whose_bound_it_does_not_set() -> None:
+    rt = np.array([0.42, 0.7, 0.75, 0.81, 0.9, 1.1, 1.3])
+    priors = {"ndt": "normal(0.3, 0.3)"}
+    formula = "rt ~ mix(wald(threshold=1, drift=3), K=1)"
+    fit = sm.fit(formula, {"rt": rt}, priors=priors, engine="stanli", seed=1)
+    with pytest.warns(sm.ConvergenceWarning, match="for 1 term"):
+        assert fit.loo().terms["pareto_k"][0] == np.inf
+
+    def density(t: np.ndarray) -> np.ndarray:
+        return np.exp(-0.5 * np.log(2 * np.pi * t**3) - (1 - 3 * t) ** 2 / (2 * t))
+
+    def joint(ndt: float, seen: np.ndarray) -> float:
+        prior = stats.norm(0.3, 0.3).pdf(ndt)
+        return float(prior * np.prod(density(seen - ndt)) if ndt < seen.min() else 0.0)
+
+    whole = integrate.quad(joint, 0, 0.42, args=(rt,))[0]
+    without = integrate.quad(joint, 0, 0.7, args=(rt[1:],))[0]
+    again = fit.loo(refit=True).terms
+    assert again["refitted"].tolist() == [True, *[False] * 6]
+    assert abs(again["elpd"][0] - np.log(whole / without)) < 4 * again["mcse"][0]
+
+
+def test_folds_may_be_fewer_than_ten_and_hold_no_row_without_a_response() -> None:
+    y = [0.0, 0.4, np.nan, 3.9, 4.1, 4.4]
+    options: dict[str, Any] = {"engine": "stanli", "seed": 1, "draws": 100}
+    fit = sm.fit("y ~ mix(normal(sigma=1), K=1)", {"y": y}, **options)
+    assert fit.kfold().method == "5-fold cross-validation"
+    assert fit.kfold(folds=["a", "b", None, "a", "b", "b"]).method.startswith("2-fold")
+    counted = sm.fit("y | freq(n) ~ mix(normal(sigma=1), K=1)", {"y": y, "n": [2] * 6}, **options)
+    with pytest.raises(sm.SpecError, match="counts several times cannot be in one fold"):
+        counted.kfold()
+
+
+def test_importance_sampling_needs_draws() -> None:
+    with pytest.raises(sm.SpecError, match="needs 100 draws or more"):
+        psis(np.zeros((4, 20, 3)))

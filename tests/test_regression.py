@@ -568,6 +568,16 @@ def test_inits_may_be_draws_of_the_posterior() -> None:
     require_draws_to_be_starting_points(short_fit(formula, UNITS))
 
 
+def test_the_only_slope_may_order_the_components() -> None:
+    x = np.linspace(-2, 2, 60)
+    y = np.where(np.arange(60) % 2, 2 * x, -2 * x) + np.sin(np.arange(60)) / 3
+    data = {"y": y, "x": x}
+    fit = sm.fit("y ~ mix(normal, K=2, order=mu:x)\nmu ~ x", data, engine="stanli", seed=1)
+    slopes = fit.draws["posterior"]["beta_mu"].isel(term_mu=1).mean(("chain", "draw"))
+    np.testing.assert_allclose(slopes, [-2, 2], atol=0.2)
+    assert fit.membership().shape == (60, 2)
+
+
 def test_groups_of_like_names_stay_apart() -> None:
     frame = FRAME.assign(**{"a.b": FRAME["subject"], "a_b": FRAME["choice"]})
     model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | `a.b`); sigma ~ (1 | a_b)", frame)

@@ -173,7 +173,8 @@ class Asked:
         size = max(1, CHUNK // (self.table.n_rows * spec.K))
         for start in range(0, self.n_draws, size):
             at = {name: values[start : start + size] for name, values in flat.items()}
-            sampled = {name: at[name] for name in program.parameters}
+            # Variables without elements are none of an engine's draws.
+            sampled = {name: at[name] for name in program.parameters if name in at}
             emitted = runner.generate(program, data, sampled, names)
             by_row = np.swapaxes(emitted.pop("log_omega"), 1, 2)
             yield Block(by_row, at | _probabilities(emitted), self)
@@ -253,6 +254,14 @@ class Asked:
         return list(self.model.spec.labels["state"])
 
     @property
+    def copies(self) -> Integers:
+        """How often each of what has a state counts, in the order of series and time."""
+        freq, unit = self.model.spec.freq, self.model.spec.unit
+        if freq is None or unit is not None:
+            return np.ones(len(self.rows.unit_size), dtype=np.int64)
+        return np.asarray(frequencies(self.table, freq)[self.rows.order])
+
+    @property
     def places(self) -> Places:
         """What has a state: rows, or units."""
         if self.model.spec.unit is None:
@@ -273,7 +282,11 @@ class Asked:
             return
         place, rows = int(np.argmax(share)), self.rows
         name = self.table.row(int(rows.order[rows.heads[place]]))
-        what = f"{int((share > 0).sum())} rows or units have density 0 in every component"
+        what = f"{int((share > 0).sum())} rows or units "
+        if self.model.spec.kind == "mix":
+            what += "have density 0 in every component"
+        else:
+            what += "are in series that have density 0"
         if share[place] == 1:
             raise DataError(f"{what} (first: {name}), so their state is undefined.")
         warn(

@@ -12,6 +12,7 @@ from stanmix import latent
 from stanmix.errors import DataError, Problem
 from stanmix.program.standata import NewGroups
 from stanmix.questions.asking import THIN, Block, ask, require_kind
+from stanmix.questions.states import state_probabilities
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -110,7 +111,7 @@ def occupancy(
     Returns
     -------
     DataArray
-        (chain, draw, state); sums to one over states.
+        (chain, draw, state); sums to one over states; NaN at draws at which a row has density 0.
 
     Raises
     ------
@@ -118,13 +119,22 @@ def occupancy(
         As of `sample_states`.
     """
     asked = ask(fit, newdata, draws, new_groups, seed)
-    rng, states = np.random.default_rng(asked.seed), np.arange(fit.model.spec.K)
+    rng, K = np.random.default_rng(asked.seed), fit.model.spec.K
+    copies = asked.copies
 
-    def shares(paths: Integers) -> NDArray[np.float64]:
-        return np.asarray((paths[..., None] == states).mean(axis=1))
+    def counted(block: Block) -> NDArray[np.float64]:
+        if (copies == 1).all():
+            drawn = drawn_states(block, rng)
+            found = np.where((drawn < 0)[..., None], np.nan, np.eye(K)[drawn])
+            return np.asarray(found)
+        # Each copy of a row has a component of its own.
+        p = state_probabilities(block)
+        impossible = np.isnan(p).any(axis=-1, keepdims=True)
+        drawn = rng.multinomial(copies, np.where(impossible, 1 / K, p))
+        return np.asarray(np.where(impossible, np.nan, drawn))
 
-    blocks = asked.in_order(lambda block: drawn_states(block, rng))
-    return asked.over_draws(np.concatenate(list(map(shares, blocks))), {"state": asked.states})
+    shares = [each.sum(axis=1) / copies.sum() for each in asked.in_order(counted)]
+    return asked.over_draws(np.concatenate(shares), {"state": asked.states})
 
 
 def dwell_times(
@@ -148,7 +158,8 @@ def dwell_times(
     Returns
     -------
     DataArray
-        Numbers of stays, (chain, draw, state, length), for lengths from 1 to the longest.
+        Numbers of stays, (chain, draw, state, length), for lengths from 1 to the longest; NaN at
+        draws at which a series has density 0.
 
     Raises
     ------
@@ -190,7 +201,7 @@ def drawn_states(block: Block, rng: np.random.Generator) -> Integers:
     return latent.sample_states(rng, *block.chain)
 
 
-def _stays(paths: Integers, starts: Integers, K: int) -> Integers:
+def _stays(paths: Integers, starts: Integers, K: int) -> NDArray[np.float64]:
     """How many stays there are of each state and length: (draw, state, length from 1)."""
     enters = np.ones(paths.shape, dtype=np.bool_)
     enters[:, 1:] = paths[:, 1:] != paths[:, :-1]
@@ -200,7 +211,8 @@ def _stays(paths: Integers, starts: Integers, K: int) -> Integers:
     ends = np.append(begins[1:], 0)
     ends[ends <= begins] = paths.shape[1]
     lengths, state = ends - begins, paths[draw, begins]
-    counts = np.zeros((len(paths), K, lengths.max()), dtype=np.int64)
+    counts = np.zeros((len(paths), K, lengths.max()))
     possible = state >= 0
-    np.add.at(counts, (draw[possible], state[possible], lengths[possible] - 1), 1)
+    np.add.at(counts, (draw[possible], state[possible], lengths[possible] - 1), 1.0)
+    counts[(paths < 0).any(axis=1)] = np.nan
     return counts

@@ -247,8 +247,8 @@ def entropy(
     Dataset
         `each` (chain, draw, obs), from 0 where the state is certain to log K; `unit` in place of
         `obs` where rows share a state. And `total` (chain, draw), of all states together: the sum
-        of `each` for a mixture, and less for a hidden Markov model, whose states tell of each
-        other.
+        of `each` for a mixture, as often as each counts, and less for a hidden Markov model, whose
+        states tell of each other. NaN where a row, or its series, has density 0.
 
     Raises
     ------
@@ -268,7 +268,8 @@ def entropy(
 
     def each(block: Block) -> Array:
         found = latent.entropy(state_probabilities(block))
-        whole = found if fit.model.spec.kind == "mix" else latent.path_entropy(*block.chain)
+        mixture = fit.model.spec.kind == "mix"
+        whole = asked.copies * found if mixture else latent.path_entropy(*block.chain)
         totals.append(whole.sum(axis=1))
         return found
 

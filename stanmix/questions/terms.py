@@ -108,9 +108,9 @@ class LeftOut:
             Rows of the user's that are left out together with each of them; none if not given.
         """
         if self.kind == "series":
-            return latent.log_likelihood(*block.chain)
+            return latent.log_likelihood(*block.chain) - _log_labels(block)
         if self.kind == "future":
-            values = latent.forward(*block.chain).log_increment
+            values = latent.log_predictive(block.log_omega, _log_ahead(block))
         else:
             order = self.asked.rows.order
             hidden = np.zeros(len(order), np.bool_) if unseen is None else unseen[order]
@@ -167,6 +167,31 @@ def leave_out(asked: Asked, kind: str | None) -> LeftOut:
         "future": "A mixture has no future",
     }
     raise SpecError(f"{lacks[kind]}; `kind` is one of {listing(has)}.")
+
+
+def _log_labels(block: Block) -> Array:
+    """Log probability of the labels that are known, of each series: (draw, series)."""
+    if block.asked.model.spec.known is None:
+        return np.zeros(1)
+    _, *rest = block.chain
+    return latent.log_likelihood(_labels_alone(block), *rest)
+
+
+def _log_ahead(block: Block) -> Array:
+    """Log state probabilities given the rows before, and all labels: (draw, place, state)."""
+    log_predicted = latent.forward(*block.chain).log_predicted
+    if block.asked.model.spec.known is None:
+        return log_predicted
+    _, _, transition, starts = block.chain
+    labels = _labels_alone(block)
+    return log_predicted + labels + latent.backward(labels, transition, starts)
+
+
+def _labels_alone(block: Block) -> Array:
+    """`log_omega` if only labels were known: (1, place, state)."""
+    asked = block.asked
+    possible = possible_states(asked.model.spec, asked.table, asked.rows)
+    return np.where(possible, 0.0, -np.inf)[None]
 
 
 def log_others_of(block: Block) -> Array:

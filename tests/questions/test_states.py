@@ -138,3 +138,29 @@ def test_questions_of_paths_are_not_for_mixtures(mixture: sm.Fit) -> None:
     ):
         with pytest.raises(sm.SpecError, match=f"mixture has no .*; ask for {instead}"):
             question()
+
+
+def test_copies_of_a_row_have_components_of_their_own() -> None:
+    data = {"y": [-2.0, -1.8, 2.0, 2.2, 0.1], "n": [1, 1, 50, 1, 20]}
+    formula = "y ~ mix(normal(sigma=1), K=2)"
+    options = QUICK | {"adapt_delta": 0.99}
+    few = sm.fit(formula.replace("y", "y | freq(n)", 1), data, **options)
+    every = sm.model(formula, {"y": np.repeat(data["y"], data["n"])})
+    written = sm.Fit(every, few.draws, few.engine)
+    np.testing.assert_allclose(few.entropy()["total"], written.entropy()["total"])
+    one, two = (f.occupancy().mean(("chain", "draw")).values for f in (few, written))
+    np.testing.assert_allclose(one, two, atol=0.01)
+    assert one.sum() == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("ignore::stanmix.errors.ConvergenceWarning")
+def test_what_is_not_possible_at_some_draws_is_nan_there() -> None:
+    rng = np.random.default_rng(1)
+    rt = 0.3 + rng.gamma(2, 0.2, 40)
+    fit = sm.fit("rt ~ hmm(wald(drift=3), states=2, share=ndt)", {"rt": rt}, **QUICK)
+    early = float(fit.draws["posterior"]["ndt"].median())
+    shares = fit.occupancy({"rt": [0.8, early, 0.9]})
+    assert 0.3 < shares.isnull().any("state").mean() < 0.7
+    np.testing.assert_allclose(shares.dropna("draw").sum("state"), 1)
+    stays = fit.dwell_times({"rt": [0.8, early, 0.9]})
+    assert (stays.isnull().all(("state", "length")) == shares.isnull().all("state")).all()

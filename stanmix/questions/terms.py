@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stanmix import latent
 from stanmix.data import frequencies, is_missing
 from stanmix.errors import SpecError, listing
+from stanmix.program.rows import arrange
 from stanmix.program.standata import possible_states
 from stanmix.questions.asking import Asked, Block, Places
 
@@ -97,6 +98,21 @@ class LeftOut:
             self.kind != "series" and self.asked.model.spec.unit is None
         )
 
+    @property
+    def _independent(self) -> bool:
+        """Whether they are independent given the parameters."""
+        if self.kind == "series":
+            return True
+        spec = self.asked.model.spec
+        return spec.kind == "mix" and (spec.unit is None or self.kind == "unit")
+
+    def _alone(self, places: NDArray[np.int64]) -> LeftOut:
+        """Some of them, in the same order, without the rows of the others."""
+        asked = self.asked
+        table = asked.table.taken(np.flatnonzero(np.isin(self.of_row, places)))
+        rows = arrange(asked.model.spec, table)
+        return replace(self, asked=replace(asked, table=table, rows=rows))
+
     def log_terms(self, block: Block, unseen: Mask | None = None) -> Array:
         """Log density of each of them given the others: (draw, place).
 
@@ -126,6 +142,9 @@ class LeftOut:
         self, places: NDArray[np.int64] | None = None, unseen: Mask | None = None
     ) -> Array:
         """`log_terms` of all draws, of some of them: (chain, draw, place)."""
+        if places is not None and unseen is None and self._independent:
+            # The others say nothing of these, and need not be worked out.
+            return self._alone(places).log_densities()
         chosen = slice(None) if places is None else places
         values = [self.log_terms(block, unseen)[:, chosen] for block in self.asked.blocks()]
         joined = np.concatenate(values)

@@ -12,6 +12,7 @@ from scipy import stats
 import stanmix as sm
 from tests.cases import CASES, FRAME, UNITS, Case
 from tests.questions.conftest import QUICK
+from tests.test_regression import short_fit
 
 pytestmark = pytest.mark.engine
 
@@ -22,12 +23,6 @@ ALPHA = 1e-4
 def at(fit: sm.Fit, draw: int = 0) -> dict[str, Any]:
     posterior = fit.draws["posterior"].to_dataset().isel(chain=0, draw=draw)
     return {str(name): values.values for name, values in posterior.items()}
-
-
-def short_fit(formula: str, data: Any, **priors: str) -> sm.Fit:
-    """A fit that says nothing of the posterior, but is one."""
-    options = {"engine": "stanli", "chains": 1, "warmup": 20, "draws": 5, "seed": 1}
-    return sm.fit(formula, data, priors=priors, **options)
 
 
 def test_rows_not_seen_are_drawn_from_the_mixture_and_seen_ones_from_their_component(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -14,6 +13,7 @@ import stanmix as sm
 from tests.cases import FRAME
 from tests.questions.conftest import QUICK, by_hand
 from tests.questions.test_terms import density
+from tests.test_regression import short_fit
 
 pytestmark = pytest.mark.engine
 
@@ -96,12 +96,6 @@ def test_rows_of_a_unit_are_judged_with_the_others_of_it() -> None:
         p = d["weights"] * each.pdf(y[other])
         expected.append(p @ each.cdf(y[i]) / p.sum())
     np.testing.assert_allclose(fit.residuals()["y"], stats.norm.ppf(expected), rtol=1e-7)
-
-
-def short_fit(formula: str, data: pd.DataFrame | dict[str, Any]) -> sm.Fit:
-    """A fit that says nothing of the posterior, but is one."""
-    options = {"engine": "stanli", "chains": 1, "warmup": 20, "draws": 5, "seed": 1}
-    return sm.fit(formula, data, **options)
 
 
 def test_what_has_no_residuals_is_refused(mixture: sm.Fit) -> None:

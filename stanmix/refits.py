@@ -141,13 +141,12 @@ def _bounded(spec: ModelSpec, table: Table) -> ModelSpec:
         if bound is not None:
             values = constants.latest(_response_of(spec, regression).columns[0])
             codes = codes_of(table, bound.group.column, bound.group.levels)
-            # In a group without rows nothing is known but what the model had.
-            least = [
-                np.nanmin(np.append(values[codes == place], np.nan if some else old))
-                for place, old in enumerate(bound.values)
-                for some in [(~np.isnan(values[codes == place])).any()]
-            ]
-            bound = replace(bound, values=tuple(map(float, least)))
+            least = []
+            for place, old in enumerate(bound.values):
+                own = values[(codes == place) & ~np.isnan(values)]
+                # In a group without rows nothing is known but what the model had.
+                least.append(float(own.min()) if own.size else old)
+            bound = replace(bound, values=tuple(least))
         regressions.append(replace(regression, bound=bound))
     own = [replace(c, value=moved[c.name]) if c.name in moved else c for c in spec.constants]
     return replace(spec, constants=tuple(own), regressions=tuple(regressions))

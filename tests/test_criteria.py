@@ -14,6 +14,8 @@ from stanmix.elpd import Elpd
 from stanmix.importance import psis
 from stanmix.questions.asking import ask
 from stanmix.questions.terms import leave_out
+from stanmix.refits import binding, fit_without
+from tests.test_regression import short_fit
 
 pytestmark = pytest.mark.engine
 
@@ -245,6 +247,18 @@ def test_the_shortest_response_is_predicted_by_a_fit_whose_bound_it_does_not_set
     again = fit.loo(refit=True).terms
     assert again["refitted"].tolist() == [True, *[False] * 6]
     assert abs(again["elpd"][0] - np.log(whole / without)) < 4 * again["mcse"][0]
+
+
+def test_bounds_of_groups_are_those_of_the_rows_that_remain() -> None:
+    data = pd.DataFrame({"g": list("aaabbb"), "rt": [0.5, 0.6, 0.9, 0.4, 0.4, 0.8]})
+    fit = short_fit("rt ~ mix(wald(threshold=1, drift=3), K=1)\nndt ~ (1 | g)", data)
+    (regression,) = fit.model.spec.regressions
+    assert regression.bound is not None and regression.bound.values == (0.5, 0.4)
+    left = leave_out(ask(fit, draws=None), "observation")
+    assert binding(left).tolist() == [True, False, False, False, False, False]
+    for hidden, expected in (([0], (0.6, 0.4)), ([3, 4], (0.5, 0.8)), ([3, 4, 5], (0.5, 0.4))):
+        again = fit_without(fit, np.isin(np.arange(6), hidden), 1).model.spec.regressions[0]
+        assert again.bound is not None and again.bound.values == expected
 
 
 def test_folds_may_be_fewer_than_ten_and_hold_no_row_without_a_response() -> None:

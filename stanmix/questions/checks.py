@@ -74,7 +74,7 @@ def check(
     Raises
     ------
     SpecError
-        A statistic is no function, or returns no number.
+        A statistic is no function, or returns no number; rows count several times.
 
     Examples
     --------
@@ -84,6 +84,8 @@ def check(
     >>> f.check().loc[("y", "zeros"), "observed"]
     np.float64(0.4)
     """
+    if fit.model.spec.freq is not None:
+        raise SpecError("Rows that count several times cannot be checked: write them out.")
     found = predict(fit, draws=draws, seed=seed)
     rows = []
     for response in fit.model.spec.responses:

@@ -78,3 +78,11 @@ def test_a_statistic_may_be_ones_own(mixture: sm.Fit) -> None:
         mixture.check(statistics={"both": lambda y: (y.min(), y.max())})
     with pytest.raises(sm.SpecError, match="'x' is no function"):
         mixture.check(statistics={"x": 3})
+
+
+def test_rows_that_count_several_times_are_not_checked() -> None:
+    options = {"engine": "stanli", "chains": 1, "warmup": 20, "draws": 5, "seed": 1}
+    data = {"y": [0.0, 1.0, 3.0], "n": [1, 2, 3]}
+    fit = sm.fit("y | freq(n) ~ mix(normal(sigma=1), K=1)", data, **options)
+    with pytest.raises(sm.SpecError, match="write them out"):
+        fit.check()

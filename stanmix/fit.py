@@ -17,7 +17,7 @@ from stanmix import criteria, crossvalidation, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import checks, paths, prediction, residuals, states
+from stanmix.questions import checks, contrasts, paths, prediction, residuals, states
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ class Fit:
             `invariant` and `labelled` are tables. See `stanmix.diagnostics.Diagnosis`.
         """
         return diagnose(self.draws, invariants(self), self.model.spec.labels_may_switch)
+
+    contrast = contrasts.contrast
+    derive = contrasts.derive
 
     # Latent states. Questions are functions of a fit, and so its methods.
 

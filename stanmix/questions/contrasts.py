@@ -1,0 +1,222 @@
+"""Quantities made of parameters: contrasts, and what a chain of states implies."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from stanmix import latent
+from stanmix.diagnostics import summarise
+from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.questions.asking import require_kind
+
+if TYPE_CHECKING:
+    from stanmix.fit import Fit
+
+Derived = Literal["stationary", "dwell"]
+"""What follows from a transition matrix."""
+
+LONGEST = 1000
+"""Most characters of a contrast, so that brackets are not too deep."""
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "abs": np.abs,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+}
+
+OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+}
+
+
+def contrast(
+    fit: Fit, expression: str, *, rope: float | tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """What the posterior says of a quantity made of parameters.
+
+    Parameters
+    ----------
+    expression
+        Elements of parameters as `summary` names them, numbers, `+ - * / ^`, brackets, and `abs`,
+        `exp`, `log`, `sqrt`: `mu[2] - mu[1]`, `log(sigma[2] / sigma[1])`, `beta_mu[2, x]`. Labels
+        that are no names stand in quotes.
+    rope
+        A region of practical equivalence to no difference: from its negative to a number, or from
+        one number to another.
+
+    Returns
+    -------
+    DataFrame
+        A row, `expression`, with the columns of `summary`, `p_positive`, the probability to be
+        above 0, and `in_rope`, that to be within the region.
+
+    Raises
+    ------
+    SpecError
+        The expression is none, or names what the posterior does not have.
+
+    Examples
+    --------
+    >>> import stanmix as sm
+    >>> y = [-0.1, 0.2, 0.0, 0.3, 4.8, 5.1, 5.2, 4.9]
+    >>> f = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+    >>> f.contrast("mu[2] - mu[1]", rope=1)["in_rope"].iloc[0] < 0.05
+    np.True_
+    """
+    posterior = fit.draws["posterior"].to_dataset()
+    value = _evaluated(expression, posterior)
+    if not isinstance(value, xr.DataArray):
+        raise SpecError(f"`{expression}` holds no parameter.")
+    low, high = _region(rope)
+    table = summarise(value.to_dataset(name="contrast")).set_axis([expression])
+    table["p_positive"] = float((value > 0).mean())
+    table["in_rope"] = (
+        float(((value >= low) & (value <= high)).mean()) if rope is not None else np.nan
+    )
+    return table
+
+
+def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
+    """What the transition matrix of a hidden Markov model implies, for every draw.
+
+    Parameters
+    ----------
+    quantity
+        "stationary": the share of time in each state in the long run. "dwell": how many steps each
+        state lasts on average, 1 / (1 - probability to stay).
+
+    Returns
+    -------
+    DataArray
+        (chain, draw, state).
+
+    Raises
+    ------
+    SpecError
+        The model is a mixture, or its moves vary; there is no such quantity; or some states cannot
+        be reached from others, so that there is no long run.
+
+    Examples
+    --------
+    >>> import stanmix as sm
+    >>> y = [0, 1, 0, 9, 8, 11, 9, 1, 0, 0]
+    >>> f = sm.fit("y ~ hmm(poisson, states=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+    >>> share = f.derive("stationary")
+    >>> bool(np.allclose(share.sum("state"), 1))
+    True
+    """
+    require_kind(fit, "hmm", "derive", "contrast()")
+    if quantity not in get_args(Derived):
+        raise SpecError(f"`quantity` is one of {listing(get_args(Derived))}, not {quantity!r}.")
+    if fit.model.spec.varies("transition"):
+        raise SpecError("`transition` varies with covariates, so there is no long run.")
+    transition = fit.draws["posterior"].to_dataset()["transition"]
+    if quantity == "dwell":
+        stay = np.diagonal(transition.values, axis1=-2, axis2=-1)
+        with np.errstate(divide="ignore"):
+            values = 1 / (1 - stay)
+    else:
+        try:
+            values = latent.stationary(transition.values)
+        except ValueError:
+            raise SpecError("Some states cannot be reached from others: no long run.") from None
+    return transition.isel(state_to=0, drop=True).copy(data=values)
+
+
+def _region(rope: float | tuple[float, float] | None) -> tuple[float, float]:
+    """The ends of a region around no difference."""
+    if rope is None:
+        return 0.0, 0.0
+    ends = np.sort(np.atleast_1d(np.asarray(rope, dtype=np.float64)))
+    if ends.shape == (1,):
+        return -abs(float(ends[0])), abs(float(ends[0]))
+    if ends.shape != (2,):
+        raise SpecError(f"`rope` is a number, or two, not {rope!r}.")
+    return float(ends[0]), float(ends[1])
+
+
+def _evaluated(expression: str, posterior: xr.Dataset) -> Any:
+    """An expression of elements of the posterior.
+
+    Read by Python's own parser and worked out here: nothing of it is executed.
+
+    Raises
+    ------
+    SpecError
+        It holds something else.
+    """
+    if not isinstance(expression, str):
+        raise SpecError(f"A contrast is text such as 'mu[2] - mu[1]', not {expression!r}.")
+    if len(expression) > LONGEST:
+        raise SpecError(f"The contrast is longer than {LONGEST} characters.")
+    try:
+        tree = ast.parse(expression.replace("^", "**").strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise SpecError(f"`{expression}` is no expression of parameters.") from None
+
+    def value(node: ast.AST) -> Any:
+        match node:
+            case ast.Expression(body=body):
+                return value(body)
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return float(number)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -value(operand)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                return OPERATORS[type(op)](value(left), value(right))
+            case ast.Call(func=ast.Name(id=name), args=[only], keywords=[]) if name in FUNCTIONS:
+                return FUNCTIONS[name](value(only))
+            case ast.Name(id=name):
+                return _element(posterior, name, ())
+            case ast.Subscript(value=ast.Name(id=name), slice=index):
+                parts = index.elts if isinstance(index, ast.Tuple) else [index]
+                return _element(posterior, name, tuple(map(_label, parts)))
+        shown = ast.unparse(node)
+        raise SpecError(
+            f"`{shown}` has no place in a contrast, which is made of parameters, numbers, "
+            f"`+ - * / ^` and {listing(FUNCTIONS)}."
+        )
+
+    return value(tree)
+
+
+def _label(node: ast.AST) -> str:
+    """A part of an index as text: a number, a name, or text in quotes."""
+    match node:
+        case ast.Constant(value=int() | str() as label):
+            return str(label)
+        case ast.Name(id=name):
+            return name
+    raise SpecError(f"`{ast.unparse(node)}` is no index: give numbers, names, or text in quotes.")
+
+
+def _element(posterior: xr.Dataset, name: str, index: tuple[str, ...]) -> xr.DataArray:
+    """One element of a parameter, (chain, draw)."""
+    if name not in posterior:
+        hint = did_you_mean(name, list(map(str, posterior)))
+        suffix = f" Hint: {hint}" if hint else ""
+        raise SpecError(
+            f"The posterior has no `{name}`; it has {listing(map(str, posterior))}.{suffix}"
+        )
+    values = posterior[name]
+    dims = [d for d in values.dims if d not in ("chain", "draw")]
+    if len(index) != len(dims):
+        axes = f"[{', '.join(map(str, dims))}]" if dims else "no index"
+        raise SpecError(f"`{name}` takes {axes}.")
+    for dim, label in zip(dims, index, strict=True):
+        labels = [str(v) for v in values[dim].values]
+        if label not in labels:
+            raise SpecError(f"`{name}` has no {label!r} along {dim}; it has {listing(labels)}.")
+        values = values.isel({dim: labels.index(label)}, drop=True)
+    return values

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,9 @@ class Block:
         )
 
 
+Drawn = Literal["groups", "states", "steps"]
+"""What an answer may draw: effects of new groups, states and responses, points of steps."""
+
 Answer = Callable[[Block], NDArray[Any]]
 """From a block of draws to (draw, place, ..)."""
 
@@ -204,12 +207,16 @@ class Asked:
             for name, values in self.picked.transpose("chain", "draw", ...).items()
         }
         named = groups(self.model.spec, self.table, self.new_groups)
-        rng = np.random.default_rng(self.seed)
+        rng = self.random("groups")
         for effect in self.model.spec.group_effects:
             z = flat[f"z_{effect.name}"]
             more = len(named[effect.group_name]) - z.shape[-1]
             flat[f"z_{effect.name}"] = np.append(z, rng.normal(size=(*z.shape[:-1], more)), -1)
         return flat
+
+    def random(self, what: Drawn) -> np.random.Generator:
+        """Random numbers for one thing that is drawn, independent of those for others."""
+        return np.random.default_rng([self.seed, get_args(Drawn).index(what)])
 
     def in_order(self, answer: Answer) -> Iterator[NDArray[Any]]:
         """`answer` for blocks of draws, (draw, place, ...) each, in the order of series and time.
@@ -323,7 +330,7 @@ def ask(
     DataError
         Columns that arrange the rows are not there, or make no sense.
     SpecError
-        `draws` is no whole number from 1 on.
+        `draws` is no whole number from 1 on, or `seed` none from 0 on.
     """
     table, rows = fit.model.table, fit.model.rows
     if newdata is not None:
@@ -334,8 +341,11 @@ def ask(
         if missing:
             raise DataError(*missing)
         rows = arrange(spec, table)
-    seed = int(fit.draws["sample_stats"].attrs["seed"]) if seed is None else seed
-    return Asked(fit.model, table, rows, thinned(fit, draws), seed, fit.asked, new_groups)
+    if seed is None:
+        seed = int(fit.draws["sample_stats"].attrs["seed"])
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise SpecError(f"`seed` must be a whole number from 0 on, not {seed!r}.")
+    return Asked(fit.model, table, rows, thinned(fit, draws), int(seed), fit.asked, new_groups)
 
 
 def thinned(fit: Fit, draws: int | None) -> xr.Dataset:

@@ -19,7 +19,7 @@ from stanmix.data import is_missing, numbers
 from stanmix.errors import SpecError
 from stanmix.levels import level, levels_of
 from stanmix.limits import EXACT, read_limits
-from stanmix.questions.asking import THIN
+from stanmix.questions.asking import THIN, ask
 from stanmix.questions.paths import sample_states
 from stanmix.questions.prediction import predict
 from stanmix.spec import Response
@@ -103,7 +103,7 @@ def check(
     if fit.model.spec.kind == "hmm":
         # Both in the order of series and time.
         units = fit.model.rows.order[fit.model.rows.heads]
-        there = sample_states(fit, draws=draws, seed=seed).values
+        there = sample_states(fit, draws=draws, seed=ask(fit, seed=seed).seed + 1).values
         there = there if fit.model.spec.unit is not None else there[..., units]
         paths = (there, found["states"].values[..., units])
         there, predicted = (_duration(fit, p.reshape(-1, p.shape[-1])) for p in paths)

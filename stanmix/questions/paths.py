@@ -87,7 +87,7 @@ def sample_states(
     array([1, 1, 1, 2, 2, 2, 2, 1, 1, 1])
     """
     asked = ask(fit, newdata, draws, new_groups, seed)
-    rng = np.random.default_rng(asked.seed)
+    rng = asked.random("states")
     return asked.answered(lambda block: drawn_states(block, rng)) + 1
 
 
@@ -119,7 +119,7 @@ def occupancy(
         As of `sample_states`.
     """
     asked = ask(fit, newdata, draws, new_groups, seed)
-    rng, K = np.random.default_rng(asked.seed), fit.model.spec.K
+    rng, K = asked.random("states"), fit.model.spec.K
     copies = asked.copies
 
     def counted(block: Block) -> NDArray[np.float64]:
@@ -187,7 +187,7 @@ def dwell_times(
                 hint="add rows for the times between, without a response",
             )
         )
-    rng = np.random.default_rng(asked.seed)
+    rng = asked.random("states")
     paths = np.concatenate(list(asked.in_order(lambda block: drawn_states(block, rng))))
     counts = _stays(paths, asked.rows.starts, fit.model.spec.K)
     lengths = np.arange(1, counts.shape[-1] + 1)

@@ -168,7 +168,7 @@ def without_responses(model: Model, table: Table) -> Table:
 
 def _drawn(asked: Asked, places: Integers) -> xr.Dataset:
     """States and responses of some of the rows, by draw."""
-    rng = np.random.default_rng(asked.seed)
+    rng = asked.random("states")
     spec, table = asked.spec, asked.table.taken(places)
     matrices, unit = matrices_of(asked.model.encoded, table), asked.rows.unit_of_row[places]
     columns: dict[str, list[NDArray[Any]]] = {}

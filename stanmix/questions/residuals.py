@@ -94,7 +94,7 @@ def residuals(
             "No column of the response has a distribution function, so there are no residuals."
         )
     asked = ask(fit, draws=draws, seed=seed)
-    rng = np.random.default_rng(asked.seed)
+    rng = asked.random("steps")
     found = {r.columns[0]: _of_column(asked, r, kind, rng) for r in judged}
     return pd.DataFrame(found, index=asked.row_places.index)
 

@@ -187,6 +187,8 @@ def test_weights_that_vary_give_every_row_its_own_mixture() -> None:
 def test_predictions_are_the_same_until_another_seed_is_given(mixture: sm.Fit) -> None:
     assert mixture.predict().equals(mixture.predict())
     assert not mixture.predict().equals(mixture.predict(seed=3))
+    with pytest.raises(sm.SpecError, match="`seed` must be a whole number from 0 on, not -1"):
+        mixture.predict(seed=-1)
     with pytest.raises(sm.SpecError, match="`given` is one of `nothing`"):
         mixture.predict(given="all")
     with pytest.raises(sm.SpecError, match=r"mixture has no `forecast`; ask for predict\(\)"):

@@ -171,15 +171,18 @@ def _drawn(asked: Asked, places: Integers) -> xr.Dataset:
     rng = asked.random("states")
     spec, table = asked.spec, asked.table.taken(places)
     matrices, unit = matrices_of(asked.model.encoded, table), asked.rows.unit_of_row[places]
-    columns: dict[str, list[NDArray[Any]]] = {}
+    observed = [r for r in spec.responses if not r.addition or r.kind == "choice"]
+    columns: dict[str, list[Any]] = {name: [] for r in observed for name in r.columns}
     states: list[Integers] = []
 
     def respond(block: Block) -> Integers:
         drawn = drawn_states(block, rng)
         for i, state in enumerate(drawn[:, unit]):
             at = {name: values[i] for name, values in block.at.items()}
-            for name, values in draw_responses(spec, table, matrices, at, state, rng).items():
-                columns.setdefault(name, []).append(values)
+            values = draw_responses(spec, table, matrices, at, state, rng)
+            for name, drawings in columns.items():
+                # Rows that no component can have have no state, and no response.
+                drawings.append(values.get(name, np.full(len(state), np.nan)))
             states.append(state + 1)
         return drawn
 

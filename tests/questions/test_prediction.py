@@ -195,6 +195,16 @@ def test_predictions_are_the_same_until_another_seed_is_given(mixture: sm.Fit) -
         mixture.forecast(3)
 
 
+@pytest.mark.filterwarnings("ignore::stanmix.errors.ConvergenceWarning")
+def test_a_row_that_is_impossible_at_some_draws_has_no_prediction_there() -> None:
+    rng = np.random.default_rng(1)
+    fit = sm.fit("rt ~ mix(wald(drift=3), K=1)", {"rt": 0.3 + rng.gamma(2, 0.2, 40)}, **QUICK)
+    early = float(fit.draws["posterior"]["ndt"].median())
+    found = fit.predict({"rt": [early]}, given="responses")
+    assert 0.3 < (found["states"] == 0).mean() < 0.7
+    assert (found["rt"].isnull() == (found["states"] == 0)).all()
+
+
 @pytest.mark.filterwarnings("ignore::stanmix.errors.StanmixWarning")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_model_predicts_the_rows_it_has_seen_and_others_like_them(case: Case) -> None:

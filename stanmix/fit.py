@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, labels, storage
+from stanmix import criteria, crossvalidation, evidence, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
@@ -118,6 +118,7 @@ class Fit:
     loo = criteria.loo
     waic = criteria.waic
     kfold = crossvalidation.kfold
+    evidence = evidence.evidence
 
     # Pictures.
 

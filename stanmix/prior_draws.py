@@ -81,7 +81,7 @@ def _numbers(parameter: Parameter, spec: ModelSpec, draws: int, rng: np.random.G
     if increments:
         return _by_increments(parameter, increments[0], shape, draws, rng)
     if parameter.order is None:
-        return _independent(parameter, shape, draws, rng)
+        return independent(parameter, shape, draws, rng)
     return _ordered(parameter, shape, draws, rng)
 
 
@@ -95,9 +95,10 @@ def _shrunk(prior: Prior, shape: tuple[int, ...], rng: np.random.Generator) -> A
     return np.asarray(prior.arguments[3].value) * width * rng.normal(size=shape)
 
 
-def _independent(
+def independent(
     parameter: Parameter, shape: tuple[int, ...], draws: int, rng: np.random.Generator
 ) -> Array:
+    """Draws of every element from its own prior, whatever orders them: (draw, *shape)."""
     values = np.empty((draws, *shape))
     for place in np.ndindex(*shape):
         index = tuple(i + 1 for i in place)
@@ -187,8 +188,8 @@ def _ordered(
     kept: list[Array] = []
     count = tried = 0
     while count < draws:
-        values = _independent(parameter, shape, draws, rng)
-        if _exchangeable(parameter, shape, axis):
+        values = independent(parameter, shape, draws, rng)
+        if exchangeable(parameter, shape, axis):
             values[chosen] = np.sort(values[chosen], axis=axis)
         increasing = (np.diff(values[chosen], axis=axis) > 0).reshape(draws, -1).all(axis=1)
         kept.append(values[increasing])
@@ -201,7 +202,7 @@ def _ordered(
     return np.concatenate(kept)[:draws]
 
 
-def _exchangeable(parameter: Parameter, shape: tuple[int, ...], axis: int) -> bool:
+def exchangeable(parameter: Parameter, shape: tuple[int, ...], axis: int) -> bool:
     """Whether the elements along an axis all have the same prior."""
     others = [range(1, n + 1) for i, n in enumerate(shape) if i != axis - 1]
     for place in np.ndindex(*(len(o) for o in others)):
@@ -280,7 +281,7 @@ def _guarded_lkj(
     """LKJ matrices times exp(-guard * trace(inverse)), by rejection: the trace is at least size."""
     kept: list[Array] = []
     while sum(map(len, kept)) < draws:
-        matrices = _lkj(size, eta, draws, rng)
+        matrices = correlations(size, eta, draws, rng)
         if guard > 0:
             trace = np.trace(np.linalg.inv(matrices), axis1=1, axis2=2)
             matrices = matrices[rng.random(draws) < np.exp(-guard * (trace - size))]
@@ -288,7 +289,7 @@ def _guarded_lkj(
     return np.concatenate(kept)[:draws]
 
 
-def _lkj(size: int, eta: float, draws: int, rng: np.random.Generator) -> Array:
+def correlations(size: int, eta: float, draws: int, rng: np.random.Generator) -> Array:
     """Correlation matrices by canonical partial correlations (Lewandowski et al. 2009)."""
     factor = np.zeros((draws, size, size))
     factor[:, 0, 0] = 1.0

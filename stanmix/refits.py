@@ -45,7 +45,7 @@ def fit_without(fit: Fit, rows: Mask, number: int) -> Fit:
     number
         Tells this fit from others of the kind: its seed is that of `fit`, moved by it.
     """
-    return _fitted(fit, _without(fit.model, rows), number)
+    return _fitted(fit, without_responses_of(fit.model, rows), number)
 
 
 def on_all_rows(again: Fit, fit: Fit) -> Asked:
@@ -74,7 +74,7 @@ def exact_term(fit: Fit, left: LeftOut, place: int) -> tuple[float, float]:
         fewer = pd.Series(frequencies(model.table, freq) - rows)
         model = _with_table(model, _with_columns(model.table, {freq: fewer}))
     else:
-        model = _without(model, rows)
+        model = without_responses_of(model, rows)
     again = replace(left, asked=on_all_rows(_fitted(fit, model, place + 1), fit))
     (elpd,), (mcse,) = log_mean(again.log_densities(np.array([place])))
     return float(elpd), float(mcse)
@@ -94,8 +94,8 @@ def _fitted(fit: Fit, model: Model, number: int) -> Fit:
     return model.fit(engine=fit.engine.split()[0], inits=inits, **run)
 
 
-def _without(model: Model, rows: Mask) -> Model:
-    """The model without the responses of some rows."""
+def without_responses_of(model: Model, rows: Mask) -> Model:
+    """The model without the responses of some rows, which are taken for missing."""
     names = [c for r in model.spec.responses if not r.addition for c in r.columns]
     columns = model.table.columns
     return _with_table(

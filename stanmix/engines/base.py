@@ -86,6 +86,54 @@ class Optimum:
     lp: float
 
 
+class Target(Protocol):
+    """The log density of a program with its data, on the engine's unconstrained scale.
+
+    What integrals over the posterior need. An engine may lack it: see `unconstrained`.
+
+    Attributes
+    ----------
+    size : int
+        How many unconstrained parameters there are.
+    """
+
+    size: int
+
+    def unconstrain(self, parameters: Variables) -> NDArray[np.float64]:
+        """Points (draw, size), of constrained values of every parameter, (draw, *shape) each."""
+        ...
+
+    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Constrained values of every parameter, (draw, *shape) each, at points (draw, size)."""
+        ...
+
+    def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log density with Jacobian, at points (draw, size): (draw).
+
+        -inf where there is none.
+        """
+        ...
+
+    def gradient(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Its gradient, at points (draw, size): (draw, size); NaN where there is none."""
+        ...
+
+
+@runtime_checkable
+class Unconstrained(Protocol):
+    """An engine that evaluates densities on its unconstrained scale, in process."""
+
+    def target(self, program: StanProgram, data: Data) -> Target:
+        """The log density of a program with its data.
+
+        Parameters
+        ----------
+        program, data
+            The program, and values for its data block.
+        """
+        ...
+
+
 @runtime_checkable
 class Engine(Protocol):
     """A way to run Stan programs.

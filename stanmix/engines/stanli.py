@@ -134,6 +134,10 @@ class Stanli:
         values = np.array(list(found.values()))
         return Optimum(columns.unflatten(list(found), values), found.lp)
 
+    def target(self, program: StanProgram, data: Data) -> StanliTarget:
+        """The log density on the unconstrained scale; see `Unconstrained.target`."""
+        return StanliTarget(self._bridge(program, data))
+
     def _translation(self, program: StanProgram) -> str:
         """`program` as stanli's compiler leaves it."""
         if program.key not in self._translations:
@@ -177,6 +181,45 @@ class Stanli:
                 for chain, init in enumerate(inits, 1)
             ]
         )
+
+
+class StanliTarget:
+    """The density of a BridgeStan model; see `stanmix.engines.base.Target`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._names = _flat_names(model)
+        self.size = int(model.param_unc_num())
+
+    def unconstrain(self, parameters: Variables) -> NDArray[np.float64]:
+        """Points (draw, size); see `Target.unconstrain`."""
+        rows = columns.flatten(self._names, parameters)
+        with _failures():
+            return np.array([self._model.param_unconstrain(row) for row in rows])
+
+    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Constrained values (draw, *shape); see `Target.constrain`."""
+        with _failures():
+            rows = np.array([self._model.param_constrain(point) for point in points])
+        return columns.unflatten(self._names, rows)
+
+    def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log densities (draw); see `Target.log_density`."""
+        return np.array([self._at(self._model.log_density, point, -np.inf) for point in points])
+
+    def gradient(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gradients (draw, size); see `Target.gradient`."""
+        none = (np.nan, np.full(self.size, np.nan))
+        found = [self._at(self._model.log_density_gradient, point, none)[1] for point in points]
+        return np.array(found).reshape(len(points), self.size)
+
+    @staticmethod
+    def _at(function: Callable[..., Any], point: NDArray[np.float64], otherwise: Any) -> Any:
+        """What a function of the model says of a point; Stan refuses those without a density."""
+        try:
+            return function(point)
+        except RuntimeError:
+            return otherwise
 
 
 def _flat_names(model: Any, **include: bool) -> list[str]:

@@ -165,7 +165,7 @@ class Asked:
         if spec is not self.model.spec:
             # Rows without a response, where the fit had none, need another program.
             program = render(spec)
-        flat = self.draws
+        draws = self.draws
         encoded = self.model.encoded
         data = standata(spec, self.table, self.rows, encoded, emit=True, new_groups=self.new_groups)
         runner = find_engine(self.engine)
@@ -175,7 +175,7 @@ class Asked:
             names += [f"r_{effect.name}" for effect in spec.group_effects]
         size = max(1, CHUNK // (self.table.n_rows * spec.K))
         for start in range(0, self.n_draws, size):
-            at = {name: values[start : start + size] for name, values in flat.items()}
+            at = {name: values[start : start + size] for name, values in draws.items()}
             # Variables without elements are none of an engine's draws.
             sampled = {name: at[name] for name in program.parameters if name in at}
             emitted = runner.generate(program, data, sampled, names)
@@ -202,17 +202,14 @@ class Asked:
     @property
     def draws(self) -> dict[str, Array]:
         """Parameters (draw, ...), chain after chain; of groups not seen, drawn effects as well."""
-        flat = {
-            str(name): values.values.reshape(-1, *values.shape[2:])
-            for name, values in self.picked.transpose("chain", "draw", ...).items()
-        }
+        values = flat(self.picked)
         named = groups(self.model.spec, self.table, self.new_groups)
         rng = self.random("groups")
         for effect in self.model.spec.group_effects:
-            z = flat[f"z_{effect.name}"]
+            z = values[f"z_{effect.name}"]
             more = len(named[effect.group_name]) - z.shape[-1]
-            flat[f"z_{effect.name}"] = np.append(z, rng.normal(size=(*z.shape[:-1], more)), -1)
-        return flat
+            values[f"z_{effect.name}"] = np.append(z, rng.normal(size=(*z.shape[:-1], more)), -1)
+        return values
 
     def random(self, what: Drawn) -> np.random.Generator:
         """Random numbers for one thing that is drawn, independent of those for others."""
@@ -341,11 +338,9 @@ def ask(
         if missing:
             raise DataError(*missing)
         rows = arrange(spec, table)
-    if seed is None:
-        seed = int(fit.draws["sample_stats"].attrs["seed"])
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise SpecError(f"`seed` must be a whole number from 0 on, not {seed!r}.")
-    return Asked(fit.model, table, rows, thinned(fit, draws), int(seed), fit.asked, new_groups)
+    return Asked(
+        fit.model, table, rows, thinned(fit, draws), seed_of(fit, seed), fit.asked, new_groups
+    )
 
 
 def thinned(fit: Fit, draws: int | None) -> xr.Dataset:
@@ -359,6 +354,29 @@ def thinned(fit: Fit, draws: int | None) -> xr.Dataset:
         raise SpecError(f"`draws` must be a whole number from 1 on, or None, not {draws!r}.")
     step = max(1, int(posterior.sizes["chain"] * posterior.sizes["draw"] / draws))
     return posterior.isel(draw=slice(None, None, step))
+
+
+def flat(draws: xr.Dataset) -> dict[str, Array]:
+    """Variables (chain, draw, ...) as arrays (draw, ...), chain after chain."""
+    return {
+        str(name): values.values.reshape(-1, *values.shape[2:])
+        for name, values in draws.transpose("chain", "draw", ...).items()
+    }
+
+
+def seed_of(fit: Fit, seed: int | None) -> int:
+    """The seed of what a question draws: that of the fit if none is given.
+
+    Raises
+    ------
+    SpecError
+        It is no whole number from 0 on.
+    """
+    if seed is None:
+        seed = fit.draws["sample_stats"].attrs["seed"]
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise SpecError(f"`seed` must be a whole number from 0 on, not {seed!r}.")
+    return int(seed)
 
 
 def require_kind(fit: Fit, kind: str, question: str, instead: str) -> None:

@@ -14,9 +14,11 @@ from stanmix.errors import (
     SpecError,
     StanmixError,
 )
+from stanmix.evidence import Evidence
 from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
 from stanmix.model import Model, model
+from stanmix.modes import Modes
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep
@@ -28,11 +30,13 @@ __all__ = [
     "DataError",
     "Elpd",
     "EngineError",
+    "Evidence",
     "Family",
     "Fit",
     "FormulaError",
     "IdentifiabilityWarning",
     "Model",
+    "Modes",
     "Param",
     "SamplingError",
     "Simulated",

@@ -53,6 +53,26 @@ def cluster(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int6
     return np.asarray(groups, dtype=np.int64)
 
 
+def cluster_pieces(columns: Array, K: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A group 0..K-1 for every row, by `cluster` into twice as many, put together at random.
+
+    Parameters
+    ----------
+    columns, K, rng
+        As in `cluster`.
+
+    Returns
+    -------
+    array
+        (row).
+    """
+    pieces = cluster(columns, min(2 * K, len(columns)), rng)
+    count = int(pieces.max()) + 1
+    # Every group has a piece.
+    group = rng.permutation(np.append(np.arange(K), rng.integers(K, size=count - K)))
+    return np.asarray(group[pieces], dtype=np.int64)
+
+
 def cluster_lines(
     columns: Array, covariates: Array, starts: NDArray[np.int64], K: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, evidence, labels, storage
+from stanmix import criteria, crossvalidation, evidence, labels, modes, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
@@ -109,9 +109,10 @@ class Fit:
     residuals = residuals.residuals
     check = checks.check
 
-    # Labels.
+    # Labels and modes.
 
     relabel = labels.relabel
+    modes = modes.modes
 
     # Cross-validation.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logit
 
-from stanmix.clusters import cluster, cluster_lines, standardise
+from stanmix.clusters import cluster, cluster_lines, cluster_pieces, standardise
 from stanmix.covariances import covariance_factor, is_correlation_matrix
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.prior_draws import sum_to_zero
@@ -56,7 +56,9 @@ def starting_points(
     """Endless starting points for one chain: values of the variables of the parameters block.
 
     Choices may tell states apart, or cut across them: they count in every other split of the rows.
-    Where locations have slopes, every other split is by the lines that rows lie on.
+    Where locations have slopes, every other split is by the lines that rows lie on. And every other
+    split is made of pieces put together at random: a wide component may lie about a narrow one, or
+    hold what lies apart.
 
     Parameters
     ----------
@@ -66,8 +68,9 @@ def starting_points(
         The chain's own generator.
     """
     trended = any(_trends(spec, k) for k in range(spec.K))
-    for choices, lines in itertools.cycle(itertools.product((True, False), (trended, False))):
-        groups = _group_units(spec, data, rows, choices, lines, rng)
+    ways = itertools.product((True, False), (trended, False), (False, True))
+    for choices, lines, pieces in itertools.cycle(ways):
+        groups = _group_units(spec, data, rows, choices, lines, pieces, rng)
         yield _starting_point(spec, data, rows, groups, rng)
 
 
@@ -124,11 +127,13 @@ def _group_units(
     rows: Rows,
     choices: bool,
     lines: bool,
+    pieces: bool,
     rng: np.random.Generator,
 ) -> Integers:
     """A group for every unit, in the order of the data block.
 
-    From choices as well, or not; by the lines on which the rows lie, or by where they lie.
+    From choices as well, or not; by the lines on which the rows lie, or by where they lie, in whole
+    or in pieces that are put together at random.
     """
     kept = [r for r in spec.responses if r.value is None and (choices or r.kind != "choice")]
     features = np.column_stack([_feature(r, data) for r in kept])
@@ -138,7 +143,7 @@ def _group_units(
         designs = {r: data[f"X_{r.name}"] for k in range(spec.K) for r in _trends(spec, k).values()}
         return cluster_lines(features, np.column_stack(list(designs.values())), starts, spec.K, rng)
     means = np.add.reduceat(features, starts, axis=0) / rows.unit_size[:, None]
-    return cluster(means, spec.K, rng)
+    return (cluster_pieces if pieces else cluster)(means, spec.K, rng)
 
 
 def _feature(response: Response, data: Mapping[str, Any]) -> Array:

@@ -65,7 +65,7 @@ class Starts:
 
     def _near_a_mode(self, starts: Sequence[Variables], rng: np.random.Generator) -> Variables:
         """A point near one of the modes that lie uphill from `starts`."""
-        modes = [(start, self._mode(start)) for start in starts]
+        modes = [(start, self.climb(start)) for start in starts]
         found = [(start, mode) for start, mode in modes if mode is not None]
         if not found:
             return starts[0]
@@ -75,7 +75,8 @@ class Starts:
         near = between(self.spec, mode.variables, start, DISPERSION)
         return near if self.is_possible(near) else start
 
-    def _mode(self, start: Variables) -> Optimum | None:
+    def climb(self, start: Variables) -> Optimum | None:
+        """The mode uphill from a point; None where the way there fails."""
         try:
             return self.engine.optimize(self.program, self.data, start)
         except SamplingError:

@@ -1,0 +1,139 @@
+"""Modes: that all are found, how much mass each has, and which chains found them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import stanmix as sm
+
+pytestmark = pytest.mark.engine
+
+RUN = {"engine": "stanli", "seed": 2}
+SHORT = {"engine": "stanli", "chains": 2, "warmup": 300, "draws": 300, "seed": 1}
+FORMULA = "y ~ mix(normal(sigma=1), K=3)"
+
+
+def outliers() -> np.ndarray:
+    """Two groups, and a few rows beyond each: a third component takes those of one side."""
+    rng = np.random.default_rng(5)
+    groups = [rng.normal(mean, 1, 98) for mean in (-3, 3)]
+    return np.concatenate([*groups, [7.55, 7.95, -8.2, -8.2]])
+
+
+@pytest.fixture(scope="module")
+def agreeing() -> sm.Fit:
+    return sm.fit(FORMULA, {"y": outliers()}, **RUN)
+
+
+@pytest.fixture(scope="module")
+def found(agreeing: sm.Fit) -> sm.Modes:
+    with pytest.warns(sm.ConvergenceWarning, match=r"No chain has found mode 2, with about \d+%"):
+        return agreeing.modes()
+
+
+def test_a_mode_is_found_that_four_agreeing_chains_have_missed(
+    agreeing: sm.Fit, found: sm.Modes
+) -> None:
+    assert agreeing.diagnose().problems == ()
+    chains = [f"chain {chain}" for chain in range(4)]
+    assert (found.table.loc[1, chains] == 1).all()
+    assert (found.table.loc[2, chains] == 0).all()
+    assert 0.05 < found.table.loc[2, "mass"] < 0.15
+    assert found.missed["mass"].sum() == pytest.approx(1 - found.table.loc[1, "mass"])
+
+
+def test_masses_agree_with_bridge_sampling_of_chains_that_start_in_each_mode(
+    agreeing: sm.Fit, found: sm.Modes
+) -> None:
+    logs = []
+    for mode in (1, 2):
+        at = {str(n): v.values for n, v in found.parameters.sel(mode=mode).items()}
+        fit = agreeing.model.fit(inits=[at] * 2, chains=2, **RUN)
+        assert fit.diagnose().serious == ()
+        logs.append(fit.evidence())
+    ratio = found.table.loc[2, "mass"] / found.table.loc[1, "mass"]
+    difference = logs[1] - logs[0]
+    # 4000 weighted points: the masses have an error of a few percent.
+    assert np.log(ratio) == pytest.approx(difference.log, abs=4 * difference.mcse + 0.15)
+
+
+def test_chains_that_start_at_the_modes_are_said_to_have_found_them(found: sm.Modes) -> None:
+    inits = found.inits(2)
+    with pytest.warns(sm.ConvergenceWarning, match="different modes"):
+        fit = sm.fit(FORMULA, {"y": outliers()}, inits=inits, chains=2, **RUN)
+    again = fit.modes(starts=5)
+    assert again.table["chain 0"].idxmax() == 1
+    assert again.table["chain 1"].idxmax() == 2
+
+
+def test_masses_are_those_of_quadrature() -> None:
+    """Of two components of different spread, either may be on the left."""
+    y = np.array([-2.1, -1.6, -2.4, -1.5, -2.2, 2.6, 1.2, 2.4, 1.9, 2.9])
+    priors = {"mu": "normal(0, 4)", "weights": "dirichlet(2)"}
+    formula = "y ~ mix(normal(sigma=0.5) + normal(sigma=0.8))"
+    fit = sm.fit(formula, {"y": y}, priors=priors, **RUN | {"seed": 1})
+    grid = np.linspace(-4, 4, 201)
+    first = stats.norm(grid[:, None], 0.5).logpdf(y)[:, None, :]
+    second = stats.norm(grid[:, None], 0.8).logpdf(y)[None, :, :]
+    prior = stats.norm(0, 4).logpdf(grid)
+    total = np.full((201, 201), -np.inf)
+    for w in (np.arange(60) + 0.5) / 60:
+        rows = np.logaddexp(np.log(w) + first, np.log1p(-w) + second).sum(axis=2)
+        total = np.logaddexp(total, rows + np.log(w * (1 - w)))
+    total += prior[:, None] + prior
+    left = np.tri(201, dtype=bool).T
+    exact = np.exp(logsumexp(total[left]) - logsumexp(total))
+    with pytest.warns(sm.ConvergenceWarning, match="No chain has found mode 2"):
+        found = fit.modes()
+    table = found.table
+    on_left = (found.parameters["mu"].diff("state") > 0).values[:, 0]
+    assert table["mass"][on_left].sum() == pytest.approx(exact, abs=0.03)
+    assert 0.05 < exact < 0.95
+
+
+def test_numberings_of_components_are_no_modes(agreeing: sm.Fit, found: sm.Modes) -> None:
+    free = sm.fit("y ~ mix(normal(sigma=1), K=3, order=none)", {"y": outliers()}, **RUN)
+    with pytest.warns(sm.ConvergenceWarning, match="No chain has found mode 2"):
+        table = free.modes().table
+    assert len(table) == len(found.table) == 2
+    assert table["mass"].to_numpy() == pytest.approx(found.table["mass"].to_numpy(), abs=0.03)
+
+
+def test_where_an_order_may_cut_a_mode_in_two_other_orders_are_advised(found: sm.Modes) -> None:
+    assert "`order=none`" in found.problems[1]
+
+
+def test_one_component_has_one_mode() -> None:
+    fit = sm.fit("y ~ mix(normal, K=1)", {"y": outliers()}, **SHORT)
+    modes = fit.modes(starts=3)
+    assert modes.table["mass"].tolist() == [1.0]
+    assert modes.problems == ()
+    top = modes.parameters["mu"].item()
+    assert top == pytest.approx(fit.draws["posterior"]["mu"].mean().item(), abs=0.2)
+
+
+def test_a_chain_of_states_has_its_modes() -> None:
+    y = np.array([0, 1, 0, 9, 8, 11, 9, 1, 0, 0, 2, 1, 8, 12, 7])
+    fit = sm.fit("y ~ hmm(poisson, states=2)", {"y": y}, **SHORT)
+    modes = fit.modes(starts=10)
+    assert modes.table["mass"].iloc[0] > 0.99
+    assert modes.parameters["transition"].sel(mode=1).sum("state_to").values == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("starts", [0, 2.5, "many", True])
+def test_starts_are_counted(agreeing: sm.Fit, starts: object) -> None:
+    with pytest.raises(sm.SpecError, match="`starts` must be a whole number"):
+        agreeing.modes(starts=starts)  # type: ignore[arg-type]
+
+
+def test_chains_start_where_a_wide_component_holds_what_lies_apart() -> None:
+    """Rows at both ends: split into groups, they are never one component's."""
+    rng = np.random.default_rng(1)
+    parts = [rng.normal(-6, 1, 85), rng.normal(0, 1, 95), rng.normal(5, 1.5, 8)]
+    y = np.concatenate([*parts, rng.normal(-11, 1.5, 12)])
+    fit = sm.fit("y ~ mix(normal, K=3)", {"y": y}, **RUN | {"seed": 1})
+    widest = fit.draws["posterior"]["sigma"].max("state").mean("draw")
+    assert (widest > 4).all()

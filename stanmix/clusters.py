@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 PLANES = 20
 """Most rounds of fitting planes to groups."""
 
+SPLITS = 10
+"""Rough splits that are looked at for what separates groups; a single one may be a poor one."""
+
 
 def standardise(columns: Array) -> Array:
     """Columns (row, column) with median 0 and unit spread, outliers drawn in to 4 spreads."""
@@ -136,8 +139,14 @@ def best_separated(columns: Array, K: int) -> int:
     """
     if K == 1 or columns.shape[1] == 1:
         return 0
-    groups = cluster(standardise(columns), K, np.random.default_rng(1))
-    means = np.stack([columns[groups == k].mean(axis=0) for k in range(K)])
+    rng, scaled = np.random.default_rng(1), standardise(columns)
+    splits = [cluster(scaled, K, rng) for _ in range(SPLITS)]
+    return int(np.argmax(np.max([_separation(columns, split) for split in splits], axis=0)))
+
+
+def _separation(columns: Array, groups: NDArray[np.int64]) -> Array:
+    """The smallest gap of neighbouring group means, in units of the spread within: (column)."""
+    means = np.stack([columns[groups == k].mean(axis=0) for k in range(groups.max() + 1)])
     within = np.sqrt(((columns - means[groups]) ** 2).mean(axis=0))
     gaps = np.diff(np.sort(means, axis=0), axis=0).min(axis=0)
-    return int(np.argmax(gaps / np.where(within > 0, within, 1.0)))
+    return np.asarray(gaps / np.where(within > 0, within, 1.0))

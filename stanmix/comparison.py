@@ -1,10 +1,4 @@
-"""Comparing models by how well they predict what they have not seen.
-
-References
-----------
-Yao, Y., Vehtari, A., Simpson, D., & Gelman, A. (2018). Using stacking to average Bayesian
-predictive distributions. *Bayesian Analysis*, 13, 917-1007.
-"""
+"""Comparing models by how well they predict what they have not seen."""
 
 from __future__ import annotations
 
@@ -14,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize
 
 from stanmix.elpd import Elpd, summed
 from stanmix.errors import SpecError
 from stanmix.fit import Fit
 from stanmix.questions.asking import Block, ask
 from stanmix.questions.states import state_probabilities
+from stanmix.stacking import stacking_weights
 
 Array = NDArray[np.float64]
 
@@ -98,7 +92,7 @@ def compare(models: Mapping[Any, Fit | Elpd], *, kind: str | None = None) -> pd.
             }
         )
     table = pd.DataFrame(rows, index=pd.Index(found, name="model"))
-    table.insert(4, "weight", _stacked(found))
+    table.insert(4, "weight", stacking_weights(found))
     table = table.sort_values("elpd", ascending=False)
     table.attrs["question"] = found[best].question
     return table
@@ -115,30 +109,6 @@ def smallest(fit: Fit) -> float:
 
     least = [shares(block).mean(axis=1).min(axis=1) for block in ask(fit).blocks()]
     return float(np.concatenate(least).mean())
-
-
-def _stacked(found: Mapping[Any, Elpd]) -> Array:
-    """The weights of models in the average of their predictive densities that predicts best."""
-    terms = pd.DataFrame({i: model.terms["elpd"] for i, model in enumerate(found.values())})
-    counts = next(iter(found.values())).terms["count"][terms.notna().all(axis=1)].to_numpy()
-    terms = terms.dropna()
-    # What all models share of a term moves nothing, and would underflow in the terms of series.
-    densities = np.exp(terms.to_numpy() - terms.max(axis=1).to_numpy()[:, None])
-    each = densities.shape[1]
-
-    def loss(weights: Array) -> tuple[float, Array]:
-        mixed = densities @ weights
-        return -float(counts @ np.log(mixed)), -densities.T @ (counts / mixed)
-
-    best = optimize.minimize(
-        loss,
-        np.full(each, 1 / each),
-        jac=True,
-        method="SLSQP",
-        bounds=[(0, 1)] * each,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(each)},
-    )
-    return np.asarray(best.x)
 
 
 def _require_comparable(found: Mapping[Any, Elpd]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ class Diagnosis:
                 f"{self.saturated} draws reached the largest tree depth: sampling is slow, "
                 "not wrong."
             )
-        low = [i + 1 for i, value in enumerate(self.bfmi) if value < BFMI]
+        low = [i for i, value in enumerate(self.bfmi) if value < BFMI]
         if low:
             yield (
                 f"E-BFMI is below {BFMI} in chain {', '.join(map(str, low))}: the chain explores "
@@ -237,6 +238,37 @@ def diagnose(
         bfmi=tuple(float(v) for v in bfmi),
         switching=switching,
     )
+
+
+def agreeing(invariants: Mapping[str, xr.DataArray]) -> list[tuple[int, ...]]:
+    """Which chains are in one place, by their places from 0.
+
+    Chains agree where no R-hat of two of them, on what does not depend on labels, is above 1.1;
+    and all that agree with one of a group are of that group.
+
+    Parameters
+    ----------
+    invariants
+        As in `diagnose`.
+    """
+    chains = next(iter(invariants.values())).sizes["chain"]
+    group = np.arange(chains)
+    for one, other in itertools.combinations(range(chains), 2):
+        if group[one] != group[other] and _r_hat(invariants, [one, other]) <= APART:
+            group[group == group[other]] = group[one]
+    found = [tuple(int(c) for c in np.flatnonzero(group == g)) for g in np.unique(group)]
+    return sorted(found)
+
+
+def _r_hat(invariants: Mapping[str, xr.DataArray], chains: list[int]) -> float:
+    """The largest R-hat of some chains; 1 where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        each = [
+            float(arviz_stats.rhat(values.isel(chain=chains).to_dataset(name="q"))["q"].max())
+            for values in invariants.values()
+        ]
+    return max((value for value in each if np.isfinite(value)), default=1.0)
 
 
 def warn_of(diagnosis: Diagnosis) -> None:

@@ -7,14 +7,15 @@ again, on the data of the fit or on new data, and the latent states follow by ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, evidence, labels, modes, storage
-from stanmix.diagnostics import Diagnosis, diagnose, summarise
+from stanmix import criteria, crossvalidation, evidence, labels, modes, stacking, storage
+from stanmix.diagnostics import Diagnosis, agreeing, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
 from stanmix.questions import checks, contrasts, paths, prediction, residuals, states
@@ -57,22 +58,44 @@ class Fit:
             f"{sizes['chain']} chains of {sizes['draw']} draws by {self.engine}, "
             f"seed {self.draws['sample_stats'].attrs['seed']}; {diverging} divergent",
             "",
-            self.summary().to_string(float_format=lambda v: f"{v:.3g}"),
+            (summary := self.summary()).to_string(float_format=lambda v: f"{v:.3g}"),
         ]
-        return "\n".join([*lines, *(f"\nNote: {note}" for note in self.model.spec.notes)])
+        notes = list(self.model.spec.notes)
+        if summary.index.nlevels > 1:
+            notes.append(
+                "Chains disagree about what does not depend on labels, so there are no means over "
+                "all of them; see `diagnose()`."
+            )
+        return "\n".join([*lines, *(f"\nNote: {note}" for note in notes)])
 
     # What the draws say of the parameters, and of themselves.
 
     def summary(self) -> pd.DataFrame:
         """Posterior summary, one element of a parameter a row.
 
+        Where chains disagree about what does not depend on labels, means over all of them say
+        nothing of any mode: then there are none, and each group of chains that agree has its own.
+
         Returns
         -------
         DataFrame
             `mean`, `sd`, `q2.5`, `median`, `q97.5`, `mcse` of the mean, `ess_bulk`, `ess_tail`,
-            `r_hat` (rank-normalised split; Vehtari et al. 2021).
+            `r_hat` (rank-normalised split; Vehtari et al. 2021). Where chains disagree, `chains`
+            comes before the name of the element in the index.
         """
-        return summarise(self.draws["posterior"].to_dataset())
+        posterior = self.draws["posterior"].to_dataset()
+        groups = agreeing(self._invariants)
+        if len(groups) == 1:
+            return summarise(posterior)
+        chains = posterior["chain"].values
+        parts = {
+            ", ".join(str(chain) for chain in chains[list(group)]): posterior.isel(
+                chain=list(group)
+            )
+            for group in groups
+        }
+        tables = {name: summarise(part) for name, part in parts.items()}
+        return pd.concat(tables, names=["chains", None])
 
     def diagnose(self) -> Diagnosis:
         """What the draws say about themselves, first on quantities that ignore labels.
@@ -83,7 +106,12 @@ class Fit:
             R-hat, ESS, divergences, tree depths and E-BFMI; `problems` says in words what is wrong,
             `invariant` and `labelled` are tables. See `stanmix.diagnostics.Diagnosis`.
         """
-        return diagnose(self.draws, invariants(self), self.model.spec.labels_may_switch)
+        return diagnose(self.draws, self._invariants, self.model.spec.labels_may_switch)
+
+    @cached_property
+    def _invariants(self) -> dict[str, xr.DataArray]:
+        """What does not depend on labels; worked out once, since of many rows it takes a while."""
+        return invariants(self)
 
     contrast = contrasts.contrast
     derive = contrasts.derive
@@ -113,6 +141,7 @@ class Fit:
 
     relabel = labels.relabel
     modes = modes.modes
+    stack = stacking.stack
 
     # Cross-validation.
 

@@ -62,12 +62,19 @@ def psis(values: Array) -> pd.DataFrame:
 
 
 def smoothed(log_ratios: Array, efficiency: float = 1.0) -> tuple[Array, float]:
-    """Smoothed, normalised log weights of draws, and their Pareto k."""
+    """Smoothed, normalised log weights of draws, and their Pareto k.
+
+    It is infinite, and the weights are as they were, where ties leave no tail to smooth.
+    """
     if np.ptp(log_ratios) < 1e-10:
         # All alike: there is no tail to smooth.
         return np.full(len(log_ratios), -np.log(len(log_ratios))), 0.0
-    # It is made for log likelihoods, of which the ratios are the negative.
-    log_weights, k = array_stats.psislw(-log_ratios, r_eff=efficiency)
+    try:
+        # It is made for log likelihoods, of which the ratios are the negative.
+        log_weights, k = array_stats.psislw(-log_ratios, r_eff=efficiency)
+    except ValueError:
+        # The largest are all alike, as where a chain is stuck: no tail that one could trust.
+        return log_ratios - logsumexp(log_ratios), np.inf
     return np.asarray(log_weights - logsumexp(log_weights)), float(k)
 
 

@@ -71,7 +71,7 @@ def test_a_sweep_compiles_one_program_and_lists_its_numbers_in_order(found: sm.S
 def test_a_sweep_says_for_which_number_something_is_wrong(data: pd.DataFrame) -> None:
     with pytest.warns(sm.ConvergenceWarning, match="^K = [12]: ") as caught:
         sm.sweep(
-            "y ~ mix(normal, order=none)", data, K=[1, 2], **(OPTIONS | {"draws": 30, "warmup": 10})
+            "y ~ mix(normal, order=none)", data, K=[1, 2], **(OPTIONS | {"draws": 30, "warmup": 5})
         )
     assert any(str(w.message).startswith("K = 2: ") for w in caught)
 

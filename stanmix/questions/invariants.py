@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix import latent
-from stanmix.questions.asking import CHUNK, THIN, Block, ask
+from stanmix.program.rows import arrange
+from stanmix.questions.asking import CHUNK, THIN, Asked, Block, ask
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -40,29 +43,29 @@ def invariants(fit: Fit) -> dict[str, xr.DataArray]:
 
 
 def _log_likelihood(fit: Fit) -> xr.DataArray:
-    """Log density of a few units (mixture) or of each series, at draws that fit in memory."""
-    cells = fit.model.table.n_rows * fit.model.spec.K
+    """Log density of a few rows or units (mixture), or of each series, at draws that fit memory."""
+    model = fit.model
+    cells = model.table.n_rows * model.spec.K
     asked = ask(fit, draws=max(THIN, CHUNK // cells))
+    if model.spec.kind == "hmm":
+        chains = [latent.log_likelihood(*block.chain) for block in asked.blocks()]
+        return _by_element(asked, "series", np.concatenate(chains), asked.rows.series_labels)
+    unit = model.rows.unit_of_row
+    some = np.flatnonzero(np.isin(unit, _spread(len(model.rows.unit_size))))
+    table = model.table.taken(some)
+    asked = replace(asked, table=table, rows=arrange(model.spec, table))
 
-    def mixture(block: Block) -> Array:
-        log_omega, weights = block.log_omega, block.weights
-        some = _spread(log_omega.shape[1])
-        weights = weights if weights.ndim == 2 else weights[:, some]
-        return latent.mixture_log_density(log_omega[:, some], weights)
+    def density(block: Block) -> Array:
+        return latent.mixture_log_density(block.log_omega, block.weights)
 
-    def series(block: Block) -> Array:
-        return latent.log_likelihood(*block.chain)
-
-    question = mixture if fit.model.spec.kind == "mix" else series
-    values = np.concatenate([question(block) for block in asked.blocks()])
     places = asked.places
-    dim, labels = places.dim, list(places.labels)
-    if fit.model.spec.kind == "hmm":
-        dim, labels = "series", list(asked.rows.series_labels)
-    else:
-        back = np.arange(len(labels)) if dim == "unit" else asked.rows.order
-        labels = [labels[back[i]] for i in _spread(len(labels))]
-    return asked.over_draws(values, {"element": [f"{dim} {label}" for label in labels]})
+    return _by_element(
+        asked, places.dim, np.concatenate(list(asked.answers(density))), places.labels
+    )
+
+
+def _by_element(asked: Asked, what: str, values: Array, labels: Iterable[Any]) -> xr.DataArray:
+    return asked.over_draws(values, {"element": [f"{what} {label}" for label in labels]})
 
 
 def _spread(n: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix import latent
-from stanmix.diagnostics import APART
+from stanmix.diagnostics import APART, summarise
 from stanmix.errors import ConvergenceWarning, warn
 from stanmix.program.standata import NewGroups
 from stanmix.questions.asking import THIN, Block, ask, require_kind
@@ -289,7 +289,7 @@ def warn_of_labels(fit: Fit) -> None:
     """Warn before averaging over chains whose labels, or modes, differ."""
     if not fit.model.spec.labels_may_switch:
         return
-    worst = fit.summary()["r_hat"].max()
+    worst = summarise(fit.draws["posterior"].to_dataset())["r_hat"].max()
     if worst > APART:
         warn(
             f"Chains disagree about the parameters (R-hat {worst:.2f}) and nothing orders the "

@@ -128,6 +128,14 @@ def test_of_several_columns_the_best_separated_one_orders() -> None:
     assert model.parameter("mu").place == 1
 
 
+def test_the_column_that_orders_does_not_hang_on_one_rough_split() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        u = rng.normal(size=60) + np.where(np.arange(60) < 30, 8, 0)
+        model = spec("cbind(u, v) ~ mix(normal, K=2)", {"u": u, "v": rng.normal(size=60)})
+        assert model.notes == ("Components are ordered by `mu[u]`.",)
+
+
 def test_a_matrix_stands_for_its_columns() -> None:
     assert spec("y ~ mix(normal, K=2)", MATRIX).labels["column"] == ["y_1", "y_2"]
 

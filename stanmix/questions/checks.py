@@ -180,12 +180,18 @@ def _ready(
         return
     y, values = numbers(table, column, missing=True)[seen], drawn.astype(np.float64)
     for name, statistic in STATISTICS.items():
+        if name == "sd" and len(y) < 2:
+            continue
         yield name, statistic(y), statistic(values)
     if response.kind in ("count", "binary"):
         yield "zeros", (y == 0).mean(), (values == 0).mean(axis=-1)
     if fit.model.spec.kind == "hmm" and fit.model.spec.unit is None:
         pairs = _neighbours(fit, seen)
-        yield "autocorrelation", _correlation(y, pairs), _correlation(values, pairs)
+        observed, predicted = _correlation(y, pairs), _correlation(values, pairs)
+        # Values that are all the same have none.
+        defined = np.isfinite(predicted)
+        if np.isfinite(observed) and defined.any():
+            yield "autocorrelation", observed, predicted[defined]
 
 
 def _row(observed: Any, predicted: Array) -> tuple[float, ...]:
@@ -215,9 +221,14 @@ def _neighbours(fit: Fit, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _correlation(y: Array, pairs: NDArray[np.int64]) -> Array:
-    """The correlation of neighbours, as autocorrelations are defined: about the common mean."""
+    """The correlation of neighbours, as autocorrelations are defined: about the common mean.
+
+    NaN where all are the same.
+    """
     off = y - y.mean(axis=-1, keepdims=True)
-    return np.asarray((off[..., pairs[0]] * off[..., pairs[1]]).sum(-1) / (off**2).sum(-1))
+    together, alone = (off[..., pairs[0]] * off[..., pairs[1]]).sum(-1), (off**2).sum(-1)
+    undefined = np.full(np.shape(alone), np.nan)
+    return np.asarray(np.divide(together, alone, out=undefined, where=alone > 0))
 
 
 def _duration(fit: Fit, paths: NDArray[np.int64]) -> Array:

@@ -121,7 +121,7 @@ class Fit:
 
     # Pictures.
 
-    def plot(self, picture: str = "components", **options: Any) -> ggplot:
+    def plot(self, /, picture: str = "components", **options: Any) -> ggplot:
         """A picture of the fit.
 
         Parameters

@@ -44,7 +44,7 @@ PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
 """The pictures of a fit, by name."""
 
 
-def picture(fit: Fit, name: str, **options: Any) -> p9.ggplot:
+def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
     """A picture of a fit, by its name.
 
     Parameters
@@ -66,7 +66,7 @@ def picture(fit: Fit, name: str, **options: Any) -> p9.ggplot:
     SpecError
         There is no such picture, or it has no such option; or as the picture says.
     """
-    if name not in PICTURES:
+    if not isinstance(name, str) or name not in PICTURES:
         raise SpecError(_unknown(f"There is no picture {name!r}", str(name), list(PICTURES)))
     drawn = PICTURES[name]
     known = list(inspect.signature(drawn).parameters)[1:]

@@ -57,7 +57,7 @@ def colour(label: Any) -> str:
     if place < len(PALETTE):
         return PALETTE[place]
     # Hues as far from each other as can be, however many there are.
-    lightness = 0.35 if place % 2 else 0.65
+    lightness = (0.3, 0.5, 0.7)[place % 3]
     shades = colorsys.hls_to_rgb(place * 0.618034 % 1.0, lightness, 0.6)
     return "#" + "".join(f"{round(255 * shade):02X}" for shade in shades)
 
@@ -229,6 +229,6 @@ def ticks(
             if count(step, low, high) > 1:
                 break
         places = np.arange(np.ceil(low / step), np.floor(high / step) + 1)
-        return [float(place) for place in np.round(places * step, 12)]
+        return [float(place) for place in np.round(places * step, 12) + 0.0]
 
     return breaks

@@ -103,7 +103,7 @@ def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggpl
         grid = np.arange(y.min(), y.max() + 1, int(np.ceil((np.ptp(y) + 1) / POINTS)))
     else:
         edges = np.histogram_bin_edges(y, bins=min(60, max(10, int(3 * len(y) ** 0.4))))
-        margin = 0.05 * np.ptp(y)
+        margin = 0.05 * np.ptp(y) or 1.0
         grid = np.linspace(y.min() - margin, y.max() + margin, 300)
         grid = grid[grid > 0] if response.kind in ("positive", "unit") else grid
         grid = grid[grid < 1] if response.kind == "unit" else grid
@@ -117,21 +117,21 @@ def _densities(fit: Fit, response: Response, choice: Response | None) -> p9.ggpl
     curves = _curves(fit, response, choice, grid)
     whole = curves.groupby(["value", "panel"], as_index=False)[["density"]].sum()
     spec = fit.model.spec
-    picture = (
-        p9.ggplot(curves, p9.aes("value", "density"))
-        + p9.geom_col(data=bars, fill=GREY, width=float(edges[1] - edges[0]))
-        + p9.geom_line(p9.aes(group=1), data=whole, linetype="dashed", color=DARK)
-        + p9.geom_line(p9.aes(color="component"), size=1)
-        + by_state(spec.labels["state"], spec.kind, "color")
-        + p9.labs(
-            x=text(response.columns[0], 60),
-            y="probability" if discrete else "density",
-            caption=caption("Bars: the rows. Dashed: the sum of all"),
-        )
-        + theme()
+    picture = p9.ggplot(curves, p9.aes("value", "density")) + p9.geom_col(
+        data=bars, fill=GREY, width=float(edges[1] - edges[0])
     )
+    if len(grid) > 1:
+        picture += p9.geom_line(p9.aes(group=1), data=whole, linetype="dashed", color=DARK)
+        picture += p9.geom_line(p9.aes(color="component"), size=1)
     if discrete and len(grid) <= MARKED:
         picture += p9.geom_point(p9.aes(color="component"))
+    picture += by_state(spec.labels["state"], spec.kind, "color")
+    picture += p9.labs(
+        x=text(response.columns[0], 60),
+        y="probability" if discrete else "density",
+        caption=caption("Bars: the rows. Dashed: the sum of all"),
+    )
+    picture += theme()
     return picture + p9.facet_wrap("panel", labeller=text) if choice else picture
 
 

@@ -111,13 +111,18 @@ def text(label: Any, width: int = 24) -> str:
     >>> text("response_time_of_the_second_session", 20)
     'response_time_of_\nthe_second_session'
     """
+    lines = [line for given in str(label).splitlines() for line in _lines(given, width)]
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def _lines(line: str, width: int) -> list[str]:
     lines = [""]
-    for piece in re.findall(r"[^\s_.,;:/|-]*[\s_.,;:/|-]*", str(label)):
+    for piece in re.findall(r"[^\s_.,;:/|-]*[\s_.,;:/|-]*", line):
         for part in [piece[i : i + width] for i in range(0, len(piece), width)]:
             if lines[-1] and len((lines[-1] + part).rstrip()) > width:
                 lines.append("")
             lines[-1] += part
-    return "\n".join(line.strip() for line in lines).replace("$", r"\$")
+    return [each.strip() for each in lines]
 
 
 def shortened(label: Any, most: int = 40) -> str:

@@ -194,7 +194,7 @@ def _margin(
     if kind == "count":
         step = int(np.ceil((high - low + 1) / BINS))
         edges = np.arange(low, high + step + 1, step) - 0.5
-        grid = np.arange(low, high + 1, int(np.ceil((high - low + 1) / 400)))
+        grid = np.arange(low, max(high, low + 1) + 1, int(np.ceil((high - low + 1) / 400)))
     else:
         edges = np.histogram_bin_edges(seen, bins=BINS)
         grid = np.linspace(low - 0.05 * height, high + 0.05 * height, 150)

@@ -73,13 +73,16 @@ def check(
     >>> f = sm.fit("y ~ mix(poisson, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
     >>> picture = f.plot("check")
     """
-    bars, lines, titles = [], [], []
+    bars, lines = [], []
+    titles: list[str] = []
     found = compared(fit, statistics=statistics, draws=draws, seed=seed)
     several = len({each.column for each in found if each.column}) > 1
     for each in found:
         larger = (each.predicted > each.observed) + 0.5 * (each.predicted == each.observed)
         column = f"{each.column}: " if several and each.column else ""
         title = f"{column}{each.statistic}\np = {larger.mean():.2f}"
+        # A statistic of the user's may be called as one that is there.
+        title = " " * titles.count(title) + title
         titles.append(title)
         bars.append(_histogram(each.predicted).assign(panel=title))
         lines.append({"panel": title, "observed": float(np.mean(each.observed))})
@@ -123,7 +126,7 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
     Raises
     ------
     SpecError
-        Rows count several times; `sets` is no whole number from 1 on.
+        Rows count several times, or none is known exactly; `sets` is no whole number from 1 on.
 
     Examples
     --------
@@ -146,6 +149,8 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
             continue
         for column in response.columns:
             seen = known_exactly(fit, response, column)
+            if not seen.any():
+                continue
             drawn = found[column].values.reshape(-1, len(seen))[:, seen]
             y, drawn, names = _as_numbers(fit, response, column, seen, drawn)
             if names:
@@ -160,6 +165,8 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
                 _shares(one, edges).assign(panel=column, set=f"{column} {s}")
                 for s, one in enumerate(drawn)
             )
+    if not columns:
+        raise SpecError("No row has a response that is known exactly.")
     observed, none = pd.concat(bars), bars[0].iloc[:0].assign(set="")
     curves, marks = (pd.concat(parts) if parts else none for parts in (lines, levels))
     for part in (observed, curves, marks):
@@ -201,9 +208,10 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
 def _histogram(values: Array) -> pd.DataFrame:
     """Bars of values, of which some may all be the same."""
     different = np.unique(values)
-    if len(different) == 1:
-        wide = 0.05 * max(abs(float(different[0])), 1.0)
-        return pd.DataFrame({"low": different - wide, "high": different + wide, "share": 1.0})
+    size = max(float(np.abs(values).max()), 1.0)
+    if np.ptp(values) <= 1e-9 * size:
+        middle, wide = float(values.mean()), 0.05 * size
+        return pd.DataFrame({"low": [middle - wide], "high": [middle + wide], "share": [1.0]})
     if len(different) <= BINS and (2 * different == np.floor(2 * different)).all():
         # Of few counts each has a bar: bins might hold now one and now two of them.
         half = float(np.diff(different).min()) / 2

@@ -133,7 +133,10 @@ def _by_chain(table: pd.DataFrame) -> Any:
     chains = sorted(table["chain"].unique(), key=int)
     values = [*CHAINS, *(colour(chain) for chain in chains[len(CHAINS) :])]
     return p9.scale_color_manual(
-        values=dict(zip(chains, values, strict=False)), limits=chains, name="chain"
+        values=dict(zip(chains, values, strict=False)),
+        limits=chains,
+        name="chain",
+        guide=p9.guide_legend(override_aes={"size": 1, "alpha": 1}),
     )
 
 

@@ -78,6 +78,8 @@ def states(fit: Fit, series: Any = None) -> p9.ggplot:
     agreeing = np.stack([(paths == k + 1).mean(axis=0) for k in range(spec.K)], axis=1)
     frequent = np.where(np.eye(spec.K)[agreeing.argmax(axis=1)] > 0, agreeing, 0.0)
     below = {"filtering": filtered, "smoothing": smoothed, "Viterbi": frequent}
+    # A column may be called as one of these.
+    below = {f"p({n})" if n in fit.model.table.columns else n: p for n, p in below.items()}
     likely = np.asarray([str(label) for label in labels])[smoothed.argmax(axis=1)]
     points, codes = _points(fit, shown, likely)
     panels: Any = [*dict.fromkeys(points["panel"]), *below]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 
 import stanmix as sm
@@ -38,10 +39,39 @@ def test_pictures_of_chains_are_refused_of_mixtures(mixture: sm.Fit, name: str) 
 
 
 @pytest.mark.parametrize("y", [[3], [3, 4]])
-@pytest.mark.parametrize("name", ["membership", "trace", "prior", "predictive", "check", "states"])
+@pytest.mark.parametrize(
+    "name", ["components", "membership", "trace", "prior", "predictive", "check", "states"]
+)
 def test_one_row_and_one_state_are_enough(name: str, y: list[int]) -> None:
     fit = fitted("y ~ hmm(poisson, states=1)", {"y": y})
     fit.plot(name).draw()
+
+
+@pytest.mark.parametrize("name", ["components", "check", "predictive", "residuals", "prior"])
+def test_rows_that_are_all_the_same_are_drawn(name: str) -> None:
+    priors = {"mu": "normal(0, 1)", "sigma": "exponential(1)"}
+    fit = fitted("y ~ mix(normal, K=1)", {"y": [3.0] * 4}, priors=priors)
+    fit.plot(name).draw()
+
+
+@pytest.mark.parametrize("name", ["states", "check", "predictive", "residuals", "autocorrelation"])
+def test_columns_may_be_called_as_what_is_drawn_of_them(name: str) -> None:
+    rng = np.random.default_rng(9)
+    data = {"smoothing": rng.poisson(3, 20), "mean": rng.normal(0, 1, 20)}
+    fitted("cbind(smoothing, mean) ~ hmm(poisson & normal, states=1)", data).plot(name).draw()
+
+
+@pytest.mark.parametrize("name", ["states", "predictive", "residuals", "membership"])
+def test_limited_rows_are_no_hindrance(name: str) -> None:
+    data = {"y": np.arange(1.0, 13), "how": ["none", "right", "left"] * 4}
+    fitted("y | cens(how) ~ hmm(weibull, states=1)", data).plot(name).draw()
+
+
+def test_nothing_is_predicted_beside_rows_of_which_none_is_known() -> None:
+    data = {"y": np.arange(1.0, 13), "how": ["right", "left"] * 6}
+    fit = fitted("y | cens(how) ~ mix(weibull, K=1)", data)
+    with pytest.raises(sm.SpecError, match="No row has a response that is known exactly"):
+        fit.plot("predictive")
 
 
 def test_the_components_are_what_is_drawn_without_a_name(mixture: sm.Fit) -> None:

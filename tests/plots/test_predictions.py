@@ -34,7 +34,9 @@ def test_checks_show_what_their_table_says(name: str, request: pytest.FixtureReq
 
 
 def test_a_statistic_of_ones_own_has_a_panel(mixture: sm.Fit) -> None:
-    shown = mixture.plot("check", statistics={"range": np.ptp}).layers[1]._data
+    picture = mixture.plot("check", statistics={"mean": np.mean, "range": np.ptp})
+    picture.draw()
+    shown = picture.layers[1]._data
     y = mixture.model.table.columns["y"].dropna()
     assert shown["panel"].iloc[-1].startswith("range\n")
     assert shown["observed"].iloc[-1] == pytest.approx(np.ptp(y))

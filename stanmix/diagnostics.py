@@ -58,23 +58,47 @@ def summarise(variables: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
 
 
-def _elements(values: xr.Dataset) -> dict[str, float]:
-    """Every element by its label: `mu[1, waiting]`; of a correlation matrix its upper triangle."""
+def element_names(array: xr.DataArray) -> dict[str, tuple[int, ...]]:
+    """Every element by its label, `mu[1, waiting]`; of a correlation matrix its upper triangle.
+
+    Parameters
+    ----------
+    array
+        A parameter named as in the posterior, with chains and draws or without.
+
+    Returns
+    -------
+    dict
+        The place of each element along the axes other than `chain` and `draw`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> element_names(xr.DataArray([0.5, 1.5], dims="state", name="mu"))
+    {'mu[1]': (0,), 'mu[2]': (1,)}
+    """
+    dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
+    labels = [
+        array[dim].values if dim in array.coords else range(1, array.sizes[dim] + 1) for dim in dims
+    ]
+    # Correlations; transitions are no such matrix.
+    matrix = len(dims) > 1 and dims[-1] == f"{dims[-2]}_to" and dims[-2] != "state"
     found = {}
-    for name, array in values.data_vars.items():
-        labels = [
-            array[dim].values if dim in array.coords else range(1, n + 1)
-            for dim, n in array.sizes.items()
-        ]
-        # Correlations; transitions are no such matrix.
-        matrix = array.dims[-1] == f"{array.dims[-2]}_to" if array.ndim > 3 else False
-        matrix = matrix and array.dims[-2] != "state"
-        for place in np.ndindex(array.shape):
-            if matrix and place[-2] >= place[-1]:
-                continue
-            index = ", ".join(str(labels[d][i]) for d, i in enumerate(place))
-            found[f"{name}[{index}]" if index else str(name)] = float(array.values[place])
+    for place in np.ndindex(*(array.sizes[dim] for dim in dims)):
+        if matrix and place[-2] >= place[-1]:
+            continue
+        index = ", ".join(str(labels[d][i]) for d, i in enumerate(place))
+        found[f"{array.name}[{index}]" if index else str(array.name)] = place
     return found
+
+
+def _elements(values: xr.Dataset) -> dict[str, float]:
+    """The elements of variables, by label."""
+    return {
+        label: float(array.values[place])
+        for array in values.data_vars.values()
+        for label, place in element_names(array).items()
+    }
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from stanmix.errors import plural
 from stanmix.questions.terms import Kind
 
 if TYPE_CHECKING:
+    from plotnine import ggplot
+
     from stanmix.fit import Fit
 
 
@@ -86,6 +88,23 @@ class Elpd:
     def bad(self) -> pd.DataFrame:
         """The terms whose Pareto k is too large to trust them."""
         return self.terms[self.terms["pareto_k"] > self.good_k]
+
+    def plot(self) -> ggplot:
+        """The Pareto k of each term, with the largest that can be trusted.
+
+        Returns
+        -------
+        ggplot
+            As `stanmix.plots.pareto_k` describes it.
+
+        Raises
+        ------
+        SpecError
+            Terms have no Pareto k.
+        """
+        from stanmix.plots import pareto_k
+
+        return pareto_k(self)
 
     def __repr__(self) -> str:
         n, known = len(self.terms), int(self.terms["elpd"].notna().sum())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -152,22 +152,42 @@ class Fit:
 
     # Pictures.
 
-    def plot(self) -> ggplot:
-        """The fitted components over the data.
+    def plot(self, /, picture: str = "components", **options: Any) -> ggplot:
+        """A picture of the fit.
+
+        Parameters
+        ----------
+        picture
+            `components`: the fitted components over the data; `pairs`: over each two of several
+            columns. `membership`: the probabilities of the components of each row. Of a hidden
+            Markov model `states`: a series over time; `transition` and `transition_graph`: its
+            moves. `trace` and `ranks`: whether chains agree. `prior`: against the posterior.
+            `check` and `predictive`: data that the model predicts. `residuals` and
+            `autocorrelation`: whether residuals are normal, and independent.
+        **options
+            What the picture takes, as its function in `stanmix.plots.PICTURES` says:
+            `variables="mu"`, `series="a"`, `columns=["u", "v"]`.
 
         Returns
         -------
         ggplot
-            As `stanmix.plots.components` describes it; `.save(path)` writes it.
+            A picture to show, to change, or to save: `.save(path)` writes it.
 
         Raises
         ------
         SpecError
-            There is no such picture of this response.
-        """
-        from stanmix.plots import components
+            There is no such picture, or none of this model; or it has no such option.
 
-        return components(self)
+        Examples
+        --------
+        >>> import stanmix as sm
+        >>> y = [-0.1, 0.2, 0.0, 0.3, 4.8, 5.1, 5.2, 4.9]
+        >>> f = sm.fit("y ~ mix(normal, K=2)", {"y": y}, engine="stanli", chains=2, seed=1)
+        >>> picture = f.plot("trace", variables="mu")
+        """
+        from stanmix import plots
+
+        return plots.picture(self, picture, **options)
 
     # Keeping.
 

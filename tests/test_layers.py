@@ -41,13 +41,13 @@ def owners(library: str) -> set[str]:
         ("cmdstanpy", {"engines/cmdstan.py"}),
         ("stanli", {"engines/stanli.py"}),
         ("bridgestan", {"engines/stanli.py"}),
-        ("plotnine", {"plots.py", "fit.py", "sweeps.py"}),
+        ("plotnine", {"plots/", "fit.py", "sweeps.py", "elpd.py"}),
         ("arviz_stats", {"diagnostics.py", "importance.py"}),
         ("tqdm", {"engines/progress.py"}),
     ],
 )
 def test_a_library_has_one_owner(library: str, allowed: set[str]) -> None:
-    assert owners(library) <= allowed
+    assert [m for m in owners(library) if not m.startswith(tuple(allowed))] == []
 
 
 def test_latent_algebra_imports_numpy_and_nothing_else() -> None:

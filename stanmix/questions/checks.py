@@ -9,6 +9,7 @@ realized discrepancies. *Statistica Sinica*, 6, 733-760.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,35 +85,81 @@ def check(
     >>> f.check().loc[("y", "zeros"), "observed"]
     np.float64(0.4)
     """
+    rows = [
+        (each.column, each.statistic, *_row(each.observed, each.predicted))
+        for each in compared(fit, statistics=statistics, draws=draws, seed=seed)
+    ]
+    columns = ["column", "statistic", "observed", "mean", "q2.5", "q97.5", "p"]
+    return pd.DataFrame(rows, columns=columns).set_index(["column", "statistic"])
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A statistic of the data, and of data that the model predicts.
+
+    Parameters
+    ----------
+    column, statistic
+        What it is of; no column where it is of states.
+    observed
+        That of the data: a number, or one for each draw where it depends on drawn states.
+    predicted
+        Those of predicted data: (draw,).
+    """
+
+    column: str
+    statistic: str
+    observed: Any
+    predicted: Array
+
+
+def compared(
+    fit: Fit,
+    *,
+    statistics: Mapping[str, Callable[[Array], float]] | None = None,
+    draws: int | None = THIN,
+    seed: int | None = None,
+) -> list[Compared]:
+    """What `check` sums up: every statistic, of the data and of each predicted set of data.
+
+    Parameters
+    ----------
+    statistics, draws, seed
+        As of `check`.
+
+    Raises
+    ------
+    SpecError
+        As of `check`.
+    """
     if fit.model.spec.freq is not None:
         raise SpecError("Rows that count several times cannot be checked: write them out.")
-    found = predict(fit, draws=draws, seed=seed)
-    rows = []
+    drawings = predict(fit, draws=draws, seed=seed)
+    found = []
     for response in fit.model.spec.responses:
         if response.addition and response.kind != "choice":
             continue
         for column in response.columns:
-            seen = _seen(fit, response, column)
-            drawn = found[column].values.reshape(-1, len(seen))[:, seen]
-            for name, observed, predicted in _compared(fit, response, column, seen, drawn):
-                rows.append((column, name, *_row(observed, predicted)))
+            seen = known_exactly(fit, response, column)
+            drawn = drawings[column].values.reshape(-1, len(seen))[:, seen]
+            for name, observed, predicted in _ready(fit, response, column, seen, drawn):
+                found.append(Compared(column, name, observed, predicted))
             for name, function in (statistics or {}).items():
                 own = numbers(fit.model.table, column, missing=True)[seen]
-                values = [_number(name, function, y) for y in (own, *drawn)]
-                rows.append((column, name, *_row(np.array(values[0]), np.array(values[1:]))))
+                values = np.array([_number(name, function, y) for y in (own, *drawn)])
+                found.append(Compared(column, name, values[0], values[1:]))
     if fit.model.spec.kind == "hmm":
         # Both in the order of series and time.
         units = fit.model.rows.order[fit.model.rows.heads]
         there = sample_states(fit, draws=draws, seed=ask(fit, seed=seed).seed + 1).values
         there = there if fit.model.spec.unit is not None else there[..., units]
-        paths = (there, found["states"].values[..., units])
+        paths = (there, drawings["states"].values[..., units])
         there, predicted = (_duration(fit, p.reshape(-1, p.shape[-1])) for p in paths)
-        rows.append(("", "state duration", *_row(there, predicted)))
-    columns = ["column", "statistic", "observed", "mean", "q2.5", "q97.5", "p"]
-    return pd.DataFrame(rows, columns=columns).set_index(["column", "statistic"])
+        found.append(Compared("", "state duration", there, predicted))
+    return found
 
 
-def _seen(fit: Fit, response: Response, column: str) -> NDArray[np.bool_]:
+def known_exactly(fit: Fit, response: Response, column: str) -> NDArray[np.bool_]:
     """Rows with a value that is known, and not only limits of it."""
     seen = ~is_missing(fit.model.table, column)
     if response.is_limited:
@@ -120,7 +167,7 @@ def _seen(fit: Fit, response: Response, column: str) -> NDArray[np.bool_]:
     return np.asarray(seen)
 
 
-def _compared(
+def _ready(
     fit: Fit, response: Response, column: str, seen: NDArray[np.bool_], drawn: NDArray[Any]
 ) -> Iterator[tuple[str, Any, Array]]:
     """Ready statistics: name, the observed one, those of each draw."""
@@ -133,12 +180,18 @@ def _compared(
         return
     y, values = numbers(table, column, missing=True)[seen], drawn.astype(np.float64)
     for name, statistic in STATISTICS.items():
+        if name == "sd" and len(y) < 2:
+            continue
         yield name, statistic(y), statistic(values)
     if response.kind in ("count", "binary"):
         yield "zeros", (y == 0).mean(), (values == 0).mean(axis=-1)
     if fit.model.spec.kind == "hmm" and fit.model.spec.unit is None:
         pairs = _neighbours(fit, seen)
-        yield "autocorrelation", _correlation(y, pairs), _correlation(values, pairs)
+        observed, predicted = _correlation(y, pairs), _correlation(values, pairs)
+        # Values that are all the same have none.
+        defined = np.isfinite(predicted)
+        if np.isfinite(observed) and defined.any():
+            yield "autocorrelation", observed, predicted[defined]
 
 
 def _row(observed: Any, predicted: Array) -> tuple[float, ...]:
@@ -168,9 +221,14 @@ def _neighbours(fit: Fit, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _correlation(y: Array, pairs: NDArray[np.int64]) -> Array:
-    """The correlation of neighbours, as autocorrelations are defined: about the common mean."""
+    """The correlation of neighbours, as autocorrelations are defined: about the common mean.
+
+    NaN where all are the same.
+    """
     off = y - y.mean(axis=-1, keepdims=True)
-    return np.asarray((off[..., pairs[0]] * off[..., pairs[1]]).sum(-1) / (off**2).sum(-1))
+    together, alone = (off[..., pairs[0]] * off[..., pairs[1]]).sum(-1), (off**2).sum(-1)
+    undefined = np.full(np.shape(alone), np.nan)
+    return np.asarray(np.divide(together, alone, out=undefined, where=alone > 0))
 
 
 def _duration(fit: Fit, paths: NDArray[np.int64]) -> Array:

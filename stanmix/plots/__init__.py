@@ -1,0 +1,85 @@
+"""Pictures, one function a question; each returns a plotnine ggplot."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import plotnine as p9
+
+from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.plots.covariates import effects
+from stanmix.plots.criteria import pareto_k, sweep
+from stanmix.plots.densities import components
+from stanmix.plots.matrix import pairs
+from stanmix.plots.memberships import membership
+from stanmix.plots.moves import transition, transition_graph
+from stanmix.plots.priors import prior
+from stanmix.plots.quantiles import autocorrelation, residuals
+from stanmix.plots.replicates import check, predictive
+from stanmix.plots.sampling import ranks, trace
+from stanmix.plots.sequences import states
+
+if TYPE_CHECKING:
+    from stanmix.fit import Fit
+
+__all__ = ["PICTURES", "effects", "pareto_k", "picture", "sweep"]
+
+PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
+    "components": components,
+    "pairs": pairs,
+    "membership": membership,
+    "states": states,
+    "transition": transition,
+    "transition_graph": transition_graph,
+    "trace": trace,
+    "ranks": ranks,
+    "prior": prior,
+    "check": check,
+    "predictive": predictive,
+    "residuals": residuals,
+    "autocorrelation": autocorrelation,
+}
+"""The pictures of a fit, by name."""
+
+
+def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
+    """A picture of a fit, by its name.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    name
+        One of `PICTURES`.
+    **options
+        What that picture takes besides the fit.
+
+    Returns
+    -------
+    ggplot
+        A picture to show, to change or to save.
+
+    Raises
+    ------
+    SpecError
+        There is no such picture, or it has no such option; or as the picture says.
+    """
+    if not isinstance(name, str) or name not in PICTURES:
+        raise SpecError(_unknown(f"There is no picture {name!r}", str(name), list(PICTURES)))
+    drawn = PICTURES[name]
+    known = list(inspect.signature(drawn).parameters)[1:]
+    for option in options:
+        if option not in known:
+            message = f"The picture {name!r} has no option `{option}`"
+            raise SpecError(_unknown(message, option, known))
+    return drawn(fit, **options)
+
+
+def _unknown(message: str, word: str, known: list[str]) -> str:
+    there = (
+        f"; there {'is' if len(known) == 1 else 'are'} {listing(known, most=20)}." if known else "."
+    )
+    hint = did_you_mean(word, known)
+    return f"{message}{there}" + (f" Hint: {hint}" if hint else "")

@@ -17,7 +17,7 @@ from stanmix import criteria, crossvalidation, labels, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import checks, contrasts, paths, prediction, residuals, states
+from stanmix.questions import checks, contrasts, effects, paths, prediction, residuals, states
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Fit:
 
     contrast = contrasts.contrast
     derive = contrasts.derive
+    effects = effects.effects
 
     # Latent states. Questions are functions of a fit, and so its methods.
 

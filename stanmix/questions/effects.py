@@ -93,10 +93,7 @@ def effects(
     del others[covariate]
     table = rows_at({**others, covariate: shown}, len(shown))
     alone = without_groups(spec)
-    chosen = ask(fit, draws=draws)
-    flat = chosen.draws
-    draws_of = [{name: v[i] for name, v in flat.items()} for i in range(chosen.n_draws)]
-    moments = Moments(alone, table, fit.model.encoded, draws_of)
+    moments = Moments(alone, table, fit.model.encoded, ask(fit, draws=draws).draw_by_draw)
     name = _quantity(moments, covariate, of)
     if name == RESPONSE:
         found = _response(moments)

@@ -54,10 +54,10 @@ def summarise(variables: xr.Dataset) -> pd.DataFrame:
             "ess_tail": arviz_stats.ess(variables, method="tail"),
             "r_hat": arviz_stats.rhat(variables),
         }
-    return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
+    return pd.DataFrame({label: elements(values) for label, values in columns.items()})
 
 
-def _elements(values: xr.Dataset) -> dict[str, float]:
+def elements(values: xr.Dataset) -> dict[str, float]:
     """Every element by its label: `mu[1, waiting]`; of a correlation matrix its upper triangle."""
     found = {}
     for name, array in values.data_vars.items():

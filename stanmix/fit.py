@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, labels, storage
+from stanmix import criteria, crossvalidation, labels, sensitivity, storage
 from stanmix.diagnostics import Diagnosis, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
@@ -88,6 +88,7 @@ class Fit:
     contrast = contrasts.contrast
     derive = contrasts.derive
     effects = effects.effects
+    sensitivity = sensitivity.sensitivity
 
     # Latent states. Questions are functions of a fit, and so its methods.
 

@@ -162,8 +162,7 @@ def _moment(fit: Fit, quantity: Literal["mean", "variance"]) -> xr.DataArray:
     row = rows_at(held(spec, fit.model.table))
     moments = Moments(spec, row, fit.model.encoded, asked.draw_by_draw)
     moment: Moment = "mean" if quantity == "mean" else "var"
-    lacks = moments.lacks(moment)
-    if lacks is not None:
+    if lacks := moments.lacks(moment):
         raise SpecError(lacks)
     columns = moments.columns(moment)
     values = (moments.mean() if moment == "mean" else moments.variance())[:, 0]

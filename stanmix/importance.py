@@ -65,12 +65,18 @@ def psis(values: Array) -> pd.DataFrame:
 
 
 def smoothed(log_ratios: Array, efficiency: float = 1.0) -> tuple[Array, float]:
-    """Smoothed, normalised log weights of draws, and their Pareto k."""
+    """Smoothed, normalised log weights of draws, and their Pareto k.
+
+    Where all of the tail is alike, as of a chain that did not move, it says nothing: k is infinite.
+    """
     if np.ptp(log_ratios) < 1e-10:
         # All alike: there is no tail to smooth.
         return np.full(len(log_ratios), -np.log(len(log_ratios))), 0.0
-    # It is made for log likelihoods, of which the ratios are the negative.
-    log_weights, k = array_stats.psislw(-log_ratios, r_eff=efficiency)
+    try:
+        # It is made for log likelihoods, of which the ratios are the negative.
+        log_weights, k = array_stats.psislw(-log_ratios, r_eff=efficiency)
+    except ValueError:
+        log_weights, k = log_ratios, np.inf
     return np.asarray(log_weights - logsumexp(log_weights)), float(k)
 
 

@@ -194,5 +194,10 @@ def test_weights_that_are_too_uneven_are_warned_of() -> None:
     heavy = np.random.default_rng(1).exponential(300, (2, 500))
     with pytest.warns(ConvergenceWarning, match="sensitivity to the prior is not to be trusted"):
         power_weights(heavy, "prior")
+    stuck = np.minimum(heavy, 300)
+    with pytest.warns(ConvergenceWarning, match="Pareto k of inf"):
+        _, upper = power_weights(stuck, "prior")
+    raw = np.exp(0.01 * stuck).ravel()
+    np.testing.assert_allclose(upper, raw / raw.sum())
     lower, upper = power_weights(heavy / 300, "prior")
     assert lower.sum() == pytest.approx(1) and upper.sum() == pytest.approx(1)

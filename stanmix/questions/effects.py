@@ -124,7 +124,7 @@ def _quantity(moments: Moments, covariate: str, of: str | None) -> str:
     spec = moments.spec
     moving = [r for r in spec.regressions if covariate in _covariates(r)]
     lacks = moments.lacks("mean")
-    counted = any(covariate in r.columns for r in spec.responses)
+    counted = any(covariate in r.columns for r in spec.responses if r.addition == "trials")
     answers = counted or any(r.name != "initial" for r in moving)
     names = [r.name for r in moving]
     # `mu` is there where `mu[2] ~ x` alone varies.
@@ -133,8 +133,8 @@ def _quantity(moments: Moments, covariate: str, of: str | None) -> str:
     if of is None:
         if answers and lacks is None:
             return RESPONSE
-        if len(names) == 1:
-            return names[0]
+        if len(moving) == 1:
+            return moving[0].name
         why = lacks or f"The response does not depend on `{covariate}`."
         raise SpecError(
             Problem(why, hint=f"`of` may be one of {listing(names)}" if names else None)

@@ -312,6 +312,8 @@ def test_a_response_without_a_mean_is_refused(mixture: sm.Fit) -> None:
     with pytest.raises(sm.SpecError, match="no long run"):
         onwards.effects("x", of="response")
     assert onwards.effects("x").attrs["of"] == "mu"
+    second = short_fit("y | trunc(lb=-9) ~ mix(normal, K=2); mu[2] ~ x", DATA)
+    assert second.effects("x").attrs["of"] == "mu_2"
     fit = short_fit("y | trunc(lb=-9) ~ mix(normal, K=2); mu ~ x; sigma ~ x", DATA)
     with pytest.raises(sm.SpecError, match="truncated: the mean of what is seen is not known"):
         fit.effects("x")

@@ -55,7 +55,7 @@ def summarise(variables: xr.Dataset) -> pd.DataFrame:
             "ess_tail": arviz_stats.ess(variables, method="tail"),
             "r_hat": arviz_stats.rhat(variables),
         }
-    return pd.DataFrame({label: _elements(values) for label, values in columns.items()})
+    return pd.DataFrame({label: elements(values) for label, values in columns.items()})
 
 
 def element_names(array: xr.DataArray) -> dict[str, tuple[int, ...]]:
@@ -92,7 +92,7 @@ def element_names(array: xr.DataArray) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _elements(values: xr.Dataset) -> dict[str, float]:
+def elements(values: xr.Dataset) -> dict[str, float]:
     """The elements of variables, by label."""
     return {
         label: float(array.values[place])

@@ -1,4 +1,4 @@
-"""Responses drawn from the families of a model, given states and parameters.
+"""Parameters of a model in every row, and responses drawn from its families, given states.
 
 With numpy, for all rows of a component at once, by the references that families declare; so they
 are the same draws in a simulation and in a prediction.
@@ -100,6 +100,30 @@ def predictor(
     return total
 
 
+def probabilities(
+    spec: ModelSpec,
+    name: str,
+    table: Table,
+    matrices: Mapping[Design, Array],
+    parameters: Mapping[str, Array],
+) -> Array:
+    """`weights`, `initial` or `transition` in every row: (row, state), or (row, state, state)."""
+    shape = (spec.K,) * (2 if name == "transition" else 1)
+    if not spec.varies(name):
+        return np.broadcast_to(parameters[name], (table.n_rows, *shape))
+    regression = spec.regression(name)
+    logits = np.empty((table.n_rows, *shape))
+    for place in np.ndindex(*shape):
+        eta = predictor(regression, table, matrices, parameters, place)
+        logits[(slice(None), *place)] = eta
+    if not regression.columns:
+        with np.errstate(divide="ignore"):
+            logits = logits + np.log(parameters[name])
+    if name == "transition":
+        logits = np.where(np.array(spec.moves, dtype=bool), logits, -np.inf)
+    return np.asarray(softmax(logits, axis=-1))
+
+
 @dataclass(frozen=True, eq=False)
 class Emission:
     """The emission of one component, in the rows that are in it."""
@@ -128,18 +152,26 @@ class Emission:
 
     def drawn(self, term: Term, rng: np.random.Generator) -> NDArray[Any]:
         """Responses of these rows, as the family's reference lays them out."""
-        values = {
+        reference = term.declaration.reference(**self.values(term))
+        given = self.given(term)
+        return np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
+
+    def values(self, term: Term) -> dict[str, Any]:
+        """The parameters of the family by name, as its reference takes them."""
+        return {
             param.name: self.value(argument)
             for param, argument in zip(term.declaration.params, term.arguments, strict=True)
         }
+
+    def given(self, term: Term) -> dict[str, Any]:
+        """What draws need of these rows besides: trials, and the number of choices."""
         given: dict[str, Any] = {}
         for response in map(self.spec.response, term.responses[1:]):
             if response.kind == "choice":
                 given["A"] = len(response.labels)
             else:
                 given[response.name] = self.trials(response.value, response.columns)
-        reference = term.declaration.reference(**values)
-        return np.asarray(reference.rvs(size=len(self.chosen), random_state=rng, **given))
+        return given
 
     def seen(
         self, term: Term, main: Response, drawn: NDArray[Any], rng: np.random.Generator

@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from stanmix import criteria, crossvalidation, evidence, labels, modes, stacking, storage
+from stanmix import (
+    criteria,
+    crossvalidation,
+    evidence,
+    labels,
+    modes,
+    sensitivity,
+    stacking,
+    storage,
+)
 from stanmix.diagnostics import Diagnosis, agreeing, diagnose, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import checks, contrasts, paths, prediction, residuals, states
+from stanmix.questions import checks, contrasts, effects, paths, prediction, residuals, states
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -115,6 +124,8 @@ class Fit:
 
     contrast = contrasts.contrast
     derive = contrasts.derive
+    effects = effects.effects
+    sensitivity = sensitivity.sensitivity
 
     # Latent states. Questions are functions of a fit, and so its methods.
 

@@ -2,6 +2,9 @@
 
 References
 ----------
+Kallioinen, N., Paananen, T., Bürkner, P.-C., & Vehtari, A. (2024). Detecting and diagnosing prior
+and likelihood sensitivity with power-scaling. *Statistics and Computing*, 34, 57.
+
 Vehtari, A., Gelman, A., & Gabry, J. (2017). Practical Bayesian model evaluation using leave-one-out
 cross-validation and WAIC. *Statistics and Computing*, 27, 1413-1432.
 
@@ -76,6 +79,39 @@ def smoothed(log_ratios: Array, efficiency: float = 1.0) -> tuple[Array, float]:
         # The largest are all alike, as where a chain is stuck: no tail that one could trust.
         return log_ratios - logsumexp(log_ratios), np.inf
     return np.asarray(log_weights - logsumexp(log_weights)), float(k)
+
+
+def power_sensitivity(
+    values: Array, lower: Array, upper: Array, alphas: tuple[float, float]
+) -> Array:
+    """How much distributions change with the power of a part of the posterior density.
+
+    The cumulative Jensen-Shannon distance between draws and weighted draws, for a change of the
+    logarithm (to base 2) of the power by 1, as the mean of a smaller and a larger power (Kallioinen
+    et al. 2024).
+
+    Parameters
+    ----------
+    values
+        (draw, element).
+    lower, upper
+        Weights of the draws at the two powers.
+    alphas
+        The powers.
+
+    Returns
+    -------
+    ndarray, shape (element,)
+        Of elements that do not vary, NaN.
+    """
+    found = np.full(values.shape[1], np.nan)
+    # What rounding alone moves does not vary.
+    moves = np.ptp(values, axis=0) > 1e-12 * np.abs(values).max(axis=0)
+    for i in np.flatnonzero(moves):
+        # As one chain.
+        own = (values[None, :, i], lower[None], upper[None])
+        found[i] = array_stats.power_scale_sense(*own, *alphas)
+    return found
 
 
 def efficiency(values: Array) -> Array:

@@ -224,21 +224,21 @@ def _simplexes(
 ) -> Array:
     K, size = spec.K, spec.sizes[parameter.axes[-1]]
     if len(parameter.axes) == 1:
-        return rng.dirichlet(_concentration(parameter.prior_at(()), 0, size, K), draws)
+        return rng.dirichlet(concentration(parameter.prior_at(()), 0, size, K), draws)
     if parameter.name != "transition":
-        alphas = [_concentration(parameter.prior_at((k + 1,)), k, size, K) for k in range(K)]
+        alphas = [concentration(parameter.prior_at((k + 1,)), k, size, K) for k in range(K)]
         return np.stack([rng.dirichlet(alpha, draws) for alpha in alphas], axis=1)
     rows = np.zeros((draws, K, K))
     for k, allowed in enumerate(np.array(spec.moves, dtype=bool)):
         prior = parameter.prior_at((k + 1,))
-        alpha = _concentration(prior, k, int(allowed.sum()), K)
+        alpha = concentration(prior, k, int(allowed.sum()), K)
         # `sticky` has an element for every state, others one for every allowed move.
         alpha = alpha[allowed] if len(alpha) > allowed.sum() else alpha
         rows[:, k, allowed] = rng.dirichlet(alpha, draws) if len(alpha) > 1 else 1.0
     return rows
 
 
-def _concentration(prior: Prior | None, row: int, size: int, K: int) -> Array:
+def concentration(prior: Prior | None, row: int, size: int, K: int) -> Array:
     """The parameters of a Dirichlet prior."""
     if prior is None or prior.distribution == "flat":
         return np.ones(size)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from stanmix.covariances import is_correlation_matrix
 from stanmix.data import Table, is_missing
 from stanmix.design import Encodings
-from stanmix.emissions import draw_responses, matrices_of, predictor
+from stanmix.emissions import draw_responses, matrices_of, probabilities
 from stanmix.errors import SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import level
@@ -267,23 +266,8 @@ class _States:
         return np.asarray(self.rows.order[self.rows.heads])
 
     def probabilities(self, name: str, heads: Integers) -> Array:
-        """Probabilities of components in every place: (place, state)."""
-        if not self.spec.varies(name):
-            return np.broadcast_to(self.parameters[name], (len(heads), self.spec.K))
-        return _softmax(self.logits(name, heads))
-
-    def logits(self, name: str, heads: Integers) -> Array:
-        """Unnormalised log probabilities in every place: (place, state), or of moves."""
-        regression = self.spec.regression(name)
-        shape = (self.spec.K,) * (2 if name == "transition" else 1)
-        logits = np.empty((len(heads), *shape))
-        for place in np.ndindex(*shape):
-            eta = predictor(regression, self.table, self.matrices, self.parameters, place)
-            logits[(slice(None), *place)] = eta[heads]
-        if not regression.columns:
-            with np.errstate(divide="ignore"):
-                logits = logits + np.log(self.parameters[name])
-        return logits
+        """Probabilities of components or moves in every place: (place, state, ..)."""
+        return probabilities(self.spec, name, self.table, self.matrices, self.parameters)[heads]
 
     def initial(self) -> Array:
         """Probabilities of the first state: (series or 1, state)."""
@@ -300,20 +284,13 @@ class _States:
     def transitions(self) -> Array:
         """Transition probabilities: (unit or 1, state, state)."""
         if self.spec.varies("transition"):
-            allowed = np.array(self.spec.moves, dtype=bool)
-            logits = np.where(allowed, self.logits("transition", self.heads), -np.inf)
-            return _softmax(logits)
+            return self.probabilities("transition", self.heads)
         transition = self.parameters["transition"]
         if (self.rows.steps == 1).all():
             return np.asarray(transition[None])
         steps, which = np.unique(self.rows.steps, return_inverse=True)
         powers = [np.linalg.matrix_power(transition, int(n)) for n in steps]
         return np.asarray(np.stack(powers)[which])
-
-
-def _softmax(logits: Array) -> Array:
-    """Probabilities along the last axis."""
-    return np.asarray(softmax(logits, axis=-1))
 
 
 def _chosen(probabilities: Array, u: Array) -> Integers:

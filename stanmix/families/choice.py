@@ -83,6 +83,16 @@ class Wald:
         """Log probability of a longer response time at each row."""
         return np.asarray(self.time.logsf(rt))
 
+    def mean(self, A: int | None = None) -> Vector:
+        """Mean of the response time; infinite without a drift."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(self.ndt + np.asarray(self.threshold) / self.drift)
+
+    def var(self, A: int | None = None) -> Vector:
+        """Variance of the response time; infinite without a drift."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.asarray(self.threshold) / np.asarray(self.drift) ** 3)
+
     def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
         """Draw response times, or with `A` choices rows of a response time and a choice."""
         rt = np.asarray(self.time.rvs(size, random_state=random_state))
@@ -112,6 +122,14 @@ class Uniform:
     def logsf(self, y: ArrayLike) -> Vector:
         """Log probability of a larger number at each row."""
         return np.asarray(self.number.logsf(y))
+
+    def mean(self, A: int | None = None) -> Vector:
+        """Mean of the number."""
+        return np.asarray(self.number.mean())
+
+    def var(self, A: int | None = None) -> Vector:
+        """Variance of the number."""
+        return np.asarray(self.number.var())
 
     def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
         """Draw numbers, or with `A` choices rows of a number and a choice."""

@@ -35,6 +35,14 @@ class Binomial:
         """Log probability of more, at each row."""
         return np.asarray(stats.binom.logsf(y, trials, self.prob))
 
+    def mean(self, trials: ArrayLike) -> Vector:
+        """Mean of each row of trials."""
+        return np.asarray(stats.binom.mean(trials, self.prob))
+
+    def var(self, trials: ArrayLike) -> Vector:
+        """Variance of each row of trials."""
+        return np.asarray(stats.binom.var(trials, self.prob))
+
     def rvs(
         self, size: int, random_state: np.random.Generator, trials: NDArray[np.int64]
     ) -> NDArray[np.int64]:
@@ -66,6 +74,14 @@ class BetaBinomial:
         rows = np.broadcast(y, trials)
         beyond = [self.of(n).logpmf(np.arange(max(int(m) + 1, 0), int(n) + 1)) for m, n in rows]
         return np.array([np.logaddexp.reduce(log_mass, initial=-np.inf) for log_mass in beyond])
+
+    def mean(self, trials: ArrayLike) -> Vector:
+        """Mean of each row of trials."""
+        return np.asarray(self.of(trials).mean())
+
+    def var(self, trials: ArrayLike) -> Vector:
+        """Variance of each row of trials."""
+        return np.asarray(self.of(trials).var())
 
     def rvs(
         self, size: int, random_state: np.random.Generator, trials: NDArray[np.int64]

@@ -1,4 +1,11 @@
-"""The diffusion model of two choices."""
+"""The diffusion model of two choices.
+
+References
+----------
+Grasman, R. P. P. P., Wagenmakers, E.-J., & van der Maas, H. L. J. (2009). On the mean and variance
+of response times under the diffusion model with an application to parameter estimation. *Journal of
+Mathematical Psychology*, 53, 55-68.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +38,19 @@ class Wiener:
         return np.where(
             possible, boundary_log_density(time, self.threshold, towards, near), -np.inf
         )
+
+    def mean(self, A: int | None = None) -> Vector:
+        """Mean of the response time, at either boundary (Grasman et al. 2009)."""
+        drift, threshold = np.asarray(self.drift, dtype=np.float64), np.asarray(self.threshold)
+        # Either boundary may be the one that the drift leads to.
+        ahead = threshold * np.where(drift < 0, self.bias, 1 - np.asarray(self.bias))
+        behind = threshold - ahead
+        # Without a drift the ratio below is 0 / 0.
+        still = np.abs(drift) * threshold < 1e-6
+        v = np.where(still, 1.0, np.abs(drift))
+        reached = np.expm1(-2 * v * behind) / np.expm1(-2 * v * threshold)
+        moving = (threshold * reached - behind) / v
+        return np.asarray(self.ndt + np.where(still, ahead * behind, moving))
 
     def rvs(self, size: int, random_state: np.random.Generator, A: int | None = None) -> Vector:
         """Draw rows of a response time and a choice.

@@ -61,6 +61,19 @@ class Elliptical:
             log_density[nu == own] = unit.logpdf(z[nu == own])
         return np.asarray(log_density - volume)
 
+    def mean(self) -> Vector:
+        """Mean by (column, observation)."""
+        return self.location
+
+    def var(self) -> Vector:
+        """Variance by (column, observation); infinite with 2 degrees of freedom or fewer."""
+        square = np.asarray(self.sigma) ** 2 + np.zeros_like(self.location)
+        if self.nu is None:
+            return square
+        nu = np.asarray(self.nu)
+        with np.errstate(divide="ignore"):
+            return np.asarray(square * np.where(nu > 2, nu / np.maximum(nu - 2, 0), np.inf))
+
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations."""
         z = np.linalg.cholesky(self.correlations) @ random_state.normal(size=(len(self.mu), size))

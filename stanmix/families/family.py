@@ -212,7 +212,9 @@ class Family:
         Takes the parameters by name and returns an object with `logpdf` or `logpmf` (of the
         response columns, in order), `logcdf` where there is one, and `rvs(size, random_state)`,
         laid out as in Stan: the simulator, and the oracle in tests. What draws need of the
-        response is given to `rvs` by name (`trials`, the number of choices `A`).
+        response is given to `rvs` by name (`trials`, the number of choices `A`), and to `mean` and
+        `var`, where it has them: the mean and variance of the first response, of several columns
+        by (column, row), without which questions about these are refused.
     start
         Takes the response columns of the rows of one presumed state, in order, and by name the
         number of choices (`A`) or categories (`C`) where there are any. Returns rough values of the

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import gamma
 
 from stanmix.families.family import Collapse, Column, Family, Param
 from stanmix.families.real import SHRINKS, Vector, positive_scale, start_normal
@@ -51,6 +52,22 @@ class Frechet:
         positive = np.where(y > 0, y, 1.0)
         log_survival: Vector = self.logarithm.logsf(np.log(positive))
         return np.where(y > 0, log_survival, 0.0)
+
+    def mean(self) -> Vector:
+        """Mean; infinite where the shape is 1 or less."""
+        return self.moment(1)
+
+    def var(self) -> Vector:
+        """Variance; infinite where the shape is 2 or less."""
+        with np.errstate(invalid="ignore"):
+            central = self.moment(2) - self.moment(1) ** 2
+        return np.where(np.asarray(self.shape) > 2, central, np.inf)
+
+    def moment(self, power: int) -> Vector:
+        """Mean of a power; infinite where the shape is not above it."""
+        ratio = power / np.asarray(self.shape)
+        finite = np.asarray(self.scale) ** power * gamma(1 - np.where(ratio < 1, ratio, 0.0))
+        return np.where(ratio < 1, finite, np.inf)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw rows."""

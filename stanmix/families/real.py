@@ -94,6 +94,14 @@ class SkewNormal:
         """Log probability of a larger value at each row."""
         return self.log_tail(y, 1)
 
+    def mean(self) -> Vector:
+        """Mean."""
+        return np.asarray(self.scipy.mean())
+
+    def var(self) -> Vector:
+        """Variance."""
+        return np.asarray(self.scipy.var())
+
     def log_tail(self, y: Vector, side: int) -> Vector:
         """Log probability of what lies on one side of each row, from the smaller of both tails."""
         own, other = self.log_integral(y, side), self.log_integral(y, -side)

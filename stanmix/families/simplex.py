@@ -38,6 +38,14 @@ class Dirichlet:
             log_density[phi == own] = stats.dirichlet(self.mu * own).logpdf(shares[:, phi == own])
         return log_density
 
+    def mean(self) -> Vector:
+        """Mean by (share, observation)."""
+        return np.asarray(self.mu[:, None] + np.zeros_like(self.phi))
+
+    def var(self) -> Vector:
+        """Variance by (share, observation)."""
+        return np.asarray((self.mu * (1 - self.mu))[:, None] / (np.asarray(self.phi) + 1))
+
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations, each of whose shares is above 0."""
         alpha = self.mu[:, None] * np.broadcast_to(self.phi, size)

@@ -40,6 +40,15 @@ class ZeroInflated:
         beyond = np.log1p(-self.zi) + self.counts.logsf(y, *row)
         return np.where(np.asarray(y) >= 0, beyond, 0.0)
 
+    def mean(self, **row: Any) -> Vector:
+        """Mean of each row."""
+        return np.asarray((1 - self.zi) * self.counts.mean(**row))
+
+    def var(self, **row: Any) -> Vector:
+        """Variance of each row."""
+        among = self.zi * self.counts.mean(**row) ** 2
+        return np.asarray((1 - self.zi) * (self.counts.var(**row) + among))
+
     def rvs(self, size: int, random_state: np.random.Generator, **row: Any) -> NDArray[np.int64]:
         """Draw counts."""
         counts = self.counts.rvs(size=size, random_state=random_state, **row)
@@ -67,6 +76,20 @@ class Hurdle:
         """Log probability of more, at each row."""
         beyond = np.log1p(-self.hu) + self.counts.logsf(y) - self.counts.logsf(0)
         return np.where(np.asarray(y) >= 0, beyond, 0.0)
+
+    def mean(self) -> Vector:
+        """Mean."""
+        return np.asarray(self.above * self.counts.mean())
+
+    def var(self) -> Vector:
+        """Variance."""
+        square = self.above * (self.counts.var() + self.counts.mean() ** 2)
+        return np.asarray(square - self.mean() ** 2)
+
+    @property
+    def above(self) -> Vector:
+        """The probability of a count above 0, relative to that of the distribution itself."""
+        return np.asarray((1 - self.hu) / self.counts.sf(0))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> NDArray[np.int64]:
         """Draw counts, those above 0 by inversion."""

@@ -211,6 +211,12 @@ class Asked:
             values[f"z_{effect.name}"] = np.append(z, rng.normal(size=(*z.shape[:-1], more)), -1)
         return values
 
+    @property
+    def draw_by_draw(self) -> list[dict[str, Array]]:
+        """The same, one draw after the other."""
+        flat = self.draws
+        return [{name: v[i] for name, v in flat.items()} for i in range(self.n_draws)]
+
     def random(self, what: Drawn) -> np.random.Generator:
         """Random numbers for one thing that is drawn, independent of those for others."""
         return np.random.default_rng([self.seed, get_args(Drawn).index(what)])

@@ -1,4 +1,4 @@
-"""Quantities made of parameters: contrasts, and what a chain of states implies."""
+"""Quantities made of parameters: contrasts, and what all of them, or moves, imply."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import xarray as xr
 
 from stanmix import latent
 from stanmix.diagnostics import summarise
-from stanmix.errors import SpecError, did_you_mean, listing
-from stanmix.questions.asking import require_kind
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.held import held, rows_at
+from stanmix.moments import Moment, Moments
+from stanmix.questions.asking import ask, require_kind
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
 
-Derived = Literal["stationary", "dwell"]
-"""What follows from a transition matrix."""
+Derived = Literal["stationary", "dwell", "mean", "variance"]
+"""What follows from a transition matrix, or from all parameters."""
 
 LONGEST = 1000
 """Most characters of a contrast, so that brackets are not too deep."""
@@ -88,24 +90,29 @@ def contrast(
 
 
 def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
-    """What the transition matrix of a hidden Markov model implies, for every draw.
+    """What the parameters imply, for every draw.
 
     Parameters
     ----------
     quantity
-        "stationary": the share of time in each state in the long run. "dwell": how many steps each
-        state lasts on average, 1 / (1 - probability to stay).
+        "mean", "variance": of the response, over all components by their weights, or over states as
+        often as a chain is in each in the long run; of each column that has one. Where each row has
+        trials of its own, there are as many as in the mean row. Of a hidden Markov model also
+        "stationary": the share of time in each state in the long run; and "dwell": how many steps
+        each state lasts on average, 1 / (1 - probability to stay).
 
     Returns
     -------
     DataArray
-        (chain, draw, state).
+        (chain, draw, state); of a mean or variance (chain, draw), or (chain, draw, column) where
+        the response has several columns. They do not depend on labels.
 
     Raises
     ------
     SpecError
-        The model is a mixture, or its moves vary; there is no such quantity; or some states cannot
-        be reached from others, so that there is no long run.
+        There is no such quantity; the model is a mixture, and has no moves; parameters that it
+        needs vary; the response has no mean or variance; or some states cannot be reached from
+        others, so that there is no long run.
 
     Examples
     --------
@@ -115,10 +122,15 @@ def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
     >>> share = f.derive("stationary")
     >>> bool(np.allclose(share.sum("state"), 1))
     True
+    >>> rate = f.draws["posterior"]["rate"]
+    >>> bool(np.allclose(f.derive("mean"), (share * rate).sum("state")))
+    True
     """
-    require_kind(fit, "hmm", "derive", "contrast()")
     if quantity not in get_args(Derived):
         raise SpecError(f"`quantity` is one of {listing(get_args(Derived))}, not {quantity!r}.")
+    if quantity == "mean" or quantity == "variance":
+        return _moment(fit, quantity)
+    require_kind(fit, "hmm", f'derive("{quantity}")', "contrast()")
     if fit.model.spec.varies("transition"):
         raise SpecError("`transition` varies with covariates, so there is no long run.")
     transition = fit.draws["posterior"].to_dataset()["transition"]
@@ -132,6 +144,31 @@ def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
         except ValueError:
             raise SpecError("Some states cannot be reached from others: no long run.") from None
     return transition.isel(state_to=0, drop=True).copy(data=values)
+
+
+def _moment(fit: Fit, quantity: Literal["mean", "variance"]) -> xr.DataArray:
+    """The mean or variance of the response."""
+    spec = fit.model.spec
+    varying = [r.name for r in spec.regressions if r.name != "initial"]
+    if varying:
+        raise SpecError(
+            Problem(
+                f"{listing(varying)} {'varies' if len(varying) == 1 else 'vary'} by row, and so "
+                f"does the {quantity} of the response.",
+                hint="`effects(..)` works out the mean at values of a covariate",
+            )
+        )
+    asked = ask(fit, draws=None)
+    row = rows_at(held(spec, fit.model.table))
+    moments = Moments(spec, row, fit.model.encoded, asked.draw_by_draw)
+    moment: Moment = "mean" if quantity == "mean" else "var"
+    if lacks := moments.lacks(moment):
+        raise SpecError(lacks)
+    columns = moments.columns(moment)
+    values = (moments.mean() if moment == "mean" else moments.variance())[:, 0]
+    if len(columns) == 1:
+        return asked.over_draws(values[:, 0], {})
+    return asked.over_draws(values, {"column": columns})
 
 
 def _region(rope: float | tuple[float, float] | None) -> tuple[float, float]:

@@ -30,16 +30,26 @@ def invariants(fit: Fit) -> dict[str, xr.DataArray]:
     """
     posterior = fit.draws["posterior"].to_dataset()
     found: dict[str, Any] = {"lp": fit.draws["sample_stats"]["lp"]}
-    if fit.model.spec.kind == "mix":
-        found["sorted weights"] = _sorted(posterior["weights"], "state")
-    else:
-        stay = xr.DataArray(
-            np.diagonal(posterior["transition"].values, axis1=-2, axis2=-1),
-            dims=["chain", "draw", "state"],
-        )
-        found["sorted stay probabilities"] = _sorted(stay, "state")
+    found |= sorted_probabilities(posterior)
     found["log likelihood"] = _log_likelihood(fit)
     return found
+
+
+def sorted_probabilities(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Weights of a mixture, or probabilities to stay in a state, the smallest first, by name.
+
+    Parameters
+    ----------
+    posterior
+        Draws.
+    """
+    if "weights" in posterior:
+        return {"sorted weights": _sorted(posterior["weights"], "state")}
+    stay = xr.DataArray(
+        np.diagonal(posterior["transition"].values, axis1=-2, axis2=-1),
+        dims=["chain", "draw", "state"],
+    )
+    return {"sorted stay probabilities": _sorted(stay, "state")}
 
 
 def _log_likelihood(fit: Fit) -> xr.DataArray:

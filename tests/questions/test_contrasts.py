@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import stanmix as sm
 from tests.cases import FRAME
@@ -90,11 +91,73 @@ def test_there_is_no_long_run_where_moves_vary_or_do_not_come_back(
 ) -> None:
     with pytest.raises(sm.SpecError, match="`transition` varies with covariates"):
         chain.derive("stationary")
-    with pytest.raises(sm.SpecError, match=r"mixture has no `derive`; ask for contrast\(\)"):
+    with pytest.raises(sm.SpecError, match=r"mixture has no `derive\(.*\)`; ask for contrast"):
         mixture.derive("stationary")
     onwards = short_fit("y ~ hmm(normal, states=2, transition=left_right)", FRAME)
     with pytest.raises(sm.SpecError, match="no long run"):
         onwards.derive("stationary")
     assert np.isinf(onwards.derive("dwell").sel(state=2)).all()
     with pytest.raises(sm.SpecError, match="`quantity` is one of `stationary`"):
+        onwards.derive("sum")  # type: ignore[arg-type]
+    with pytest.raises(sm.SpecError, match="no long run"):
         onwards.derive("mean")
+
+
+def test_the_mean_and_variance_of_a_mixture_are_over_all_components(mixture: sm.Fit) -> None:
+    d = mixture.draws["posterior"].to_dataset()
+    mean = (d["weights"] * d["mu"]).sum("state")
+    square = (d["weights"] * (d["sigma"] ** 2 + d["mu"] ** 2)).sum("state")
+    found = mixture.derive("mean")
+    assert found.dims == ("chain", "draw") and found.sizes == {"chain": 2, "draw": 100}
+    np.testing.assert_allclose(found, mean)
+    np.testing.assert_allclose(mixture.derive("variance"), square - mean**2)
+
+
+def test_those_of_a_chain_are_of_the_long_run() -> None:
+    fit = short_fit("y ~ hmm(normal, states=2)", FRAME)
+    d = fit.draws["posterior"].to_dataset()
+    share = fit.derive("stationary")
+    mean = (share * d["mu"]).sum("state")
+    np.testing.assert_allclose(fit.derive("mean"), mean)
+    square = (share * (d["sigma"] ** 2 + d["mu"] ** 2)).sum("state")
+    np.testing.assert_allclose(fit.derive("variance"), square - mean**2)
+
+
+def test_columns_have_a_mean_and_variance_each() -> None:
+    fit = short_fit("cbind(y, x) ~ mix(student, K=2)", FRAME)
+    d = fit.draws["posterior"].to_dataset()
+    mean = (d["weights"] * d["mu"]).sum("state")
+    found = fit.derive("mean")
+    assert found.dims == ("chain", "draw", "column")
+    np.testing.assert_allclose(found.sel(column="x"), mean.sel(column="x"))
+    nu = d["nu"]
+    spread = xr.where(nu > 2, nu / (nu - 2), np.inf) * d["sigma"] ** 2
+    total = (d["weights"] * (spread + (d["mu"] - mean) ** 2)).sum("state")
+    np.testing.assert_allclose(
+        fit.derive("variance").transpose(..., "column"), total.transpose(..., "column")
+    )
+
+
+def test_they_are_those_of_predicted_responses() -> None:
+    formula = "rt | dec(choice) ~ mix(wald + uniform, order=none)"
+    fit = short_fit(formula, FRAME)
+    rows = pd.DataFrame({"obs": np.arange(100_000)})
+    drawn = fit.predict(rows, draws=1)["rt"].values.astype(float).ravel()
+    mean, variance = (float(fit.derive(q).isel(chain=0, draw=0)) for q in ("mean", "variance"))
+    assert abs(drawn.mean() - mean) < 4 * drawn.std() / np.sqrt(len(drawn))
+    fourth = np.mean((drawn - mean) ** 4)
+    assert abs(drawn.var() - variance) < 4 * np.sqrt((fourth - variance**2) / len(drawn))
+
+
+@pytest.mark.parametrize(
+    ("formula", "quantity", "message"),
+    [
+        ("y ~ mix(normal, K=2); mu ~ x", "mean", r"`mu` varies by row[^`]*response(.|\n)*effects"),
+        ("y ~ mix(normal, K=2); weights ~ x; mu ~ x", "variance", "`mu`, `weights` vary by row"),
+        ("subject ~ mix(categorical, K=2)", "mean", "`subject` holds categories"),
+        ("rt | dec(choice) ~ mix(wiener, K=1)", "variance", "`wiener` declares no variance"),
+    ],
+)
+def test_what_has_no_mean_or_variance_is_refused(formula: str, quantity: Any, message: str) -> None:
+    with pytest.raises(sm.SpecError, match=message):
+        short_fit(formula, FRAME).derive(quantity)

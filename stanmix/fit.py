@@ -24,7 +24,8 @@ from stanmix import (
     stacking,
     storage,
 )
-from stanmix.diagnostics import Diagnosis, agreeing, diagnose, summarise
+from stanmix.diagnosis import Diagnosis, diagnose
+from stanmix.diagnostics import agreeing, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
 from stanmix.questions import checks, contrasts, effects, paths, prediction, residuals, states
@@ -112,10 +113,11 @@ class Fit:
         Returns
         -------
         Diagnosis
-            R-hat, ESS, divergences, tree depths and E-BFMI; `problems` says in words what is wrong,
-            `invariant` and `labelled` are tables. See `stanmix.diagnostics.Diagnosis`.
+            R-hat, ESS, divergences, tree depths and E-BFMI; `problems` says in words what is wrong
+            and what to try, `invariant` and `labelled` are tables. See
+            `stanmix.diagnosis.Diagnosis`.
         """
-        return diagnose(self.draws, self._invariants, self.model.spec.labels_may_switch)
+        return diagnose(self.model.spec, self.draws, self._invariants)
 
     @cached_property
     def _invariants(self) -> dict[str, xr.DataArray]:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from stanmix.data import Table, read_table, require_enough
 from stanmix.design import Encodings, encodings
-from stanmix.diagnostics import warn_of
+from stanmix.diagnosis import warn_of
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars

@@ -110,7 +110,8 @@ def autocorrelation(fit: Fit, kind: Kind | None = None, *, lags: int | None = No
     Raises
     ------
     SpecError
-        As of `Fit.residuals`; `lags` is no whole number from 1 on; series are too short; or all residuals are the same.
+        As of `Fit.residuals`; `lags` is no whole number from 1 on; series are too short; or all
+        residuals are the same.
 
     Examples
     --------

@@ -98,13 +98,10 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
         }
     )
     infinite = np.isposinf(table["k"])
-    if (table["k"].isna().all() and not table["refitted"].any()) or elpd.method == "WAIC":
+    if table["k"].isna().all():
         raise SpecError(f"{elpd.method} has no Pareto k.")
     finite = table["k"][np.isfinite(table["k"])]
-    low, high = (
-        min(0.0, finite.min()) if len(finite) else 0.0,
-        max(1.0, finite.max() if len(finite) else 1.0),
-    )
+    low, high = min([0.0, *finite]), max([1.0, *finite])
     top = high + 0.12 * (high - low)
     table["shown"] = table["k"].where(~infinite, top)
     again = table["refitted"] & table["k"].isna()

@@ -20,14 +20,11 @@ Array = NDArray[np.float64]
 NODE = 0.16
 """Radius of a state in the graph, whose states lie on a circle of radius 1."""
 
-LABELLED = 0.05
-"""Smallest probability of a move that has a label."""
+DRAWN, ARROWS = 0.01, 30
+"""Smallest probability of a move that has an arrow; most arrows between states."""
 
-DRAWN = (0.01, 0.03)
-"""Smallest probability of a move that has an arrow: between few states, and between many."""
-
-MANY = 6
-"""How many states are many."""
+LABELLED, LABELS = 0.05, 16
+"""The same of labels."""
 
 
 def transition(fit: Fit) -> p9.ggplot:
@@ -117,8 +114,14 @@ def transition_graph(fit: Fit) -> p9.ggplot:
     >>> picture = f.plot("transition_graph")
     """
     moves, spec = _moves(fit, "transition_graph"), fit.model.spec
-    least = DRAWN[spec.K >= MANY]
-    drawn = moves[moves["mean"] >= least]
+    stays = moves["state"] == moves["state_to"]
+    least, named_from = (
+        max(smallest, *moves.loc[~stays, "mean"].nlargest(most + 1).iloc[most:])
+        if (~stays).sum() > most
+        else smallest
+        for smallest, most in ((DRAWN, ARROWS), (LABELLED, LABELS))
+    )
+    drawn = moves[(moves["mean"] >= least) | (stays & (moves["mean"] >= DRAWN))]
     node = min(NODE, 1.1 / spec.K)
     angle = np.pi / 2 - 2 * np.pi * np.arange(spec.K) / spec.K
     if spec.K == 2:
@@ -130,9 +133,10 @@ def transition_graph(fit: Fit) -> p9.ggplot:
         curve = _loop(centers[i], node) if i == j else _curve(centers[i], centers[j], node)
         own = {"move": f"{state} {state_to}", "mean": mean, "state": str(state)}
         paths.append(pd.DataFrame({"x": curve[:, 0], "y": curve[:, 1]}).assign(**own))
-        x, y = _beside(curve, centers[i], node) if i == j else curve[int(0.36 * len(curve))]
-        labels.append({"x": x, "y": y, "label": f"{mean:.2f}", **own})
-    named = pd.DataFrame(labels)
+        x, y = _beside(centers[i], node) if i == j else curve[int(0.36 * len(curve))]
+        if mean >= named_from or i == j:
+            labels.append({"x": x, "y": y, "label": f"{mean:.2f}", **own})
+    named = pd.DataFrame(labels, columns=["x", "y", "label", *own])
     nodes = pd.DataFrame(centers, columns=["x", "y"])
     nodes["state"] = [str(state) for state in spec.labels["state"]]
     discs = pd.concat(
@@ -144,7 +148,7 @@ def transition_graph(fit: Fit) -> p9.ggplot:
         ]
     )
     high = 1.6 if spec.K > 2 else 0.8
-    omitted = bool(((moves["mean"] < least) & (moves["high"] > 0)).any())
+    omitted = bool(((moves["mean"] < least) & ~stays & (moves["high"] > 0)).any())
     return (
         p9.ggplot(pd.concat(paths), p9.aes("x", "y"))
         + p9.geom_path(
@@ -156,7 +160,7 @@ def transition_graph(fit: Fit) -> p9.ggplot:
         + p9.geom_text(p9.aes(label="state"), data=nodes, color="white", size=11, fontweight="bold")
         + p9.geom_label(
             p9.aes(label="label"),
-            data=named[(named["mean"] >= LABELLED)],
+            data=named,
             size=8,
             label_size=0,
             label_padding=0.08,
@@ -172,10 +176,8 @@ def transition_graph(fit: Fit) -> p9.ggplot:
             y="",
             caption=caption(
                 "Posterior means",
-                f"Moves below {least:g} have no arrow" if omitted else "",
-                f"Moves below {LABELLED:g} have no label"
-                if (named["mean"] < LABELLED).any()
-                else "",
+                f"Moves below {least:.2g} have no arrow" if omitted else "",
+                f"Moves below {named_from:.2g} have no label" if len(named) < len(drawn) else "",
                 _at_means(fit),
             ),
         )
@@ -230,7 +232,7 @@ def _loop(center: Array, node: float) -> Array:
     return np.asarray(points[np.hypot(*(points - center).T) > 1.05 * node])
 
 
-def _beside(loop: Array, center: Array, node: float) -> Array:
+def _beside(center: Array, node: float) -> Array:
     """The place of the label of a loop: beyond it."""
     out = center / np.hypot(*center) if center.any() else np.array([0.0, 1.0])
     return np.asarray(center + (3.1 * node + 0.1 * abs(out[0])) * out)

@@ -69,7 +69,6 @@ def residuals(fit: Fit, kind: Kind = "ordinary") -> p9.ggplot:
         parts.append(pd.DataFrame(part).assign(column=column))
     table = pd.concat(parts)
     table["column"] = pd.Categorical(table["column"], list(found))
-    # Without the band of the extremes, which is wide, where that would make the picture small.
     infinite = any(np.isinf(values).any() for values in found.values())
     return (
         p9.ggplot(table, p9.aes("normal", "residual"))
@@ -111,7 +110,8 @@ def autocorrelation(fit: Fit, kind: Kind | None = None, *, lags: int | None = No
     Raises
     ------
     SpecError
-        As of `Fit.residuals`; `lags` is no whole number from 1 on; or series are too short.
+        As of `Fit.residuals`; `lags` is no whole number from 1 on; series are too short; or all
+        residuals are the same.
 
     Examples
     --------
@@ -142,9 +142,11 @@ def autocorrelation(fit: Fit, kind: Kind | None = None, *, lags: int | None = No
         parts.append(table.assign(column=column))
     table = pd.concat(parts)
     if table.empty:
-        raise SpecError("Series are too short for correlations of their residuals.")
+        raise SpecError(
+            "Series are too short for correlations of their residuals, or these are all the same."
+        )
     table["column"] = pd.Categorical(table["column"], columns)
-    units = " Residuals are means of units" if spec.unit is not None else ""
+    units = "Residuals are means of units" if spec.unit is not None else ""
     return (
         p9.ggplot(table, p9.aes("lag", "correlation"))
         + p9.geom_ribbon(p9.aes(ymin="low", ymax="high"), fill=GREY)
@@ -154,7 +156,7 @@ def autocorrelation(fit: Fit, kind: Kind | None = None, *, lags: int | None = No
         + p9.labs(
             x="lag",
             y=f"autocorrelation of {kind} residuals",
-            caption=caption("Band: 95 % of each, if residuals are independent", units.strip()),
+            caption=caption("Band: 95 % of each, if residuals are independent", units),
         )
         + _axes(columns)
     )
@@ -172,7 +174,7 @@ def _correlations(values: Array, series: Integers, at: Integers, most: int) -> p
         before = place.reindex(pd.MultiIndex.from_arrays([series, at - lag])).to_numpy()
         there = ~np.isnan(before)
         pairs = int(there.sum())
-        if pairs < FEWEST:
+        if pairs < FEWEST or not off.any():
             continue
         product = off[there] * off[before[there].astype(np.int64)]
         band = 1.96 / np.sqrt(pairs)

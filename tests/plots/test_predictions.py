@@ -139,10 +139,16 @@ def test_residuals_of_another_kind_are_refused(mixture: sm.Fit) -> None:
         mixture.plot("residuals", kind="forecast")
 
 
-def test_short_series_have_no_autocorrelation() -> None:
-    fit = fitted("y ~ mix(poisson, K=1)", {"y": [3, 4]})
+@pytest.mark.parametrize("y", [[3.0, 4.0], [3.0] * 9])
+def test_short_series_and_equal_rows_have_no_autocorrelation(y: list[float]) -> None:
+    fit = fitted("y ~ mix(normal(sigma=1), K=1)", {"y": y}, priors={"mu": "normal(0, 5)"})
     with pytest.raises(sm.SpecError, match="too short"):
         fit.plot("autocorrelation")
+
+
+def test_one_lag_and_one_row_are_drawn(chain: sm.Fit) -> None:
+    chain.plot("autocorrelation", lags=1).draw()
+    fitted("y ~ mix(poisson, K=1)", {"y": [3]}).plot("residuals").draw()
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +194,7 @@ def test_terms_without_k_have_no_picture(mixture: sm.Fit) -> None:
     with unconverged():
         loo, waic = mixture.loo(), mixture.waic()
     without = replace(loo, terms=loo.terms.assign(pareto_k=np.nan))
-    for found in (waic, without):
+    refitted = replace(loo, terms=without.terms.assign(refitted=True))
+    for found in (waic, without, refitted):
         with pytest.raises(sm.SpecError, match="has no Pareto k"):
             pareto_k(found)

@@ -140,6 +140,22 @@ def test_arrows_lead_from_state_to_state_where_moves_are_allowed(forward: sm.Fit
         assert path["mean"].unique() == pytest.approx([mean[i - 1, j - 1]])
 
 
+def test_of_many_moves_the_most_probable_have_arrows_and_fewer_labels() -> None:
+    y = np.random.default_rng(7).integers(0, 7, 60) * 9.0
+    fit = fitted("y ~ hmm(normal(sigma=1), states=7)", {"y": y}, warmup=60, draws=20)
+    picture = fit.plot("transition_graph")
+    mean = fit.draws["posterior"]["transition"].mean(OVER).values
+    others = np.sort(mean[~np.eye(7, dtype=bool)])[::-1]
+    shown = {tuple(map(int, move.split())) for move in picture.data["move"]}
+    assert {p for p in shown if p[0] != p[1]} == {
+        (i + 1, j + 1) for i, j in np.argwhere((mean >= others[30]) & ~np.eye(7, dtype=bool))
+    }
+    named = layer_with(picture, "label")
+    assert len(named) <= 17 + 7
+    assert "have no arrow" in picture.labels.caption and "have no label" in picture.labels.caption
+    picture.draw()
+
+
 def test_moves_that_vary_are_those_at_the_means() -> None:
     rng = np.random.default_rng(6)
     data = {"y": np.repeat([0.0, 6.0] * 4, 5) + rng.normal(0, 1, 40), "x": rng.normal(0, 1, 40)}

@@ -24,7 +24,7 @@ from stanmix.plots.sequences import states
 if TYPE_CHECKING:
     from stanmix.fit import Fit
 
-__all__ = ["PICTURES", "effects", "pareto_k", "picture", "sweep"]
+__all__ = ["PICTURES", "pareto_k", "picture", "sweep"]
 
 PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
     "components": components,
@@ -36,6 +36,7 @@ PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
     "trace": trace,
     "ranks": ranks,
     "prior": prior,
+    "effects": effects,
     "check": check,
     "predictive": predictive,
     "residuals": residuals,
@@ -69,11 +70,15 @@ def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
     if not isinstance(name, str) or name not in PICTURES:
         raise SpecError(_unknown(f"There is no picture {name!r}", str(name), list(PICTURES)))
     drawn = PICTURES[name]
-    known = list(inspect.signature(drawn).parameters)[1:]
+    parameters = inspect.signature(drawn).parameters
+    known = list(parameters)[1:]
     for option in options:
         if option not in known:
             message = f"The picture {name!r} has no option `{option}`"
             raise SpecError(_unknown(message, option, known))
+    for option in known:
+        if parameters[option].default is inspect.Parameter.empty and option not in options:
+            raise SpecError(f"The picture {name!r} needs `{option}`.")
     return drawn(fit, **options)
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotnine as p9
 
-from stanmix.errors import SpecError, listing
 from stanmix.plots.look import DARK, by_state, caption, panels, shortened, text, theme, ticks
+
+if TYPE_CHECKING:
+    from stanmix.fit import Fit
 
 SUMMARY = ("mean", "q2.5", "median", "q97.5")
 """The columns of a table of effects that are no dimension."""
 
 
-def effects(table: pd.DataFrame) -> p9.ggplot:
+def effects(
+    fit: Fit,
+    covariate: str,
+    *,
+    of: str | None = None,
+    at: Mapping[str, Any] | None = None,
+    values: Any = None,
+) -> p9.ggplot:
     """A quantity by the values of a covariate: posterior means and 95 % intervals.
 
     Lines with bands where the covariate is a number, points with intervals where it has levels;
@@ -23,9 +32,10 @@ def effects(table: pd.DataFrame) -> p9.ggplot:
 
     Parameters
     ----------
-    table
-        What `Fit.effects` returned: a row for each value of the covariate and each element of the
-        quantity, with the columns `value`, the dimensions, `mean`, `q2.5`, `median` and `q97.5`.
+    fit
+        The fit.
+    covariate, of, at, values
+        As in `Fit.effects`.
 
     Returns
     -------
@@ -34,27 +44,16 @@ def effects(table: pd.DataFrame) -> p9.ggplot:
 
     Raises
     ------
-    SpecError
-        The table is no such table, or empty.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame(
-    ...     {"value": [0, 1], "state": 1, "mean": [0.0, 2.0], "q2.5": [-1.0, 1.0],
-    ...      "median": [0.0, 2.0], "q97.5": [1.0, 3.0]}
-    ... )
-    >>> picture = effects(table)
+    SpecError, DataError
+        As `Fit.effects`.
     """
-    missing = [name for name in ("value", *SUMMARY) if name not in getattr(table, "columns", ())]
-    if missing or not len(table):
-        raise SpecError(
-            "Effects are drawn of a table as `effects()` returns it"
-            + (f"; this one lacks {listing(missing)}." if missing else ", which has rows.")
-        )
+    return drawn(fit.effects(covariate, of=of, at=at, values=values), fit.model.spec.kind)
+
+
+def drawn(table: pd.DataFrame, kind: str) -> p9.ggplot:
+    """The picture of a table that `Fit.effects` returned, of a model of a kind."""
     dims = [str(name) for name in table.columns if name not in ("value", *SUMMARY)]
     shown = table.rename(columns={"q2.5": "low", "q97.5": "high"}).reset_index(drop=True)
-    kind = str(table.attrs.get("kind", "hmm"))
     states = sorted(shown["state"].unique(), key=int) if "state" in dims else []
     shown["group"] = shown["state"].astype(str) if states else ""
     others = [dim for dim in dims if dim != "state"]
@@ -64,8 +63,8 @@ def effects(table: pd.DataFrame) -> p9.ggplot:
     number = pd.api.types.is_numeric_dtype(shown["value"])
     number = number and not pd.api.types.is_bool_dtype(shown["value"])
     picture = _lines(shown, states) if number else _intervals(shown, states)
-    covariate = text(table.attrs.get("covariate", "value"), 60 if number else 36)
-    of = text(table.attrs.get("of", "mean"), 36 if number else 60)
+    covariate = text(table.attrs["covariate"], 60 if number else 36)
+    of = text(table.attrs["of"], 36 if number else 60)
     picture += p9.labs(
         x=covariate if number else of,
         y=of if number else covariate,

@@ -102,7 +102,9 @@ def residuals(
 def _has_cumulative(spec: ModelSpec, response: Response) -> bool:
     terms = [t for k in range(spec.K) for t in spec.component(k) if t.responses[0] == response.name]
     additions = frozenset(spec.additions)
-    return bool(terms) and all(t.declaration.has_cumulative(additions) for t in terms)
+    # There is no program of ordered categories that are known to lie below one.
+    possible = bool(terms) and response.kind != "category"
+    return possible and all(t.declaration.has_cumulative(additions) for t in terms)
 
 
 def _of_column(asked: Asked, response: Response, kind: Kind, rng: np.random.Generator) -> Array:

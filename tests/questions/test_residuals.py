@@ -103,6 +103,7 @@ def test_what_has_no_residuals_is_refused(mixture: sm.Fit) -> None:
         mixture.residuals("deviance")
     with pytest.raises(sm.SpecError, match="A mixture has no forecasts"):
         mixture.residuals("forecast")
-    for formula in ("subject ~ mix(categorical, K=2)", "cbind(y, x) ~ mix(normal, K=1)"):
+    joint = "cbind(y, x) ~ mix(normal, K=1)"
+    for formula in ("subject ~ mix(categorical, K=2)", joint, "choice ~ mix(ordinal, K=1)"):
         with pytest.raises(sm.SpecError, match="No column of the response has a distribution"):
             short_fit(formula, FRAME).residuals()

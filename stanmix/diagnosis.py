@@ -184,7 +184,9 @@ class Diagnosis:
         """Whether there are draws enough."""
         sizes = self.labelled[["ess_bulk", "ess_tail"]].min(axis=1)
         enough = ESS_PER_CHAIN * len(self.bfmi)
-        if sizes.min() < enough:
+        apart = max(_worst(table)[1] for table in (self.invariant, self.labelled))
+        # Of chains that are apart, more draws of the same are no remedy.
+        if sizes.min() < enough and apart <= APART:
             alike = self._has_r_hat and _worst(self.invariant)[1] <= RHAT
             yield Finding(
                 f"`{sizes.idxmin()}` has an effective sample size of {sizes.min():.0f}.",

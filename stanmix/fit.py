@@ -20,6 +20,7 @@ from stanmix import (
     evidence,
     labels,
     modes,
+    report,
     sensitivity,
     stacking,
     storage,
@@ -201,6 +202,8 @@ class Fit:
         from stanmix import plots
 
         return plots.picture(self, picture, **options)
+
+    report = report.report
 
     # Keeping.
 

@@ -37,11 +37,11 @@ def owners(library: str) -> set[str]:
     ("library", "allowed"),
     [
         ("formulaic", {"design.py"}),
-        ("jinja2", {"program/render.py"}),
+        ("jinja2", {"program/render.py", "report.py"}),
         ("cmdstanpy", {"engines/cmdstan.py"}),
         ("stanli", {"engines/stanli.py"}),
         ("bridgestan", {"engines/stanli.py"}),
-        ("plotnine", {"plots/", "fit.py", "sweeps.py", "elpd.py"}),
+        ("plotnine", {"report.py", "plots/", "fit.py", "sweeps.py", "elpd.py"}),
         ("arviz_stats", {"diagnostics.py", "importance.py"}),
         ("tqdm", {"engines/progress.py"}),
     ],

@@ -1,0 +1,135 @@
+"""The messages for every kind of question that has no answer, as a page to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stanmix as sm
+from stanmix.errors import StanmixError
+from tests.test_regression import short_fit
+
+pytestmark = pytest.mark.engine
+
+RNG = np.random.default_rng(1)
+ROWS = pd.DataFrame(
+    {
+        "y": RNG.normal(size=12),
+        "v": RNG.normal(size=12),
+        "n": RNG.poisson(3, 12),
+        "x": RNG.normal(size=12),
+        "g": np.tile(["a", "b", "c"], 4),
+        "s": np.repeat(["one", "two"], 6),
+        "t": np.tile(np.arange(6), 2),
+    }
+)
+MODELS = {
+    "mixture": "y ~ mix(normal, K=2)",
+    "regression": "y ~ mix(normal, K=2); mu ~ x + g + (1 | s); weights ~ x",
+    "chain": "n | series(s) + time(t) ~ hmm(poisson, states=2); transition ~ x",
+    "plane": "cbind(y, v) ~ mix(normal, K=2)",
+}
+
+QUESTIONS = {
+    "Draws and seeds": [
+        "mixture.membership(draws=0)",
+        "mixture.predict(seed=-1)",
+        "mixture.loo()",
+        "mixture.modes(starts=0)",
+        "mixture.evidence()",
+        "mixture.stack()",
+        "mixture.sensitivity()",
+    ],
+    "The other kind of model": [
+        "mixture.filtering()",
+        "mixture.viterbi()",
+        "mixture.forecast(3)",
+        "mixture.derive('stationary')",
+        "chain.responsibility()",
+    ],
+    "New rows": [
+        "mixture.membership({'x': [1.0]})",
+        "mixture.membership({'y': []})",
+        "mixture.membership({'y': ['three']})",
+        "mixture.membership(3)",
+        "regression.membership({'y': [1.0], 'x': [0.5]})",
+        "regression.membership({'y': [1.0], 'x': [0.5], 'g': ['d'], 's': ['one']})",
+        "regression.membership({'y': [1.0], 'x': [0.5], 'g': ['a'], 's': ['three']})",
+        "regression.membership({'y': [1.0], 'x': [float('nan')], 'g': ['a'], 's': ['one']})",
+        "regression.predict({'x': [0.5], 'g': [None], 's': ['one']})",
+        "chain.smoothing({'n': [1, 2], 't': [1, 2], 'x': [0.0, 1.0]})",
+        "chain.smoothing({'n': [1, 2], 's': ['new', 'new'], 't': [1, 1], 'x': [0.0, 1.0]})",
+        "chain.filtering({'n': [1, -2], 's': ['new', 'new'], 't': [1, 2], 'x': [0.0, 1.0]})",
+        "chain.smoothing({'n': [1.5, 2], 's': ['new', 'new'], 't': [1, 2], 'x': [0.0, 1.0]})",
+        "chain.forecast(2)",
+        "chain.forecast(newdata={'s': ['one'], 't': [2], 'x': [0.0]})",
+        "plane.membership({'y': [1.0, 2.0]})",
+    ],
+    "Quantities": [
+        "mixture.contrast('mu[3] - mu[1]')",
+        "mixture.contrast('mu[1] +')",
+        "mixture.contrast('nu')",
+        "mixture.contrast('__import__(\"os\")')",
+        "mixture.derive('median')",
+        "mixture.effects('x')",
+        "regression.effects('z')",
+        "regression.effects('x', of='sigma')",
+        "regression.effects('x', at={'z': 1})",
+        "regression.effects('g', values=['d'])",
+        "regression.effects('x', values=[])",
+        "mixture.sensitivity(prior='nu')",
+    ],
+    "Leaving out": [
+        "mixture.loo('week')",
+        "mixture.loo('unit')",
+        "mixture.loo(some=1)",
+        "mixture.loo(first=2)",
+        "mixture.kfold(k=1)",
+        "chain.waic('observation')",
+        "sm.compare({'a': mixture})",
+        "sm.sweep('y ~ mix(normal)', ROWS, K=[2])",
+    ],
+    "Labels": [
+        "mixture.relabel()",
+        "mixture.relabel('best')",
+    ],
+    "Pictures and files": [
+        "mixture.plot('trase')",
+        "mixture.plot('trace', variable='mu')",
+        "mixture.plot('trace', variables='nu')",
+        "mixture.plot('states')",
+        "mixture.plot('effects')",
+        "chain.plot('states', series='three')",
+        "regression.plot()",
+        "mixture.report('/no/such/folder/out.html')",
+        "mixture.residuals('forecast')",
+        "mixture.check(statistics={'odd': 3})",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    return {"sm": sm, "ROWS": ROWS, **{n: short_fit(f, ROWS) for n, f in MODELS.items()}}
+
+
+def test_every_refusal_is_as_the_page_has_it(
+    names: dict[str, Any], golden: Callable[[str, str], None]
+) -> None:
+    page = ["# What a fit says when a question has no answer", ""]
+    page += [f"    {name} = sm.fit({formula!r}, ...)" for name, formula in MODELS.items()]
+    for heading, questions in QUESTIONS.items():
+        page += ["", f"## {heading}"]
+        for question in questions:
+            with pytest.raises(StanmixError) as caught:
+                eval(question, names)
+            message = str(caught.value)
+            page += ["", f"`{question}`", "", type(caught.value).__name__ + ":", ""]
+            page += ["    " + line for line in message.splitlines()]
+            for word in ("Traceback", "Error(", "NoneType", "dtype", "ndarray", "object at 0x"):
+                assert word not in message, question
+    golden("errors/questions.md", "\n".join(line.rstrip() for line in page) + "\n")

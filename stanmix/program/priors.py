@@ -328,7 +328,8 @@ class _Numbers:
         """The density of `count` elements, normalised to the parameter's own bounds."""
         if prior.distribution == "flat":
             return
-        density = f"{prior.distribution}_lpdf({name} | {_texts(prior)})"
+        texts = _of_one_size(prior, count) if over else _texts(prior)
+        density = f"{prior.distribution}_lpdf({name} | {texts})"
         lower, upper = self.parameter.lower, self.parameter.upper
         yield Statement(density + _normaliser(prior, lower, upper, count), over)
 
@@ -344,6 +345,19 @@ class _Numbers:
 
 def _texts(prior: Prior) -> str:
     return ", ".join(argument.text for argument in prior.arguments)
+
+
+def _of_one_size(prior: Prior, count: int | str) -> str:
+    """The arguments, all vectors if one is.
+
+    In loops of six turns and more stanli confuses the sizes of numbers and vectors side by side.
+    """
+    if not any(isinstance(a.value, tuple) for a in prior.arguments):
+        return _texts(prior)
+    return ", ".join(
+        a.text if isinstance(a.value, tuple) else f"rep_vector({a.text}, {count})"
+        for a in prior.arguments
+    )
 
 
 def _normaliser(prior: Prior, lower: float | None, upper: float | None, count: int | str) -> str:

@@ -248,3 +248,18 @@ def test_no_part_of_a_program_is_left_to_the_interpreter(
     assert np.isfinite(
         stanli.generate(model.program, data, drawn, ["log_omega"])["log_omega"]
     ).any()
+
+
+@pytest.mark.parametrize("K", range(1, 14))
+def test_priors_of_vectors_in_loops_are_right_for_any_number_of_components(K: int) -> None:
+    """Loops of six turns and more are put together by stanli, which once confused sizes."""
+    rng = np.random.default_rng(K)
+    data = {name: rng.normal(size=40) for name in ("u", "v", "w", "x", "z")}
+    data["g"] = np.arange(40) % 4
+    for formula in (
+        f"cbind(u, v, w) ~ mix(normal, K={K}, cov=diag)",
+        f"u ~ mix(normal, K={K}); mu ~ x + z; sigma ~ x + (1 + x | g)",
+    ):
+        model = sm.model(formula, data)
+        start = next(starting_points(model.spec, model.data, model.rows, rng))
+        assert np.isfinite(engine("stanli").log_density(model.program, model.data, start)[0])

@@ -91,7 +91,7 @@ model {
   target += dirichlet_lpdf(mu[2] | [3, 2, 1]');
   target += gamma_lpdf(phi | 2, 0.1);
   for (k in 1:K) {
-    target += normal_lpdf(slope_phi[k] | 0, beta_phi_scale);
+    target += normal_lpdf(slope_phi[k] | rep_vector(0, P_phi), beta_phi_scale);
   }
   target += dirichlet_lpdf(initial | rep_vector(1, K));
   for (k in 1:K) {

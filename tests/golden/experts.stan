@@ -117,7 +117,7 @@ model {
   target += inv_gamma_lpdf(sigma | 3, y_scale);
   target += dirichlet_lpdf(weights | rep_vector(2, K));
   for (k in 1:(K - 1)) {
-    target += normal_lpdf(slope_weights[k] | 0, beta_weights_scale);
+    target += normal_lpdf(slope_weights[k] | rep_vector(0, P_weights), beta_weights_scale);
   }
 
   array[K] vector[N] log_omega;

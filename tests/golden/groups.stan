@@ -88,17 +88,17 @@ transformed parameters {
 model {
   target += normal_lpdf(mu | y_center, 2.5 * y_scale);
   for (k in 1:K) {
-    target += normal_lpdf(slope_mu[k] | 0, beta_mu_scale);
+    target += normal_lpdf(slope_mu[k] | rep_vector(0, P_mu), beta_mu_scale);
   }
   for (k in 1:K) {
-    target += student_t_lpdf(sd_subject_mu[k] | 3, 0, sd_subject_mu_scale) - student_t_lccdf(rep_vector(0, Q_subject_mu) | 3, 0, sd_subject_mu_scale);
+    target += student_t_lpdf(sd_subject_mu[k] | rep_vector(3, Q_subject_mu), rep_vector(0, Q_subject_mu), sd_subject_mu_scale) - student_t_lccdf(rep_vector(0, Q_subject_mu) | 3, 0, sd_subject_mu_scale);
   }
   for (k in 1:K) {
     target += lkj_corr_cholesky_lpdf(cor_subject_mu_cholesky[k] | 2);
   }
   target += inv_gamma_lpdf(sigma | 3, y_scale);
   for (k in 1:K) {
-    target += student_t_lpdf(sd_choice_sigma[k] | 3, 0, sd_choice_sigma_scale) - student_t_lccdf(rep_vector(0, Q_choice_sigma) | 3, 0, sd_choice_sigma_scale);
+    target += student_t_lpdf(sd_choice_sigma[k] | rep_vector(3, Q_choice_sigma), rep_vector(0, Q_choice_sigma), sd_choice_sigma_scale) - student_t_lccdf(rep_vector(0, Q_choice_sigma) | 3, 0, sd_choice_sigma_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
   for (k in 1:K) {

@@ -164,7 +164,7 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:A) {
-      target += student_t_lpdf(sd_subject_drift[k, d] | 3, 0, sd_subject_drift_scale) - student_t_lccdf(rep_vector(0, Q_subject_drift) | 3, 0, sd_subject_drift_scale);
+      target += student_t_lpdf(sd_subject_drift[k, d] | rep_vector(3, Q_subject_drift), rep_vector(0, Q_subject_drift), sd_subject_drift_scale) - student_t_lccdf(rep_vector(0, Q_subject_drift) | 3, 0, sd_subject_drift_scale);
     }
   }
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);

@@ -172,7 +172,7 @@ transformed parameters {
 model {
   target += exponential_lpdf(rate | 1 / y_mean);
   for (k in 1:K) {
-    target += student_t_lpdf(sd_choice_rate[k] | 3, 0, sd_choice_rate_scale) - student_t_lccdf(rep_vector(0, Q_choice_rate) | 3, 0, sd_choice_rate_scale);
+    target += student_t_lpdf(sd_choice_rate[k] | rep_vector(3, Q_choice_rate), rep_vector(0, Q_choice_rate), sd_choice_rate_scale) - student_t_lccdf(rep_vector(0, Q_choice_rate) | 3, 0, sd_choice_rate_scale);
   }
   target += dirichlet_lpdf(initial | rep_vector(1, K));
   for (k in 1:K) {

@@ -133,7 +133,7 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d] | 0, beta_mu_scale[d]);
+      target += normal_lpdf(slope_mu[k, d] | rep_vector(0, P_mu), beta_mu_scale[d]);
     }
   }
   target += student_t_lpdf(sd_subject_mu[1, 1] | 3, 0, sd_subject_mu_scale[1]) - student_t_lccdf(rep_vector(0, Q_subject_mu) | 3, 0, sd_subject_mu_scale[1]);
@@ -145,7 +145,7 @@ model {
   target += lkj_corr_cholesky_lpdf(cor_subject_mu_cholesky[2, 1] | 1);
   target += lkj_corr_cholesky_lpdf(cor_subject_mu_cholesky[2, 2] | 1);
   for (k in 1:K) {
-    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+    target += inv_gamma_lpdf(sigma[k] | rep_vector(3, D), y_scale);
   }
   for (k in 1:K) {
     target += guarded_lkj_lpdf(corr_cholesky[k] | 2, 0.01);

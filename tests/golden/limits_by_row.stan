@@ -187,7 +187,7 @@ model {
   target += lognormal_lpdf(threshold | log(2 * sqrt(rt_center)), 0.75);
   target += normal_lpdf(drift | 0, 5 / sqrt(rt_center)) - K * normal_lccdf(0 | 0, 5 / sqrt(rt_center));
   for (k in 1:K) {
-    target += normal_lpdf(slope_drift[k] | 0, beta_drift_scale);
+    target += normal_lpdf(slope_drift[k] | rep_vector(0, P_drift), beta_drift_scale);
   }
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);
   target += dirichlet_lpdf(weights | rep_vector(2, K));

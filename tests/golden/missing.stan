@@ -82,7 +82,7 @@ parameters {
 model {
   target += normal_lpdf(mu | y_center, 2.5 * y_scale);
   for (k in 1:K) {
-    target += normal_lpdf(slope_mu[k] | 0, beta_mu_scale);
+    target += normal_lpdf(slope_mu[k] | rep_vector(0, P_mu), beta_mu_scale);
   }
   target += inv_gamma_lpdf(sigma | 3, y_scale);
   target += dirichlet_lpdf(initial | rep_vector(1, K));

@@ -156,7 +156,7 @@ model {
     target += normal_lpdf(mu[k] | y_center, 2.5 * y_scale);
   }
   for (k in 1:K) {
-    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+    target += inv_gamma_lpdf(sigma[k] | rep_vector(3, D), y_scale);
   }
   for (k in 1:K) {
     target += guarded_lkj_lpdf(corr_cholesky[k] | 2, 0.01);

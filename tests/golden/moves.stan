@@ -207,13 +207,13 @@ model {
   target += exponential_lpdf(rate | 1 / y_mean);
   target += dirichlet_lpdf(initial | rep_vector(1, K));
   for (k in 1:(K - 1)) {
-    target += normal_lpdf(slope_initial[k] | 0, beta_initial_scale);
+    target += normal_lpdf(slope_initial[k] | rep_vector(0, P_initial), beta_initial_scale);
   }
   for (k in 1:K) {
     target += dirichlet_lpdf(transition[k] | sticky(k, K, 4, 1));
   }
   for (k in 1:M) {
-    target += normal_lpdf(slope_transition[k] | 0, beta_transition_scale);
+    target += normal_lpdf(slope_transition[k] | rep_vector(0, P_transition), beta_transition_scale);
   }
 
   array[K] vector[N] log_omega;

@@ -70,7 +70,7 @@ transformed parameters {
 model {
   target += normal_lpdf(mu | y_center, 2.5 * y_scale);
   for (k in {2}) {
-    target += normal_lpdf(slope_mu[k] | 0, beta_mu_scale);
+    target += normal_lpdf(slope_mu[k] | rep_vector(0, P_mu), beta_mu_scale);
   }
   target += normal_lpdf(slope_mu[1][1] | 0, beta_mu_scale[1]);
   target += normal_lpdf(slope_mu[1][2] | -1, 2);

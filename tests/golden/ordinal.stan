@@ -111,10 +111,10 @@ model {
   target += normal_lpdf(cutpoint_grade[2] | 0, 2);
   target += logistic_lpdf(cutpoint_mood | 0, 1);
   for (k in 1:K) {
-    target += normal_lpdf(slope_mu_mood[k] | 0, beta_mu_mood_scale);
+    target += normal_lpdf(slope_mu_mood[k] | rep_vector(0, P_mu_mood), beta_mu_mood_scale);
   }
   for (k in 1:K) {
-    target += student_t_lpdf(sd_subject_mu_mood[k] | 3, 0, sd_subject_mu_mood_scale) - student_t_lccdf(rep_vector(0, Q_subject_mu_mood) | 3, 0, sd_subject_mu_mood_scale);
+    target += student_t_lpdf(sd_subject_mu_mood[k] | rep_vector(3, Q_subject_mu_mood), rep_vector(0, Q_subject_mu_mood), sd_subject_mu_mood_scale) - student_t_lccdf(rep_vector(0, Q_subject_mu_mood) | 3, 0, sd_subject_mu_mood_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
   for (k in 1:K) {

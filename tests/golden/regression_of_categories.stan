@@ -168,7 +168,7 @@ model {
     }
   }
   for (k in 1:K) {
-    target += student_t_lpdf(sd_choice_prob[k] | 3, 0, sd_choice_prob_scale) - student_t_lccdf(rep_vector(0, Q_choice_prob) | 3, 0, sd_choice_prob_scale);
+    target += student_t_lpdf(sd_choice_prob[k] | rep_vector(3, Q_choice_prob), rep_vector(0, Q_choice_prob), sd_choice_prob_scale) - student_t_lccdf(rep_vector(0, Q_choice_prob) | 3, 0, sd_choice_prob_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
   for (k in 1:K) {

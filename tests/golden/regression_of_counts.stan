@@ -140,12 +140,12 @@ transformed parameters {
 model {
   target += exponential_lpdf(rate_count | 1 / y_count_mean);
   for (k in 1:K) {
-    target += normal_lpdf(slope_rate_count[k] | 0, beta_rate_count_scale);
+    target += normal_lpdf(slope_rate_count[k] | rep_vector(0, P_rate_count), beta_rate_count_scale);
   }
   target += beta_lpdf(prob_successes | 1, 1);
   target += ordered_between_log_derivative(prob_successes_logit, 0, 1);
   for (k in 1:K) {
-    target += normal_lpdf(slope_prob_successes[k] | 0, beta_prob_successes_scale);
+    target += normal_lpdf(slope_prob_successes[k] | rep_vector(0, P_prob_successes), beta_prob_successes_scale);
   }
   target += dirichlet_lpdf(initial | rep_vector(1, K));
   for (k in 1:K) {

@@ -198,7 +198,7 @@ model {
   target += normal_lpdf(slope_drift_1 | 0, beta_drift_1_scale);
   target += normal_lpdf(drift_2 | 0, 5 / sqrt(rt_center)) - A * normal_lccdf(0 | 0, 5 / sqrt(rt_center));
   for (d in 1:A) {
-    target += normal_lpdf(slope_drift_2[d] | 0, beta_drift_2_scale);
+    target += normal_lpdf(slope_drift_2[d] | rep_vector(0, P_drift_2), beta_drift_2_scale);
   }
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);
   target += dirichlet_lpdf(initial | rep_vector(1, K));

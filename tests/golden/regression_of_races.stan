@@ -256,7 +256,7 @@ parameters {
 model {
   target += normal_lpdf(mu_1 | rt_log_center, 1.5);
   for (d in 1:A) {
-    target += normal_lpdf(slope_mu_1[d] | 0, beta_mu_1_scale);
+    target += normal_lpdf(slope_mu_1[d] | rep_vector(0, P_mu_1), beta_mu_1_scale);
   }
   target += inv_gamma_lpdf(sigma_1 | 3, 2 * rt_log_scale);
   target += normal_lpdf(ndt | 0, 0.5 * rt_center) - K * normal_lccdf(0 | 0, 0.5 * rt_center);
@@ -265,7 +265,7 @@ model {
   target += normal_lpdf(slope_start_2 | 0, beta_start_2_scale);
   target += normal_lpdf(drift_2 | 2, 2);
   for (d in 1:A) {
-    target += normal_lpdf(slope_drift_2[d] | 0, beta_drift_2_scale);
+    target += normal_lpdf(slope_drift_2[d] | rep_vector(0, P_drift_2), beta_drift_2_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 

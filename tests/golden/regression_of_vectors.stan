@@ -107,7 +107,7 @@ model {
     }
   }
   for (k in 1:K) {
-    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+    target += inv_gamma_lpdf(sigma[k] | rep_vector(3, D), y_scale);
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));
 

@@ -59,7 +59,7 @@ parameters {
 model {
   target += normal_lpdf(mu | y_center, 2.5 * y_scale);
   for (k in {1, 3}) {
-    target += normal_lpdf(slope_mu[k] | 0, beta_mu_scale);
+    target += normal_lpdf(slope_mu[k] | rep_vector(0, P_mu), beta_mu_scale);
   }
   target += normal_lpdf(slope_mu[2][{1, 2}] | 0, beta_mu_scale[{1, 2}]);
   target += normal_lpdf(slope_mu[2][3] | 0, 1);

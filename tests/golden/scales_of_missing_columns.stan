@@ -132,15 +132,15 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d] | 0, beta_mu_scale[d]);
+      target += normal_lpdf(slope_mu[k, d] | rep_vector(0, P_mu), beta_mu_scale[d]);
     }
   }
   for (k in 1:K) {
-    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+    target += inv_gamma_lpdf(sigma[k] | rep_vector(3, D), y_scale);
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_sigma[k, d] | 0, beta_sigma_scale);
+      target += normal_lpdf(slope_sigma[k, d] | rep_vector(0, P_sigma), beta_sigma_scale);
     }
   }
   target += dirichlet_lpdf(weights | rep_vector(2, K));

@@ -119,7 +119,7 @@ model {
   }
   target += inv_gamma_lpdf(sigma | 3, y_scale);
   for (d in 1:D) {
-    target += normal_lpdf(slope_sigma[d] | 0, beta_sigma_scale);
+    target += normal_lpdf(slope_sigma[d] | rep_vector(0, P_sigma), beta_sigma_scale);
   }
   target += guarded_lkj_lpdf(corr_cholesky | 2, 0.01);
   target += dirichlet_lpdf(weights | rep_vector(2, K));

@@ -188,7 +188,7 @@ model {
   target += dirichlet_lpdf(transition_from_2 | sticky(2, K, 4, 1)[which(allowed[2])]);
   target += dirichlet_lpdf(transition_from_3 | sticky(3, K, 4, 1)[which(allowed[3])]);
   for (k in {2, 3}) {
-    target += normal_lpdf(slope_transition[k] | 0, beta_transition_scale);
+    target += normal_lpdf(slope_transition[k] | rep_vector(0, P_transition), beta_transition_scale);
   }
   target += normal_lpdf(slope_transition[1][1] | 0, 1);
 

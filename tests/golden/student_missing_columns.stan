@@ -156,11 +156,11 @@ model {
   }
   for (k in 1:K) {
     for (d in 1:D) {
-      target += normal_lpdf(slope_mu[k, d] | 0, beta_mu_scale[d]);
+      target += normal_lpdf(slope_mu[k, d] | rep_vector(0, P_mu), beta_mu_scale[d]);
     }
   }
   for (k in 1:K) {
-    target += inv_gamma_lpdf(sigma[k] | 3, y_scale);
+    target += inv_gamma_lpdf(sigma[k] | rep_vector(3, D), y_scale);
   }
   target += gamma_lpdf(nu_1 | 2, 0.1) - gamma_lccdf(1 | 2, 0.1);
   target += normal_lpdf(slope_nu_1 | 0, beta_nu_1_scale);

@@ -172,7 +172,7 @@ class Diagnosis:
                 "Stronger priors on what the data say little about, or a higher `max_treedepth`, "
                 "would help.",
             )
-        low = [i for i, value in enumerate(self.bfmi) if value < BFMI]
+        low = [i + 1 for i, value in enumerate(self.bfmi) if value < BFMI]
         if low:
             yield Finding(
                 f"E-BFMI is below {BFMI} in chain {', '.join(map(str, low))}: the chain explores "

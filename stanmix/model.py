@@ -234,7 +234,7 @@ class Model:
         """
         _require_count("draws", draws, 1)
         drawn = prior_draws(self.spec, draws, np.random.default_rng(_seed(seed)))
-        along = {"chain": [0], "draw": np.arange(draws)}
+        along = {"chain": [1], "draw": np.arange(draws)}
         variables = {name: values[None] for name, values in drawn.items()}
         return posterior_variables(self.spec, variables).assign_coords(along)
 

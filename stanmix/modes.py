@@ -76,7 +76,7 @@ class Modes:
     table
         A row for each `mode`, from 1, by decreasing mass: `mass`, its approximate share of the
         posterior; `lp`, the log density at its top, on the scale on which the posterior is sampled;
-        `climbs`, how many of those from points all over ended in it; and `chain 0`, ...: of the
+        `climbs`, how many of those from points all over ended in it; and `chain 1`, ...: of the
         draws of that chain that were climbed from, the share that ended in it.
     parameters
         Where each has its top, by the names of the posterior: (mode, ...) each.
@@ -210,7 +210,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     each = np.arange(len(tops))
     table["climbs"] = (mode[origin < 0] == each[:, None]).sum(axis=1)
     for chain in range(fit.draws["posterior"].sizes["chain"]):
-        table[f"chain {chain}"] = (mode[origin == chain] == each[:, None]).mean(axis=1)
+        table[f"chain {chain + 1}"] = (mode[origin == chain] == each[:, None]).mean(axis=1)
     table = table.iloc[order].set_index(pd.RangeIndex(1, len(tops) + 1, name="mode"))
     first = [int(np.flatnonzero(mode == m)[0]) for m in order]
     named = numbered.isel(chain=0, drop=True).isel(draw=first).rename({"draw": "mode"})
@@ -247,7 +247,7 @@ def _one_numbering(fit: Fit, ends: Sequence[Optimum]) -> xr.Dataset:
     }
     lp = xr.Dataset({"lp": (("chain", "draw"), np.array([[e.lp for e in ends]]))})
     lp.attrs = fit.draws["sample_stats"].attrs
-    along = {"chain": [0], "draw": np.arange(len(ends))}
+    along = {"chain": [1], "draw": np.arange(len(ends))}
     groups = {"posterior": posterior, "sample_stats": lp}
     if others:
         groups["sampled"] = xr.Dataset(others)

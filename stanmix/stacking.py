@@ -176,6 +176,6 @@ def _taken(fit: Fit, chain: NDArray[np.int64], draw: NDArray[np.int64]) -> Fit:
         if "chain" in group.dims:
             group = group.isel(along).drop_vars(["chain", "draw"], errors="ignore")
             group = group.rename(taken="draw").expand_dims("chain", axis=0)
-            group = group.assign_coords(chain=[0], draw=np.arange(len(draw)))
+            group = group.assign_coords(chain=[1], draw=np.arange(len(draw)))
         groups[name] = group
     return replace(fit, draws=xr.DataTree.from_dict(groups))

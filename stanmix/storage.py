@@ -47,7 +47,7 @@ def draws_tree(
         if name not in posterior
     }
     chains, draws = next(iter(drawn.stats.values())).shape
-    along = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    along = {"chain": np.arange(1, chains + 1), "draw": np.arange(draws)}
     saturated = np.asarray(drawn.stats["tree_depth"]) >= settings.max_treedepth
     stats = {
         name: (("chain", "draw"), values)

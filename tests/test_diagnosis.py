@@ -60,7 +60,7 @@ def test_nothing_is_said_where_all_is_well() -> None:
         ({"labelled": few(150)}, ["`mu[2]`", "draw 3 times as many", "or none"], False),
         ({"labelled": few(150), "ordered": ()}, ["size of 150", "draw 3 times as many"], False),
         ({"saturated": 7}, ["7 draws reached", "`max_treedepth`"], False),
-        ({"bfmi": (0.9, 0.1, 1, 1)}, ["below 0.3 in chain 1", "priors on scales"], False),
+        ({"bfmi": (0.9, 0.1, 1, 1)}, ["below 0.3 in chain 2", "priors on scales"], False),
         ({"bfmi": (0.9,), "draws": 1000}, ["Draw four chains"], False),
     ],
 )

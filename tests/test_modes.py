@@ -38,7 +38,7 @@ def test_a_mode_is_found_that_four_agreeing_chains_have_missed(
     agreeing: sm.Fit, found: sm.Modes
 ) -> None:
     assert agreeing.diagnose().problems == ()
-    chains = [f"chain {chain}" for chain in range(4)]
+    chains = [f"chain {chain}" for chain in range(1, 5)]
     assert (found.table.loc[1, chains] == 1).all()
     assert (found.table.loc[2, chains] == 0).all()
     assert 0.05 < found.table.loc[2, "mass"] < 0.15
@@ -65,8 +65,8 @@ def test_chains_that_start_at_the_modes_are_said_to_have_found_them(found: sm.Mo
     with pytest.warns(sm.ConvergenceWarning, match="different modes"):
         fit = sm.fit(FORMULA, {"y": outliers()}, inits=inits, chains=2, **RUN)
     again = fit.modes(starts=5)
-    assert again.table["chain 0"].idxmax() == 1
-    assert again.table["chain 1"].idxmax() == 2
+    assert again.table["chain 1"].idxmax() == 1
+    assert again.table["chain 2"].idxmax() == 2
 
 
 def test_masses_are_those_of_quadrature() -> None:

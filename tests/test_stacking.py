@@ -21,7 +21,7 @@ MODES = [[-3.3, 3.1, 8.0], [-8.1, -3.2, 3.2]]
 
 @pytest.fixture(scope="module")
 def apart() -> sm.Fit:
-    """Chains 0 and 2 are in one mode, 1 and 3 in another."""
+    """Chains 1 and 3 are in one mode, 2 and 4 in another."""
     inits = [{"mu": np.array(MODES[c % 2]), "weights": np.full(3, 1 / 3)} for c in range(4)]
     with pytest.warns(sm.ConvergenceWarning, match="different modes"):
         return sm.fit(FORMULA, {"y": Y}, inits=inits, **RUN)
@@ -30,10 +30,10 @@ def apart() -> sm.Fit:
 def test_chains_in_different_modes_have_summaries_of_their_own(apart: sm.Fit) -> None:
     summary = apart.summary()
     assert summary.index.names == ["chains", None]
-    assert summary.index.unique("chains").tolist() == ["0, 2", "1, 3"]
+    assert summary.index.unique("chains").tolist() == ["1, 3", "2, 4"]
     means = summary["mean"]
-    assert means["0, 2", "mu[3]"] == pytest.approx(7.7, abs=0.5)
-    assert means["1, 3", "mu[3]"] == pytest.approx(3.2, abs=0.3)
+    assert means["1, 3", "mu[3]"] == pytest.approx(7.7, abs=0.5)
+    assert means["2, 4", "mu[3]"] == pytest.approx(3.2, abs=0.3)
     assert (summary["r_hat"] < 1.05).all()
     assert "there are no means over all of them" in repr(apart)
 
@@ -41,7 +41,7 @@ def test_chains_in_different_modes_have_summaries_of_their_own(apart: sm.Fit) ->
 def test_chains_that_agree_have_one_summary(apart: sm.Fit) -> None:
     one = of_chains(apart, [0, 2])
     assert one.summary().index.nlevels == 1
-    assert one.summary().loc["mu[3]", "mean"] == apart.summary().loc[("0, 2", "mu[3]"), "mean"]
+    assert one.summary().loc["mu[3]", "mean"] == apart.summary().loc[("1, 3", "mu[3]"), "mean"]
 
 
 def test_stacking_weights_make_the_average_that_predicts_best(apart: sm.Fit) -> None:
@@ -50,7 +50,7 @@ def test_stacking_weights_make_the_average_that_predicts_best(apart: sm.Fit) -> 
     terms = [of_chains(apart, [c]).loo().terms["elpd"].to_numpy() for c in (0, 1)]
     grid = np.linspace(0.0005, 0.9995, 1999)
     scores = [np.logaddexp(np.log(w) + terms[0], np.log1p(-w) + terms[1]).sum() for w in grid]
-    assert stacked.table["weight"][0] == pytest.approx(grid[np.argmax(scores)], abs=0.002)
+    assert stacked.table["weight"][1] == pytest.approx(grid[np.argmax(scores)], abs=0.002)
     assert stacked.table["elpd"].to_numpy() == pytest.approx([t.sum() for t in terms])
 
 
@@ -59,7 +59,7 @@ def test_stacked_draws_come_from_chains_by_their_weights(apart: sm.Fit) -> None:
     drawn = stacked.fit.draws["posterior"]["mu"]
     assert (drawn.sizes["chain"], drawn.sizes["draw"]) == (1, 400)
     share = float((drawn.sel(state=3) > 5.5).mean())
-    assert share == pytest.approx(stacked.table["weight"][0], abs=1 / 400)
+    assert share == pytest.approx(stacked.table["weight"][1], abs=1 / 400)
     assert stacked.fit.predict(draws=50)["y"].sizes["obs"] == len(Y)
 
 

@@ -39,7 +39,7 @@ class Elements:
         parts = []
         for name, drawn in self.values.items():
             frame = drawn.to_dataframe(name="value").reset_index()[["chain", "draw", "value"]]
-            chain = frame["chain"].rank(method="dense").astype(int).astype(str)
+            chain = frame["chain"].astype(str)
             draw = frame["draw"].rank(method="dense").astype(int)
             parts.append(frame.assign(element=name, chain=chain, draw=draw))
         table = pd.concat(parts, ignore_index=True)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-fast test-slow bench lint clean
+.PHONY: demo vignettes test test-fast test-slow bench lint clean
 
 # The environment is made anew when what it must hold changes.
 $(VENV)/ready: pyproject.toml
@@ -22,6 +22,10 @@ $(VENV)/ready-slow: $(VENV)/ready-dev
 
 demo: $(VENV)/ready
 	$(BIN)/python vignettes/old_faithful.py
+
+# Executes the notebooks again, and keeps their new outputs.
+vignettes: $(VENV)/ready-dev
+	$(BIN)/python -m tests.notebooks
 
 test: test-fast
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "engine and not slow"

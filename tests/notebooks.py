@@ -1,0 +1,51 @@
+"""Vignettes that are notebooks: executed by this Python, and written as they are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+VIGNETTES = Path(__file__).parents[1] / "vignettes"
+
+LONGEST = 600
+"""Most seconds a cell may take."""
+
+
+class ThisPython(AsyncKernelManager):
+    """A kernel of the Python that runs this, whatever others are installed."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook as it is kept."""
+    return nbformat.read(path, as_version=4)
+
+
+def executed(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with new outputs, from the Python that runs this."""
+    client = NotebookClient(
+        notebook, kernel_manager_class=ThisPython, timeout=LONGEST, record_timing=False
+    )
+    done: NotebookNode = client.execute()
+    # What depends on who ran it, and when.
+    done.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in done.cells:
+        cell.metadata = NotebookNode()
+    return done
+
+
+if __name__ == "__main__":
+    for path in sorted(VIGNETTES.glob("*.ipynb")):
+        nbformat.write(executed(read(path)), path)

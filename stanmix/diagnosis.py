@@ -11,6 +11,7 @@ import xarray as xr
 
 from stanmix.diagnostics import APART, RHAT, summarise
 from stanmix.errors import ConvergenceWarning, listing, warn
+from stanmix.permutations import can_be_renumbered
 from stanmix.spec import ModelSpec
 
 ESS_PER_CHAIN = 100
@@ -69,6 +70,8 @@ class Diagnosis:
         The target acceptance rate of the sampler.
     switching
         Whether labels may switch, because nothing orders components that are alike.
+    renumbered
+        Whether `relabel` can give them one numbering.
     ordered
         The parameters that order the components.
     """
@@ -81,6 +84,7 @@ class Diagnosis:
     bfmi: tuple[float, ...]
     adapt_delta: float
     switching: bool
+    renumbered: bool
     ordered: tuple[str, ...]
 
     @property
@@ -134,7 +138,9 @@ class Diagnosis:
             yield Finding(
                 f"Chains disagree about `{labelled}` (R-hat {labels_apart:.3f}), but not about "
                 "what does not depend on labels: their labels differ.",
-                "`relabel()` gives all draws one numbering.",
+                "`relabel()` gives all draws one numbering."
+                if self.renumbered
+                else "Order a parameter that tells them apart (`order=`).",
             )
         elif labels_apart > APART:
             yield Finding(
@@ -276,6 +282,7 @@ def diagnose(
         bfmi=tuple(float(v) for v in bfmi),
         adapt_delta=float(stats.attrs["adapt_delta"]),
         switching=spec.labels_may_switch,
+        renumbered=can_be_renumbered(spec),
         ordered=tuple(p.name for p in spec.parameters if p.order == "state"),
     )
 

@@ -95,8 +95,8 @@ def elements(values: xr.Dataset) -> dict[str, float]:
 def agreeing(invariants: Mapping[str, xr.DataArray]) -> list[tuple[int, ...]]:
     """Which chains are in one place, by their places from 0.
 
-    Chains agree where no R-hat of two of them, on what does not depend on labels, is above 1.1;
-    and all that agree with one of a group are of that group.
+    All of them, where no R-hat of what does not depend on labels is above 1.1. Else two agree where
+    none of theirs is, and all that agree with one of a group are of that group.
 
     Parameters
     ----------
@@ -104,6 +104,8 @@ def agreeing(invariants: Mapping[str, xr.DataArray]) -> list[tuple[int, ...]]:
         As in `diagnose`.
     """
     chains = next(iter(invariants.values())).sizes["chain"]
+    if _r_hat(invariants, list(range(chains))) <= APART:
+        return [tuple(range(chains))]
     group = np.arange(chains)
     for one, other in itertools.combinations(range(chains), 2):
         if group[one] != group[other] and _r_hat(invariants, [one, other]) <= APART:

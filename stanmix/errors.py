@@ -175,3 +175,17 @@ def plural(count: int, noun: str = "argument") -> str:
     """A count with its noun."""
     plural = "indices" if noun == "index" else f"{noun}s"
     return f"{count} {noun if count == 1 else plural}"
+
+
+def require_one_of(name: str, value: object, allowed: Iterable[str]) -> None:
+    """Raise SpecError if an option is none of the words that it may be.
+
+    Examples
+    --------
+    >>> require_one_of("kind", "forecast", ["ordinary", "forecast"])
+    """
+    words = list(allowed)
+    if not isinstance(value, str):
+        raise SpecError(f"`{name}` is one of {listing(words)}, not {type(value).__name__}.")
+    if value not in words:
+        raise SpecError(f"`{name}` is one of {listing(words)}, not {value!r}.")

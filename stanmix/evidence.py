@@ -23,12 +23,15 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logsumexp
 
+from stanmix.diagnostics import agreeing
 from stanmix.engines.base import Target
 from stanmix.errors import ConvergenceWarning, SpecError, warn
 from stanmix.importance import FEWEST, efficiency
-from stanmix.permutations import interchangeable
+from stanmix.permutations import interchangeable, told_apart
 from stanmix.prior_mass import log_prior_mass
 from stanmix.questions.asking import seed_of
+from stanmix.questions.invariants import invariants
+from stanmix.stacking import is_stacked
 from stanmix.unconstrained import target_of, unconstrained_draws
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ Array = NDArray[np.float64]
 
 AMBIGUOUS = 0.01
 """Largest share of draws with more than one likely numbering of components that nothing orders."""
+
+DRAWS_PER_PARAMETER = 10
+"""Fewest draws, of which half give a normal distribution, for each dimension of it."""
 
 ROUNDS = 1000
 """Most rounds of the iterative scheme."""
@@ -95,13 +101,13 @@ def evidence(fit: Fit, *, seed: int | None = None) -> Evidence:
     Raises
     ------
     SpecError
-        A prior is flat; there are too few draws; or nothing orders components that overlap, so that
-        their draws cannot be told apart.
+        A prior is flat; there are too few draws, or stacked ones; or nothing orders components that
+        overlap, so that their draws cannot be told apart.
 
     Warns
     -----
     ConvergenceWarning
-        The Monte Carlo error is above 0.5.
+        The Monte Carlo error is above 0.5, or chains are in different modes.
 
     Notes
     -----
@@ -119,16 +125,25 @@ def evidence(fit: Fit, *, seed: int | None = None) -> Evidence:
     >>> (two - one).log > 5
     True
     """
+    target = target_of(fit.model)
     sizes = fit.draws["posterior"].sizes
-    if sizes["chain"] * sizes["draw"] < 2 * FEWEST:
-        raise SpecError(f"Bridge sampling needs {2 * FEWEST} draws or more.")
+    needed = max(2 * FEWEST, DRAWS_PER_PARAMETER * target.size)
+    if sizes["chain"] * sizes["draw"] < needed:
+        raise SpecError(f"Bridge sampling needs {needed} draws or more of this model.")
+    if is_stacked(fit):
+        raise SpecError("Stacked draws are no posterior, and have no marginal likelihood.")
     rng = np.random.default_rng(seed_of(fit, seed))
     mass, error = log_prior_mass(fit.model.spec, rng)
     numbered, images = _one_numbering(fit)
-    target = target_of(fit.model)
     log, mcse = bridge(target, unconstrained_draws(numbered, target), rng)
     found = Evidence(log + images - mass, math.hypot(mcse, error), images - mass)
-    if found.mcse > LARGE_ERROR:
+    if len(agreeing(invariants(fit))) > 1:
+        warn(
+            "Chains are in different modes, in shares that say nothing of their masses: the "
+            "marginal likelihood is not to be trusted. `modes()` says more.",
+            ConvergenceWarning,
+        )
+    if not found.mcse <= LARGE_ERROR:
         warn(
             f"The Monte Carlo error of the log marginal likelihood is {found.mcse:.1f}: draw more.",
             ConvergenceWarning,
@@ -188,7 +203,7 @@ def _error(at_draws: Array, at_drawn: Array, log_shares: Array) -> float:
 def _one_numbering(fit: Fit) -> tuple[Fit, float]:
     """The fit with one numbering of its components, and the log of how many there are."""
     spec = fit.model.spec
-    if not spec.labels_may_switch:
+    if not spec.labels_may_switch or told_apart(spec):
         return fit, 0.0
     try:
         blocks = interchangeable(spec)

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from stanmix.data import numbers
-from stanmix.errors import SpecError, listing
+from stanmix.errors import SpecError, require_one_of
 from stanmix.permutations import interchangeable, permuted
 from stanmix.questions.asking import ask
 from stanmix.questions.states import state_probabilities
@@ -150,8 +150,7 @@ def relabel(fit: Fit, method: Method = "stephens", *, to: Any = None) -> Relabel
     >>> f.relabel().fit.summary()["mean"].round()["mu[1]"]
     np.float64(0.0)
     """
-    if method not in get_args(Method):
-        raise SpecError(f"`method` is one of {listing(get_args(Method))}, not {method!r}.")
+    require_one_of("method", method, get_args(Method))
     blocks = interchangeable(fit.model.spec)
     probabilities = _probabilities(fit)
     if to is not None:

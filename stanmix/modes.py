@@ -30,7 +30,7 @@ from stanmix.engines.base import Optimum, Target, Variables
 from stanmix.errors import ConvergenceWarning, SamplingError, SpecError, listing, warn
 from stanmix.importance import good_k, smoothed
 from stanmix.inits import starting_points
-from stanmix.permutations import interchangeable
+from stanmix.permutations import can_be_renumbered, told_apart
 from stanmix.questions.asking import flat, seed_of, thinned
 from stanmix.starts import Starts
 from stanmix.storage import posterior_variables
@@ -86,6 +86,9 @@ class Modes:
         The largest Pareto k that can be trusted.
     ordered
         The parameters that order the components.
+    repeated
+        Whether modes may be numberings of each other, which are not known to be the same: states
+        that nothing orders, and of which not all moves are allowed.
     """
 
     table: pd.DataFrame
@@ -93,6 +96,7 @@ class Modes:
     pareto_k: float
     good_k: float
     ordered: tuple[str, ...]
+    repeated: bool
 
     @property
     def missed(self) -> pd.DataFrame:
@@ -105,7 +109,12 @@ class Modes:
         """What is wrong, in words; empty if nothing is."""
         found = []
         missed = self.missed[self.missed["mass"] > LEAST]
-        if len(missed):
+        if self.repeated:
+            found.append(
+                "Modes may be numberings of each other, so whether chains have missed any is not "
+                "known; an order (`order=`) would tell."
+            )
+        elif len(missed):
             which = f"mode{'s' * (len(missed) > 1)} {', '.join(map(str, missed.index))}"
             found.append(
                 f"No chain has found {which}, with about {missed['mass'].sum():.0%} of the mass. "
@@ -134,7 +143,14 @@ class Modes:
         -------
         list of dict
             As `stanmix.fit` takes them.
+
+        Raises
+        ------
+        SpecError
+            `chains` is no whole number from 1 on.
         """
+        if not isinstance(chains, int | np.integer) or isinstance(chains, bool) or chains < 1:
+            raise SpecError(f"`chains` must be a whole number from 1 on, not {chains!r}.")
         places = np.arange(chains) % self.parameters.sizes["mode"]
         return [
             {str(n): v.values for n, v in self.parameters.isel(mode=place).items()}
@@ -216,8 +232,10 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     named = numbered.isel(chain=0, drop=True).isel(draw=first).rename({"draw": "mode"})
     named = named[list(fit.draws["posterior"].data_vars)].assign_coords(mode=table.index)
     ordered = tuple(p.name for p in model.spec.parameters if p.order == "state")
-    result = Modes(table, named, pareto_k, good_k(PROPOSALS * len(tops)), ordered)
-    if (result.missed["mass"] > LEAST).any():
+    spec = model.spec
+    repeated = spec.labels_may_switch and not (can_be_renumbered(spec) or told_apart(spec))
+    result = Modes(table, named, pareto_k, good_k(PROPOSALS * len(tops)), ordered, repeated)
+    if not repeated and (result.missed["mass"] > LEAST).any():
         warn(result.problems[0], ConvergenceWarning)
     return result
 
@@ -253,11 +271,7 @@ def _one_numbering(fit: Fit, ends: Sequence[Optimum]) -> xr.Dataset:
         groups["sampled"] = xr.Dataset(others)
     groups = {name: group.assign_coords(along) for name, group in groups.items()}
     there = replace(fit, draws=xr.DataTree.from_dict(groups))
-    try:
-        interchangeable(spec)
-    except SpecError:
-        return thinned(there, None)
-    return thinned(there.relabel().fit, None)
+    return thinned(there.relabel().fit if can_be_renumbered(spec) else there, None)
 
 
 def _grouped(target: Target, ends: Array) -> tuple[Array, Integers]:

@@ -37,16 +37,31 @@ def interchangeable(spec: ModelSpec) -> Integers:
         raise SpecError("The components differ, so their numbers mean the same in all draws.")
     if spec.allowed is not None:
         raise SpecError("Not all moves are allowed, so states cannot change places at will.")
-    blocks = np.array(spec.alike)
-    for parameter in spec.parameters:
-        if _tells_apart(spec, parameter, blocks):
-            raise SpecError(
-                f"The prior of `{parameter.name}` tells components apart: their numbers mean "
-                "something, and other numbers would have another density."
-            )
+    telling = told_apart(spec)
+    if telling:
+        raise SpecError(
+            f"The prior of `{telling}` tells components apart: their numbers mean something, and "
+            "other numbers would have another density."
+        )
     if any(r.component is not None for r in spec.regressions):
         raise SpecError("Components with regressions of their own are not renumbered.")
-    return blocks
+    return np.array(spec.alike)
+
+
+def can_be_renumbered(spec: ModelSpec) -> bool:
+    """Whether some components may change places, and it is known how."""
+    try:
+        interchangeable(spec)
+    except SpecError:
+        return False
+    return True
+
+
+def told_apart(spec: ModelSpec) -> str:
+    """The first parameter whose prior differs between components that are alike otherwise."""
+    blocks = np.array(spec.alike)
+    telling = (p.name for p in spec.parameters if _tells_apart(spec, p, blocks))
+    return next(telling, "")
 
 
 def _tells_apart(spec: ModelSpec, parameter: Parameter, blocks: Integers) -> bool:

@@ -113,6 +113,11 @@ def stack(fit: Fit, kind: str | None = None) -> Stacked:
     return Stacked(stacked, table)
 
 
+def is_stacked(fit: Fit) -> bool:
+    """Whether the draws of a fit are those of `stack`, and no posterior."""
+    return bool(fit.draws["sample_stats"].attrs.get("stacked", False))
+
+
 def stacking_weights(found: Mapping[Any, Elpd]) -> Array:
     """The weights of models in the average of their predictive densities that predicts best.
 
@@ -178,4 +183,5 @@ def _taken(fit: Fit, chain: NDArray[np.int64], draw: NDArray[np.int64]) -> Fit:
             group = group.rename(taken="draw").expand_dims("chain", axis=0)
             group = group.assign_coords(chain=[1], draw=np.arange(len(draw)))
         groups[name] = group
+    groups["sample_stats"].attrs["stacked"] = 1
     return replace(fit, draws=xr.DataTree.from_dict(groups))

@@ -34,6 +34,7 @@ WELL = Diagnosis(
     bfmi=(0.9, 1.0, 0.8, 1.1),
     adapt_delta=0.9,
     switching=False,
+    renumbered=True,
     ordered=("mu",),
 )
 
@@ -55,6 +56,11 @@ def test_nothing_is_said_where_all_is_well() -> None:
         ({"invariant": table(lp=1.5)}, ["different modes", "`modes()`"], True),
         ({"labelled": table(mu_1=1.5)}, ["`mu` may not tell components apart"], True),
         ({"labelled": table(mu_1=1.5), "switching": True}, ["`relabel()` gives"], False),
+        (
+            {"labelled": table(mu_1=1.5), "switching": True, "renumbered": False},
+            ["their labels differ", "`order=`"],
+            False,
+        ),
         ({"labelled": table(mu_1=1.05)}, ["do not agree yet about `mu[1]`", "Draw more"], False),
         ({"labelled": table(mu_1=float("nan"))}, ["did not move", "`inits`"], True),
         ({"labelled": few(150)}, ["`mu[2]`", "draw 3 times as many", "or none"], False),

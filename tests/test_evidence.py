@@ -147,3 +147,32 @@ def test_without_responses_it_is_one(formula: str, priors: dict[str, str]) -> No
     found = fit.evidence()
     assert found.log == pytest.approx(0.0, abs=4 * found.mcse)
     assert found.mcse < 0.2
+
+
+def test_components_that_priors_tell_apart_have_one_numbering() -> None:
+    """Of two means with priors of their own, the sum over all allocations of rows."""
+    y = np.array([0, 0.3, -0.2, 4, 4.2, 3.9])
+    priors = {"mu[1]": "normal(0, 1)", "mu[2]": "normal(4, 1)", "weights": "dirichlet(1)"}
+    fit = sm.fit("y ~ mix(normal(sigma=1), K=2, order=none)", {"y": y}, priors=priors, **RUN)
+    terms = []
+    for allocation in itertools.product((False, True), repeat=6):
+        second = np.array(allocation)
+        counts = np.array([6 - second.sum(), second.sum()])
+        term = gammaln(counts + 1).sum() - gammaln(8)
+        for mean, own in ((0, y[~second]), (4, y[second])):
+            if own.size:
+                spread = np.eye(own.size) + 1
+                term += stats.multivariate_normal(np.full(own.size, mean), spread).logpdf(own)
+        terms.append(term)
+    found = fit.evidence()
+    near(found, float(logsumexp(terms)))
+    assert found.label_constant == 0.0
+
+
+def test_stacked_and_few_draws_have_none() -> None:
+    fit = sm.fit("y ~ mix(normal, K=2)", {"y": TWO}, **RUN)
+    with pytest.raises(sm.SpecError, match="no posterior"):
+        fit.stack().fit.evidence()
+    few = sm.fit("y ~ mix(normal, K=2)", {"y": TWO}, **RUN | {"draws": 60})
+    with pytest.raises(sm.SpecError, match="needs 200 draws or more"):
+        few.evidence()

@@ -137,3 +137,20 @@ def test_chains_start_where_a_wide_component_holds_what_lies_apart() -> None:
     fit = sm.fit("y ~ mix(normal, K=3)", {"y": y}, **RUN | {"seed": 1})
     widest = fit.draws["posterior"]["sigma"].max("state").mean("draw")
     assert (widest > 4).all()
+
+
+def test_numberings_that_moves_restrict_are_not_called_missed() -> None:
+    y = [0, 0.2, 5, 5.1, 4.9, 0.1, 0, 5, 5, 0.1, 9, 9.1, 0, 0.2, 5, 5.2, 9, 9.1]
+    formula = (
+        "y ~ hmm(normal(sigma=1), states=3, transition='110;011;101', order=none, initial=uniform)"
+    )
+    fit = sm.fit(formula, {"y": y}, **SHORT)
+    modes = fit.modes(starts=10)
+    assert "numberings of each other" in modes.problems[0]
+    assert not any("No chain has found" in problem for problem in modes.problems)
+
+
+@pytest.mark.parametrize("chains", [0, 2.5, "a"])
+def test_starting_points_are_counted(found: sm.Modes, chains: object) -> None:
+    with pytest.raises(sm.SpecError, match="`chains` must be a whole number"):
+        found.inits(chains)  # type: ignore[arg-type]

@@ -66,3 +66,11 @@ def test_stacked_draws_come_from_chains_by_their_weights(apart: sm.Fit) -> None:
 def test_one_chain_has_nothing_to_weigh(apart: sm.Fit) -> None:
     with pytest.raises(sm.SpecError, match="one chain only"):
         of_chains(apart, [0]).stack()
+
+
+def test_a_summary_is_split_only_where_the_diagnosis_says_that_chains_disagree() -> None:
+    rng = np.random.default_rng(1)
+    model = sm.model("y ~ mix(normal, K=3)", {"y": rng.normal(4 * (np.arange(300) % 3), 1.3)})
+    for seed in range(3):
+        fit = model.fit(**RUN | {"warmup": 200, "draws": 50, "seed": seed})
+        assert (fit.summary().index.nlevels > 1) == ("different modes" in repr(fit.diagnose()))

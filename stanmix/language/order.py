@@ -202,7 +202,14 @@ class _Chooser:
         options = [(p, column) for p in candidates for column in self.emission.columns(p)]
         columns = [numbers(self.table, column, missing=True) for _, column in options]
         values = np.column_stack(columns)
-        values = values[~np.isnan(values).any(axis=1)]
+        whole = ~np.isnan(values).any(axis=1)
+        if whole.sum() > self.K:
+            values = values[whole]
+        else:
+            # Too few rows have all columns; the others stand in the middle of what they lack.
+            seen = [column[~np.isnan(column)] for column in values.T]
+            middle = [np.median(column) if column.size else 0.0 for column in seen]
+            values = np.where(np.isnan(values), middle, values)
         chosen, column = options[best_separated(values, min(self.K, len(values)))]
         if "column" in chosen.axes:
             self.order_by(chosen, self.emission.columns(chosen).index(column) + 1)

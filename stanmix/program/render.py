@@ -69,7 +69,7 @@ def _templates() -> jinja2.Environment:
     def load(name: str) -> str:
         return (folder("templates") / name).read_text(encoding="utf-8")
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -77,6 +77,13 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
+    environment.filters["one_line"] = _one_line
+    return environment
+
+
+def _one_line(text: str) -> str:
+    """Text that cannot end a comment: names of levels may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True)

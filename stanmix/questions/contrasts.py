@@ -12,7 +12,7 @@ import xarray as xr
 
 from stanmix import latent
 from stanmix.diagnostics import summarise
-from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing, require_one_of
 from stanmix.held import held, rows_at
 from stanmix.moments import Moment, Moments
 from stanmix.questions.asking import ask, require_kind
@@ -126,8 +126,7 @@ def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
     >>> bool(np.allclose(f.derive("mean"), (share * rate).sum("state")))
     True
     """
-    if quantity not in get_args(Derived):
-        raise SpecError(f"`quantity` is one of {listing(get_args(Derived))}, not {quantity!r}.")
+    require_one_of("quantity", quantity, get_args(Derived))
     if quantity == "mean" or quantity == "variance":
         return _moment(fit, quantity)
     require_kind(fit, "hmm", f'derive("{quantity}")', "contrast()")
@@ -143,7 +142,7 @@ def derive(fit: Fit, quantity: Derived) -> xr.DataArray:
             values = latent.stationary(transition.values)
         except ValueError:
             raise SpecError("Some states cannot be reached from others: no long run.") from None
-    return transition.isel(state_to=0, drop=True).copy(data=values)
+    return transition.isel(state_to=0, drop=True).copy(data=values).rename(quantity)
 
 
 def _moment(fit: Fit, quantity: Literal["mean", "variance"]) -> xr.DataArray:

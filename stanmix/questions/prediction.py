@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stanmix.data import Table, numbers, read_table
 from stanmix.emissions import draw_responses, matrices_of
-from stanmix.errors import DataError, SpecError, listing
+from stanmix.errors import DataError, SpecError, listing, require_one_of
 from stanmix.program.rows import arrange
 from stanmix.program.standata import NewGroups
 from stanmix.questions.asking import THIN, Asked, Block, ask, require_kind
@@ -79,9 +79,9 @@ def predict(
     >>> again.round().values
     array([0., 0., 0., 0., 5., 5., 5., 5.])
     """
-    if given not in get_args(Given):
-        raise SpecError(f"`given` is one of {listing(get_args(Given))}, not {given!r}.")
+    require_one_of("given", given, get_args(Given))
     asked = ask(fit, newdata, draws, new_groups, seed)
+    _require_trials(asked.model, asked.table)
     if given == "nothing":
         asked = replace(asked, table=without_responses(asked.model, asked.table))
     return _drawn(asked, np.arange(asked.table.n_rows))
@@ -139,6 +139,7 @@ def forecast(
         raise SpecError("Give `h`, or `newdata`, whose rows are the steps.")
     else:
         ahead = read_table(newdata)
+        _require_trials(fit.model, ahead)
     spec, past = fit.model.spec, fit.model.table
     ahead = without_responses(fit.model, ahead)
     joined = _joined(past, ahead, spec)
@@ -164,6 +165,16 @@ def without_responses(model: Model, table: Table) -> Table:
                 kind = np.dtype(np.float64) if kind.kind in "iufb" else kind
                 columns[name] = pd.Series([np.nan] * table.n_rows, dtype=kind)
     return replace(table, columns={**table.columns, **columns})
+
+
+def _require_trials(model: Model, table: Table) -> None:
+    """Raise DataError where the number of trials of a row is not known: it has no prediction."""
+    for response in model.spec.responses:
+        if response.addition == "trials":
+            for name in response.columns:
+                if message := table.missing(name):
+                    raise DataError(message)
+                numbers(table, name)
 
 
 def _drawn(asked: Asked, places: Integers) -> xr.Dataset:

@@ -22,7 +22,7 @@ from scipy.special import ndtri_exp, softmax
 
 from stanmix import latent
 from stanmix.data import is_missing
-from stanmix.errors import SpecError, listing
+from stanmix.errors import SpecError, require_one_of
 from stanmix.limits import EXACT, read_limits
 from stanmix.questions.asking import THIN, Asked, Block, ask
 from stanmix.questions.terms import log_others_of, log_states_of_rows
@@ -84,8 +84,7 @@ def residuals(
     True
     """
     spec = fit.model.spec
-    if kind not in get_args(Kind):
-        raise SpecError(f"`kind` is one of {listing(get_args(Kind))}, not {kind!r}.")
+    require_one_of("kind", kind, get_args(Kind))
     if kind == "forecast" and spec.kind == "mix":
         raise SpecError('A mixture has no forecasts; ask for `residuals("ordinary")`.')
     judged = [response for response in spec.responses if _has_cumulative(spec, response)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stanmix import latent
 from stanmix.data import frequencies, is_missing
-from stanmix.errors import SpecError, listing
+from stanmix.errors import SpecError, listing, require_one_of
 from stanmix.program.rows import arrange
 from stanmix.program.standata import possible_states
 from stanmix.questions.asking import Asked, Block, Places
@@ -175,8 +175,7 @@ def leave_out(asked: Asked, kind: str | None) -> LeftOut:
     if kind is None:
         largest: list[Kind] = ["series", "unit", "observation"]
         return LeftOut(asked, next(k for k in largest if k in has))
-    if kind not in get_args(Kind):
-        raise SpecError(f"`kind` is one of {listing(get_args(Kind))}, not {kind!r}.")
+    require_one_of("kind", kind, get_args(Kind))
     for known in has:
         if known == kind:
             return LeftOut(asked, known)

@@ -85,6 +85,9 @@ QUESTIONS = {
     ],
     "Leaving out": [
         "mixture.loo('week')",
+        "mixture.loo(ROWS)",
+        "mixture.residuals(ROWS)",
+        "mixture.derive(ROWS)",
         "mixture.loo('unit')",
         "mixture.loo(some=1)",
         "mixture.loo(first=2)",

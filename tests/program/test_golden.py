@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import stanmix as sm
@@ -50,3 +51,21 @@ def test_columns_that_lead_to_one_name_are_refused() -> None:
     data = {"u": [1.0, 2.0, 4.0], "u_by_row": [1.0, 2.0, 5.0], "y": [0.1, 0.5, 0.2]}
     with pytest.raises(sm.DataError, match="would be called `mu_u_by_row`"):
         sm.model("cbind(u, u_by_row) ~ mix(normal & normal, K=2); mu ~ y", data)
+
+
+def test_names_of_levels_cannot_leave_their_comment() -> None:
+    evil = "b\n  target += -1e9;  // \r\x00"
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=20), "g": ["a", evil] * 10}
+    for formula in ("y ~ mix(normal, K=2); mu ~ g", "g ~ mix(categorical, K=2)"):
+        code = sm.model(formula, data).code
+        lines = [line for line in code.splitlines() if "-1e9" in line]
+        assert all("//" in line.partition("-1e9")[0] for line in lines)
+        assert "\r" not in code and "\x00" not in code
+
+
+def test_rows_that_lack_a_column_each_are_a_model() -> None:
+    rng = np.random.default_rng(1)
+    nothing = [np.nan] * 15
+    data = {"y": [*nothing, *rng.normal(size=15)], "v": [*rng.normal(size=15), *nothing]}
+    assert sm.model("cbind(y, v) ~ mix(normal, K=2)", data).spec.K == 2

@@ -216,3 +216,13 @@ def test_every_model_predicts_the_rows_it_has_seen_and_others_like_them(case: Ca
         assert found.sizes["obs"] == model.table.n_rows
         assert set(columns) <= set(found.data_vars)
         assert found.notnull().all().to_array().all()
+
+
+def test_rows_without_their_number_of_trials_have_no_prediction() -> None:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"k": rng.binomial(10, [0.2, 0.7] * 12), "n": 10})
+    fit = short_fit("k | trials(n) ~ hmm(binomial, states=2)", data)
+    with pytest.raises(sm.DataError, match="`n` must have no missing values"):
+        fit.predict({"n": [10, np.nan]})
+    with pytest.raises(sm.DataError, match="`n` must have no missing values"):
+        fit.forecast(newdata={"n": [10, np.nan]})

@@ -167,14 +167,15 @@ def _narrow_components(spec: ModelSpec, data: Mapping[str, Any]) -> Iterator[str
         y = y[:, ~np.isnan(y).any(axis=0)]
         if "_log_" in constant.name:
             y = np.log(y[y > 0])[None]
+        if y.shape[1] < 10 * spec.K:
+            # Groups of a few rows have no width to speak of.
+            continue
         widths = _widths(y, spec.K)
         scales = np.atleast_1d(np.asarray(constant.value))
         ratio = np.divide(scales, widths, out=np.zeros(len(widths)), where=widths > 0)
         worst = int(np.argmax(ratio))
         moved = ratio[worst] / np.sqrt(2 * y.shape[1] / spec.K)
-        # Groups of a few rows have no width to speak of.
-        enough = y.shape[1] >= 10 * spec.K
-        if enough and ratio[worst] > APART and moved > SHIFT:
+        if ratio[worst] > APART and moved > SHIFT:
             yield (
                 f"Groups or outliers of `{response.columns[worst]}` lie so far apart that the "
                 f"default prior of `{named[0]}`, scaled by all rows, is too wide for a component: "

@@ -175,7 +175,8 @@ class Fit:
             `components`: the fitted components over the data; `pairs`: over each two of several
             columns. `membership`: the probabilities of the components of each row. Of a hidden
             Markov model `states`: a series over time; `transition` and `transition_graph`: its
-            moves. `trace` and `ranks`: whether chains agree. `prior`: against the posterior.
+            moves. `effects`: what a covariate does, given as `covariate="x"`. `trace` and `ranks`:
+            whether chains agree. `prior`: against the posterior.
             `check` and `predictive`: data that the model predicts. `residuals` and
             `autocorrelation`: whether residuals are normal, and independent.
         **options

@@ -131,7 +131,7 @@ def _quantity(moments: Moments, covariate: str, of: str | None) -> str:
     names += [r.name.removesuffix(f"_{r.component}") for r in moving if r.component is not None]
     names = list(dict.fromkeys(names))
     if of is None:
-        if answers and lacks is None:
+        if answers and lacks is None and (counted or _moves_the_mean(moments)):
             return RESPONSE
         if len(moving) == 1:
             return moving[0].name
@@ -163,6 +163,12 @@ def _quantity(moments: Moments, covariate: str, of: str | None) -> str:
             hint=did_you_mean(str(of), known),
         )
     )
+
+
+def _moves_the_mean(moments: Moments) -> bool:
+    """Whether the mean of the response differs between values; of one alone nobody can tell."""
+    mean = moments.mean()
+    return mean.shape[1] == 1 or bool(np.ptp(mean, axis=1).any())
 
 
 def _declared(spec: ModelSpec, name: str) -> set[str]:

@@ -17,12 +17,12 @@ OF_CHAINS = {"states", "transition", "transition_graph"}
 OF_COLUMNS = {"pairs"}
 
 
-@pytest.mark.parametrize("name", sorted(set(PICTURES) - OF_CHAINS - OF_COLUMNS))
+@pytest.mark.parametrize("name", sorted(set(PICTURES) - OF_CHAINS - OF_COLUMNS - {"effects"}))
 def test_pictures_of_a_mixture_are_drawn(mixture: sm.Fit, name: str) -> None:
     mixture.plot(name).draw()
 
 
-@pytest.mark.parametrize("name", sorted(set(PICTURES) - OF_COLUMNS - {"components"}))
+@pytest.mark.parametrize("name", sorted(set(PICTURES) - OF_COLUMNS - {"components", "effects"}))
 def test_pictures_of_a_chain_are_drawn(chain: sm.Fit, name: str) -> None:
     chain.plot(name).draw()
 

@@ -116,7 +116,9 @@ def test_a_chain_is_averaged_over_where_it_is_in_the_long_run(chain: sm.Fit) -> 
     table = chain.effects("x", of="transition", values=GRID, draws=None)
     check(table, moves)
     assert list(table)[:3] == ["value", "state", "state_to"]
-    share = np.linalg.matrix_power(moves, 4096)[..., 0, :]
+    # What stays as it is under a move, and sums to 1.
+    balance = np.eye(3) - np.swapaxes(moves, -1, -2) + 1
+    share = np.linalg.solve(balance, np.ones((*moves.shape[:-1], 1)))[..., 0]
     expected = (share * d["rate"][:, None]).sum(axis=-1)
     check(chain.effects("x", values=GRID, draws=None), expected)
     first = d["beta_initial"]
@@ -329,3 +331,11 @@ def test_a_loaded_fit_has_the_same_effects(tmp_path: Any) -> None:
     fit = short_fit("y ~ mix(normal, K=2); mu ~ x + g", DATA)
     table = sm.load(fit.save(tmp_path / "fit.nc")).effects("x")
     pd.testing.assert_frame_equal(table, fit.effects("x"))
+
+
+def test_what_leaves_the_mean_as_it_is_has_an_effect_on_its_parameter() -> None:
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=20), "x": rng.normal(size=20)}
+    fit = short_fit("y ~ mix(normal, K=1); sigma ~ x", data)
+    assert fit.effects("x").attrs["of"] == "sigma"
+    assert fit.effects("x", of="response")["mean"].nunique() == 1

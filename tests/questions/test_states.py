@@ -143,7 +143,7 @@ def test_questions_of_paths_are_not_for_mixtures(mixture: sm.Fit) -> None:
 def test_copies_of_a_row_have_components_of_their_own() -> None:
     data = {"y": [-2.0, -1.8, 2.0, 2.2, 0.1], "n": [1, 1, 50, 1, 20]}
     formula = "y ~ mix(normal(sigma=1), K=2)"
-    options = QUICK | {"adapt_delta": 0.99}
+    options = QUICK | {"adapt_delta": 0.99, "draws": 400}
     few = sm.fit(formula.replace("y", "y | freq(n)", 1), data, **options)
     every = sm.model(formula, {"y": np.repeat(data["y"], data["n"])})
     written = sm.Fit(every, few.draws, few.engine)

@@ -23,6 +23,7 @@ from stanmix.importance import good_k, log_mean, psis
 from stanmix.questions.asking import THIN, ask
 from stanmix.questions.terms import LeftOut, leave_out
 from stanmix.refits import binding, exact_term
+from stanmix.stacking import require_posterior
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -99,6 +100,7 @@ def loo(
     >>> f.loo(refit=True).terms["elpd"].idxmin()
     9
     """
+    require_posterior(fit, "loo()")
     left = leave_out(ask(fit, draws=None), kind)
     if left.kind == "future":
         return future(fit, left, refit=refit, first=first)

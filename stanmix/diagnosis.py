@@ -196,8 +196,8 @@ class Diagnosis:
             alike = self._has_r_hat and _worst(self.invariant)[1] <= RHAT
             yield Finding(
                 f"`{sizes.idxmin()}` has an effective sample size of {sizes.min():.0f}.",
-                f"{enough} are needed: draw {np.ceil(enough / sizes.min()):.0f} times as many. "
-                + (self._other_order if alike and self.ordered else ""),
+                f"{enough} are needed: draw {np.ceil(enough / sizes.min()):.0f} times as many."
+                + (f" {self._other_order}" if alike and self.ordered else ""),
             )
 
     def _components(self) -> Iterator[Finding]:

@@ -95,8 +95,9 @@ def elements(values: xr.Dataset) -> dict[str, float]:
 def agreeing(invariants: Mapping[str, xr.DataArray]) -> list[tuple[int, ...]]:
     """Which chains are in one place, by their places from 0.
 
-    All of them, where no R-hat of what does not depend on labels is above 1.1. Else two agree where
-    none of theirs is, and all that agree with one of a group are of that group.
+    Groups are of chains of which no R-hat, together, is above 1.1 for what does not depend on
+    labels: beginning with each chain by itself, the two groups that agree best are put together
+    until none do.
 
     Parameters
     ----------
@@ -106,12 +107,16 @@ def agreeing(invariants: Mapping[str, xr.DataArray]) -> list[tuple[int, ...]]:
     chains = next(iter(invariants.values())).sizes["chain"]
     if _r_hat(invariants, list(range(chains))) <= APART:
         return [tuple(range(chains))]
-    group = np.arange(chains)
-    for one, other in itertools.combinations(range(chains), 2):
-        if group[one] != group[other] and _r_hat(invariants, [one, other]) <= APART:
-            group[group == group[other]] = group[one]
-    found = [tuple(int(c) for c in np.flatnonzero(group == g)) for g in np.unique(group)]
-    return sorted(found)
+    groups: list[tuple[int, ...]] = [(chain,) for chain in range(chains)]
+    while len(groups) > 1:
+        pairs = list(itertools.combinations(groups, 2))
+        apart = [_r_hat(invariants, [*one, *other]) for one, other in pairs]
+        best = int(np.argmin(apart))
+        if apart[best] > APART:
+            break
+        one, other = pairs[best]
+        groups = [g for g in groups if g not in (one, other)] + [tuple(sorted(one + other))]
+    return sorted(groups)
 
 
 def _r_hat(invariants: Mapping[str, xr.DataArray], chains: list[int]) -> float:

@@ -31,7 +31,7 @@ from stanmix.permutations import interchangeable, told_apart
 from stanmix.prior_mass import log_prior_mass
 from stanmix.questions.asking import seed_of
 from stanmix.questions.invariants import invariants
-from stanmix.stacking import is_stacked
+from stanmix.stacking import require_posterior
 from stanmix.unconstrained import target_of, unconstrained_draws
 
 if TYPE_CHECKING:
@@ -125,13 +125,12 @@ def evidence(fit: Fit, *, seed: int | None = None) -> Evidence:
     >>> (two - one).log > 5
     True
     """
+    require_posterior(fit, "evidence()")
     target = target_of(fit.model)
     sizes = fit.draws["posterior"].sizes
     needed = max(2 * FEWEST, DRAWS_PER_PARAMETER * target.size)
     if sizes["chain"] * sizes["draw"] < needed:
         raise SpecError(f"Bridge sampling needs {needed} draws or more of this model.")
-    if is_stacked(fit):
-        raise SpecError("Stacked draws are no posterior, and have no marginal likelihood.")
     rng = np.random.default_rng(seed_of(fit, seed))
     mass, error = log_prior_mass(fit.model.spec, rng)
     numbered, images = _one_numbering(fit)

@@ -72,6 +72,8 @@ class Fit:
             (summary := self.summary()).to_string(float_format=lambda v: f"{v:.3g}"),
         ]
         notes = list(self.model.spec.notes)
+        if stacking.is_stacked(self):
+            notes.append("These are stacked draws of chains in different modes, no posterior.")
         if summary.index.nlevels > 1:
             notes.append(
                 "Chains disagree about what does not depend on labels, so there are no means over "
@@ -117,7 +119,13 @@ class Fit:
             R-hat, ESS, divergences, tree depths and E-BFMI; `problems` says in words what is wrong
             and what to try, `invariant` and `labelled` are tables. See
             `stanmix.diagnosis.Diagnosis`.
+
+        Raises
+        ------
+        SpecError
+            The draws are those of `stack`.
         """
+        stacking.require_posterior(self, "diagnose()")
         return diagnose(self.model.spec, self.draws, self._invariants)
 
     @cached_property
@@ -156,13 +164,13 @@ class Fit:
     relabel = labels.relabel
     modes = modes.modes
     stack = stacking.stack
+    evidence = evidence.evidence
 
     # Cross-validation.
 
     loo = criteria.loo
     waic = criteria.waic
     kfold = crossvalidation.kfold
-    evidence = evidence.evidence
 
     # Pictures.
 

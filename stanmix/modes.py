@@ -32,6 +32,7 @@ from stanmix.importance import good_k, smoothed
 from stanmix.inits import starting_points
 from stanmix.permutations import can_be_renumbered, told_apart
 from stanmix.questions.asking import flat, seed_of, thinned
+from stanmix.stacking import require_posterior
 from stanmix.starts import Starts
 from stanmix.storage import posterior_variables
 from stanmix.unconstrained import target_of
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+ATTEMPTS = 4
+"""Points tried for each from which to climb, some of which may have no density."""
 
 CLIMBS = 5
 """Draws of each chain that are climbed from."""
@@ -101,8 +105,12 @@ class Modes:
     @property
     def missed(self) -> pd.DataFrame:
         """The rows of `table` of modes that no chain has found."""
-        chains = [name for name in self.table if str(name).startswith("chain ")]
-        return self.table[(self.table[chains] == 0).all(axis=1)]
+        return self.table[(self._found.fillna(0.0) == 0).all(axis=1)]
+
+    @property
+    def _found(self) -> pd.DataFrame:
+        """The share of each chain's climbs that ended in each mode."""
+        return self.table[[name for name in self.table if str(name).startswith("chain ")]]
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -125,6 +133,9 @@ class Modes:
                     f"Where components cross, the order by {listing(self.ordered)} cuts a mode in "
                     "two: `order=none` with `relabel()`, or another order, leaves it whole."
                 )
+        silent = [str(name) for name in self._found if self._found[name].isna().all()]
+        if silent:
+            found.append(f"No climb from {' and '.join(silent)} came to an end.")
         if self.pareto_k > self.good_k and len(self.table) > 1:
             found.append(
                 f"The masses are rough: Pareto k is {self.pareto_k:.2f}, above {self.good_k:.2f}."
@@ -181,7 +192,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     Raises
     ------
     SpecError
-        `starts` is no whole number from 1 on.
+        `starts` is no whole number from 1 on; or the draws are stacked.
     SamplingError
         No climb came to an end.
 
@@ -192,9 +203,10 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
 
     Notes
     -----
-    Tops and masses are on the scale on which the posterior is sampled, with its Jacobian. In many
-    dimensions, from some dozens on, masses are rough, and `pareto_k` says so. That nothing more is
-    found is no proof that nothing more is there.
+    Tops and masses are on the scale on which the posterior is sampled, with its Jacobian. Where
+    nothing orders components, a mode in which two are the same has fewer numberings than others,
+    and its mass comes out too large. In many dimensions, from some dozens on, masses are rough, and
+    `pareto_k` says so. That nothing more is found is no proof that nothing more is there.
 
     Examples
     --------
@@ -206,16 +218,18 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     """
     if not isinstance(starts, int | np.integer) or isinstance(starts, bool) or starts < 1:
         raise SpecError(f"`starts` must be a whole number from 1 on, not {starts!r}.")
+    require_posterior(fit, "modes()")
     model = fit.model
     rng = np.random.default_rng(seed_of(fit, seed))
     search = Starts(find_engine("stanli"), model.program, model.spec, model.data, model.rows)
     points = starting_points(model.spec, model.data, model.rows, rng)
-    possible = itertools.islice(filter(search.is_possible, points), int(starts))
+    tried = itertools.islice(points, ATTEMPTS * int(starts))
+    possible = itertools.islice(filter(search.is_possible, tried), int(starts))
     ends = [(-1, search.climb(start)) for start in possible]
     ends += [(chain, search.climb(start)) for chain, start in _some_draws(fit)]
     found = [(chain, end) for chain, end in ends if end is not None]
     if not found:
-        raise SamplingError("No climb to a mode came to an end.")
+        raise SamplingError("No climb to a mode came to an end; `diagnose()` may say why.")
     numbered = _one_numbering(fit, [end for _, end in found])
     target = target_of(model)
     tops, mode = _grouped(target, target.unconstrain(flat(numbered)))
@@ -225,8 +239,10 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     table = pd.DataFrame({"mass": masses, "lp": target.log_density(tops)})
     each = np.arange(len(tops))
     table["climbs"] = (mode[origin < 0] == each[:, None]).sum(axis=1)
-    for chain in range(fit.draws["posterior"].sizes["chain"]):
-        table[f"chain {chain + 1}"] = (mode[origin == chain] == each[:, None]).mean(axis=1)
+    for chain, name in enumerate(fit.draws["posterior"].to_dataset()["chain"].values):
+        own = origin == chain
+        ended = (mode[own] == each[:, None]).sum(axis=1)
+        table[f"chain {name}"] = ended / own.sum() if own.any() else np.nan
     table = table.iloc[order].set_index(pd.RangeIndex(1, len(tops) + 1, name="mode"))
     first = [int(np.flatnonzero(mode == m)[0]) for m in order]
     named = numbered.isel(chain=0, drop=True).isel(draw=first).rename({"draw": "mode"})
@@ -346,6 +362,8 @@ def _masses(target: Target, tops: Array, rng: np.random.Generator) -> tuple[Arra
         if last:
             break
         for m in range(count):
+            if not own[:, m].any():
+                continue
             share = own[:, m] / own[:, m].sum()
             # Too few points tell nothing of a spread.
             if 1 / np.sum(share**2) > 10 * d:

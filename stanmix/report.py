@@ -20,7 +20,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from stanmix.data import is_missing
-from stanmix.errors import DataError, SpecError, StanmixWarning, plural
+from stanmix.errors import DataError, StanmixError, StanmixWarning, plural
 from stanmix.program.resources import folder
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ def _answer(heading: str, question: Callable[[], Part]) -> Iterator[Part]:
         warnings.simplefilter("always")
         try:
             answer: Part = question()
-        except (SpecError, DataError) as error:
+        except StanmixError as error:
             answer = Text(str(error), tone="soft")
     for warning in caught:
         if issubclass(warning.category, StanmixWarning):

@@ -24,6 +24,7 @@ from stanmix.prior_density import log_priors
 from stanmix.questions.asking import Block, ask
 from stanmix.questions.contrasts import derive
 from stanmix.questions.invariants import sorted_probabilities
+from stanmix.stacking import require_posterior
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -98,6 +99,7 @@ def sensitivity(fit: Fit, *, prior: str | Sequence[str] | None = None) -> pd.Dat
     """
     named = _named(prior, [p.name for p in fit.model.spec.parameters])
     asked = ask(fit, draws=None)
+    require_posterior(fit, "sensitivity()")
     if asked.n_draws < FEWEST:
         raise SpecError(f"Sensitivity needs {FEWEST} draws or more, and the fit has fewer.")
     of_parameters = log_priors(fit.model.spec, asked.draws)

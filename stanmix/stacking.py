@@ -57,7 +57,8 @@ def stack(fit: Fit, kind: str | None = None) -> Stacked:
 
     Where chains are in different modes, how many are in each says nothing. Stacking gives them the
     weights of the best average of their predictive distributions (Yao et al. 2022). This is not the
-    posterior; `modes()` estimates how much of that each mode has.
+    posterior; `modes()` estimates how much of that each mode has. Components keep the numbers they
+    have in each chain: where nothing orders them, `relabel` the fit first.
 
     Parameters
     ----------
@@ -116,6 +117,14 @@ def stack(fit: Fit, kind: str | None = None) -> Stacked:
 def is_stacked(fit: Fit) -> bool:
     """Whether the draws of a fit are those of `stack`, and no posterior."""
     return bool(fit.draws["sample_stats"].attrs.get("stacked", False))
+
+
+def require_posterior(fit: Fit, question: str) -> None:
+    """Raise SpecError if a question about a posterior is put to stacked draws."""
+    if is_stacked(fit):
+        raise SpecError(
+            f"Stacked draws are no posterior; ask the fit whose chains they are for `{question}`."
+        )
 
 
 def stacking_weights(found: Mapping[Any, Elpd]) -> Array:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from stanmix.diagnosis import Diagnosis
+from stanmix.diagnostics import agreeing
 
 
 def table(**r_hats: float) -> pd.DataFrame:
@@ -84,3 +87,18 @@ def test_a_component_may_be_one_too_many_where_something_else_is_wrong() -> None
     first, second = replace(WELL, labelled=tiny, divergent=2).problems
     assert "diverged" in first
     assert "2.0% of the weight (`weights[2]`)" in second and "Fewer components" in second
+
+
+def test_chains_that_drift_apart_are_of_one_group_only_if_all_agree() -> None:
+    rng = np.random.default_rng(1)
+    drawn = rng.normal(size=(4, 500)) + 0.6 * np.arange(4)[:, None]
+    apart = {"lp": xr.DataArray(drawn, dims=("chain", "draw"))}
+    groups = agreeing(apart)
+    assert len(groups) > 1 and sorted(sum(groups, ())) == [0, 1, 2, 3]
+    together = {"lp": xr.DataArray(rng.normal(size=(4, 500)), dims=("chain", "draw"))}
+    assert agreeing(together) == [(0, 1, 2, 3)]
+
+
+def test_words_have_no_loose_ends() -> None:
+    for problem in replace(WELL, labelled=few(150), divergent=2, saturated=3).problems:
+        assert problem == problem.strip()

@@ -171,8 +171,11 @@ def test_components_that_priors_tell_apart_have_one_numbering() -> None:
 
 def test_stacked_and_few_draws_have_none() -> None:
     fit = sm.fit("y ~ mix(normal, K=2)", {"y": TWO}, **RUN)
-    with pytest.raises(sm.SpecError, match="no posterior"):
-        fit.stack().fit.evidence()
+    stacked = fit.stack().fit
+    for question in (stacked.evidence, stacked.modes, stacked.loo, stacked.diagnose):
+        with pytest.raises(sm.SpecError, match="Stacked draws are no posterior"):
+            question()
+    assert "no posterior" in repr(stacked)
     few = sm.fit("y ~ mix(normal, K=2)", {"y": TWO}, **RUN | {"draws": 60})
     with pytest.raises(sm.SpecError, match="needs 200 draws or more"):
         few.evidence()

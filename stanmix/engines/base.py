@@ -89,7 +89,7 @@ class Optimum:
 class Target(Protocol):
     """The log density of a program with its data, on the engine's unconstrained scale.
 
-    What integrals over the posterior need. An engine may lack it: see `unconstrained`.
+    What integrals over the posterior need. An engine may lack it: see `Unconstrained`.
 
     Attributes
     ----------
@@ -101,10 +101,6 @@ class Target(Protocol):
 
     def unconstrain(self, parameters: Variables) -> NDArray[np.float64]:
         """Points (draw, size), of constrained values of every parameter, (draw, *shape) each."""
-        ...
-
-    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Constrained values of every parameter, (draw, *shape) each, at points (draw, size)."""
         ...
 
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -197,12 +197,6 @@ class StanliTarget:
         with _failures():
             return np.array([self._model.param_unconstrain(row) for row in rows])
 
-    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Constrained values (draw, *shape); see `Target.constrain`."""
-        with _failures():
-            rows = np.array([self._model.param_constrain(point) for point in points])
-        return columns.unflatten(self._names, rows)
-
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log densities (draw); see `Target.log_density`."""
         return np.array([self._at(self._model.log_density, point, -np.inf) for point in points])

@@ -66,7 +66,7 @@ def contrast(
     Raises
     ------
     SpecError
-        The expression is none, or names what the posterior does not have.
+        The expression is none, or names what the posterior does not have; `rope` is no region.
 
     Examples
     --------
@@ -174,11 +174,14 @@ def _region(rope: float | tuple[float, float] | None) -> tuple[float, float]:
     """The ends of a region around no difference."""
     if rope is None:
         return 0.0, 0.0
-    ends = np.sort(np.atleast_1d(np.asarray(rope, dtype=np.float64)))
+    try:
+        ends = np.sort(np.atleast_1d(np.asarray(rope, dtype=np.float64)))
+    except (TypeError, ValueError):
+        ends = np.array([])
+    if ends.shape not in ((1,), (2,)) or np.isnan(ends).any():
+        raise SpecError(f"`rope` is a number, or two, not {rope!r}.")
     if ends.shape == (1,):
         return -abs(float(ends[0])), abs(float(ends[0]))
-    if ends.shape != (2,):
-        raise SpecError(f"`rope` is a number, or two, not {rope!r}.")
     return float(ends[0]), float(ends[1])
 
 

@@ -91,10 +91,16 @@ def effects(
     if at is not None and covariate in at:
         raise SpecError(f"`at` holds other covariates; give values of `{covariate}` as `values`.")
     del others[covariate]
-    table = rows_at({**others, covariate: shown}, len(shown))
-    alone = without_groups(spec)
-    moments = Moments(alone, table, fit.model.encoded, ask(fit, draws=draws).draw_by_draw)
-    name = _quantity(moments, covariate, of)
+    alone, at_draws = without_groups(spec), ask(fit, draws=draws).draw_by_draw
+
+    def moments_at(chosen: list[Any]) -> Moments:
+        table = rows_at({**others, covariate: chosen}, len(chosen))
+        return Moments(alone, table, fit.model.encoded, at_draws)
+
+    moments = moments_at(shown)
+    # What is answered does not depend on which values are asked for.
+    usual = moments if of is not None else moments_at(asked.spread(fit.model.table))
+    name = _quantity(usual, covariate, of)
     if name == RESPONSE:
         found = _response(moments)
     elif name in LATENT:
@@ -166,9 +172,10 @@ def _quantity(moments: Moments, covariate: str, of: str | None) -> str:
 
 
 def _moves_the_mean(moments: Moments) -> bool:
-    """Whether the mean of the response differs between values; of one alone nobody can tell."""
+    """Whether the mean of the response differs between values, by more than rounding."""
     mean = moments.mean()
-    return mean.shape[1] == 1 or bool(np.ptp(mean, axis=1).any())
+    mean = np.where(np.isfinite(mean), mean, 0.0)
+    return bool((np.ptp(mean, axis=1) > 1e-9 * np.abs(mean).max(axis=1)).any())
 
 
 def _declared(spec: ModelSpec, name: str) -> set[str]:

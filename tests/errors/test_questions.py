@@ -73,6 +73,7 @@ QUESTIONS = {
         "mixture.contrast('mu[3] - mu[1]')",
         "mixture.contrast('mu[1] +')",
         "mixture.contrast('nu')",
+        "mixture.contrast('mu[2] - mu[1]', rope='a')",
         "mixture.contrast('__import__(\"os\")')",
         "mixture.derive('median')",
         "mixture.effects('x')",

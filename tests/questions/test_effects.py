@@ -338,4 +338,8 @@ def test_what_leaves_the_mean_as_it_is_has_an_effect_on_its_parameter() -> None:
     data = {"y": rng.normal(size=20), "x": rng.normal(size=20)}
     fit = short_fit("y ~ mix(normal, K=1); sigma ~ x", data)
     assert fit.effects("x").attrs["of"] == "sigma"
+    assert fit.effects("x", values=[3]).attrs["of"] == "sigma"
     assert fit.effects("x", of="response")["mean"].nunique() == 1
+    counts = {"y": rng.poisson(3, 20), "x": rng.normal(size=20)}
+    fit = short_fit("y ~ mix(negbinomial, K=1); shape ~ x", counts)
+    assert fit.effects("x").attrs["of"] == "shape"

@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 
 from stanmix.crossvalidation import future
 from stanmix.elpd import Elpd
-from stanmix.errors import ConvergenceWarning, SpecError, plural, warn
+from stanmix.errors import ConvergenceWarning, SpecError, plural, require_count, warn
 from stanmix.importance import good_k, log_mean, psis
 from stanmix.questions.asking import THIN, ask
 from stanmix.questions.terms import LeftOut, leave_out
@@ -189,8 +189,7 @@ def _chosen(seen: NDArray[np.bool_], some: int | None) -> NDArray[np.int64]:
     places = np.flatnonzero(seen)
     if some is None:
         some = SOME if len(places) > MANY else len(places)
-    if not isinstance(some, int | np.integer) or isinstance(some, bool) or some < 2:
-        raise SpecError(f"`some` must be a whole number from 2 on, not {some!r}.")
+    require_count("some", some, 2)
     if some >= len(places):
         return places
     return np.sort(np.random.default_rng(len(places)).choice(places, some, replace=False))

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stanmix.elpd import Elpd
-from stanmix.errors import SpecError
+from stanmix.errors import SpecError, require_count
 from stanmix.importance import efficiency, good_k, log_mean, log_weighted_mean, smoothed
 from stanmix.questions.asking import Asked, ask
 from stanmix.questions.terms import LeftOut, leave_out
@@ -102,8 +102,7 @@ def _folds(folds: Any, k: int | None, seen: NDArray[np.bool_], seed: int) -> Int
             raise SpecError("`folds` must name two folds or more.")
         return codes
     k = min(n, 10) if k is None else k
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 2 <= k <= n:
-        raise SpecError(f"`k` must be a whole number from 2 to {n}, not {k!r}.")
+    require_count("k", k, 2, n)
     codes[seen] = np.random.default_rng(seed).permutation(np.arange(n) % k)
     return codes
 
@@ -133,11 +132,7 @@ def future(fit: Fit, left: LeftOut, *, refit: bool, first: int | None) -> Elpd:
     if last == 0:
         raise SpecError("Every series has one row or unit, and so no future.")
     first = max(1, (last + 1) // 4) if first is None else first
-    if not isinstance(first, int | np.integer) or not 1 <= first <= last:
-        raise SpecError(
-            f"`first` must be a whole number from 1 to {last}, the steps before the last, "
-            f"not {first!r}."
-        )
+    require_count("first", first, 1, last, what=", the steps before the last")
     found = []
     for step, weighted in enumerate(_stepwise(fit, left, steps, first, refit), start=first):
         for place in np.flatnonzero((steps == step) & left.seen):

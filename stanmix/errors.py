@@ -11,6 +11,7 @@ import inspect
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 FRAME_WIDTH = 88
 """Longest piece of a source line shown above the carets."""
@@ -189,3 +190,28 @@ def require_one_of(name: str, value: object, allowed: Iterable[str]) -> None:
         raise SpecError(f"`{name}` is one of {listing(words)}, not {type(value).__name__}.")
     if value not in words:
         raise SpecError(f"`{name}` is one of {listing(words)}, not {value!r}.")
+
+
+def require_count(
+    name: str, value: object, least: int, most: int | None = None, *, what: str = ""
+) -> None:
+    """Raise SpecError if an option is no whole number within bounds.
+
+    Parameters
+    ----------
+    name, value
+        The option.
+    least, most
+        The bounds; no upper one if not given.
+    what
+        Said after the bounds.
+
+    Examples
+    --------
+    >>> require_count("draws", 400, 1)
+    """
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if number is None or number < least or (most is not None and number > most):
+        bounds = f"from {least} on" if most is None else f"from {least} to {most}"
+        shown = f"{value!r}" if isinstance(value, int | float | str) else type(value).__name__
+        raise SpecError(f"`{name}` must be a whole number {bounds}{what}, not {shown}.")

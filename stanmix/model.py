@@ -19,7 +19,14 @@ from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine, SamplerSettings, Variables
 from stanmix.engines.progress import bars
 from stanmix.equations import equations
-from stanmix.errors import IdentifiabilityWarning, SpecError, did_you_mean, listing, warn
+from stanmix.errors import (
+    IdentifiabilityWarning,
+    SpecError,
+    did_you_mean,
+    listing,
+    require_count,
+    warn,
+)
 from stanmix.families import Family
 from stanmix.fit import Fit
 from stanmix.identifiability import held_correlations, identifiability_warnings
@@ -36,6 +43,9 @@ from stanmix.simulation import Simulated, checked, required, simulate
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree, posterior_variables
+
+LARGEST = 2**31 - 1
+"""What Stan can count to."""
 
 
 def model(
@@ -232,7 +242,7 @@ class Model:
         >>> bool((prior["mu"].diff("state") > 0).all())
         True
         """
-        _require_count("draws", draws, 1)
+        require_count("draws", draws, 1, LARGEST)
         drawn = prior_draws(self.spec, draws, np.random.default_rng(_seed(seed)))
         along = {"chain": [1], "draw": np.arange(draws)}
         variables = {name: values[None] for name, values in drawn.items()}
@@ -398,7 +408,7 @@ def _seed(seed: int | None) -> int:
     """A seed, checked; another one at every call if none is given."""
     if seed is None:
         return secrets.randbelow(2**31 - 1)
-    _require_count("seed", seed, 0, 2**32 - 1)
+    require_count("seed", seed, 0, 2**32 - 1)
     return seed
 
 
@@ -431,20 +441,14 @@ def _settings(**given: Any) -> SamplerSettings:
             suffix = f" Hint: {hint}" if hint else ""
             raise SpecError(f"Unknown sampler option `{name}`; there are {listing(known)}.{suffix}")
     for name in ("chains", "draws", "thin", "max_treedepth"):
-        _require_count(name, given.get(name, 1), 1)
+        require_count(name, given.get(name, 1), 1, LARGEST)
     if given.get("parallel_chains") is not None:
-        _require_count("parallel_chains", given["parallel_chains"], 1)
-    _require_count("warmup", given["warmup"], 0)
-    _require_count("seed", given["seed"], 0, 2**32 - 1)
+        require_count("parallel_chains", given["parallel_chains"], 1, LARGEST)
+    require_count("warmup", given["warmup"], 0, LARGEST)
+    require_count("seed", given["seed"], 0, 2**32 - 1)
     adapt_delta = given["adapt_delta"]
     if not isinstance(adapt_delta, int | float | np.number) or not 0 < adapt_delta < 1:
         raise SpecError(f"`adapt_delta` must be between 0 and 1, not {adapt_delta!r}.")
     if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
         raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
     return SamplerSettings(**given)
-
-
-def _require_count(name: str, value: Any, least: int, most: int = 2**31 - 1) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not least <= value <= most:
-        raise SpecError(f"`{name}` must be a whole number from {least} to {most}, not {value!r}.")

@@ -27,7 +27,13 @@ from scipy.special import logsumexp
 
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Optimum, Target, Variables
-from stanmix.errors import ConvergenceWarning, SamplingError, SpecError, listing, warn
+from stanmix.errors import (
+    ConvergenceWarning,
+    SamplingError,
+    listing,
+    require_count,
+    warn,
+)
 from stanmix.importance import good_k, smoothed
 from stanmix.inits import starting_points
 from stanmix.permutations import can_be_renumbered, told_apart
@@ -160,8 +166,7 @@ class Modes:
         SpecError
             `chains` is no whole number from 1 on.
         """
-        if not isinstance(chains, int | np.integer) or isinstance(chains, bool) or chains < 1:
-            raise SpecError(f"`chains` must be a whole number from 1 on, not {chains!r}.")
+        require_count("chains", chains, 1)
         places = np.arange(chains) % self.parameters.sizes["mode"]
         return [
             {str(n): v.values for n, v in self.parameters.isel(mode=place).items()}
@@ -216,8 +221,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     >>> f.modes().table["mass"].round(2).tolist()
     [1.0]
     """
-    if not isinstance(starts, int | np.integer) or isinstance(starts, bool) or starts < 1:
-        raise SpecError(f"`starts` must be a whole number from 1 on, not {starts!r}.")
+    require_count("starts", starts, 1)
     require_posterior(fit, "modes()")
     model = fit.model
     rng = np.random.default_rng(seed_of(fit, seed))

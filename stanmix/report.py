@@ -20,8 +20,9 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from stanmix.data import is_missing
-from stanmix.errors import DataError, StanmixError, StanmixWarning, plural
+from stanmix.errors import StanmixError, StanmixWarning, plural
 from stanmix.program.resources import folder
+from stanmix.storage import new_file
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -140,6 +141,8 @@ def report(fit: Fit, path: str | os.PathLike[str], *, title: str = "Report of a 
     ------
     DataError
         `path` is a folder, or in none that exists.
+    SpecError
+        The draws are those of `stack`.
 
     Notes
     -----
@@ -157,9 +160,7 @@ def report(fit: Fit, path: str | os.PathLike[str], *, title: str = "Report of a 
     >>> "No problems found" in page
     True
     """
-    file = Path(path)
-    if file.is_dir() or not file.parent.is_dir():
-        raise DataError(f"`{file}` is a folder, or in none that exists.")
+    file = new_file(path)
     sections = [
         Section("verdict", "Can the draws be used?", list(_verdict(fit))),
         Section("model", "The model", list(_model(fit))),

@@ -161,7 +161,7 @@ def _values(variable: xr.DataArray) -> NDArray[Any]:
 
 def save(fit: Fit, path: str | Path) -> Path:
     """Write a fit to a netCDF file; see `Fit.save`."""
-    target = _path(path)
+    target = new_file(path)
     document = {
         "format": FORMAT,
         "version": version("stanmix"),
@@ -171,10 +171,6 @@ def save(fit: Fit, path: str | Path) -> Path:
     }
     tree = fit.draws.copy()
     tree.attrs = {"stanmix": json.dumps(document)}
-    if target.is_dir():
-        raise DataError(f"{str(target)!r} is a folder; name a file in it.")
-    if not target.parent.is_dir():
-        raise DataError(f"{str(target)!r} is no place for a file: its folder must exist.")
     partial = target.with_name(target.name + ".partial")
     tree.to_netcdf(partial, engine="netcdf4")
     partial.replace(target)
@@ -279,6 +275,22 @@ def _require_known_terms(spec: ModelSpec, table: Table) -> None:
     known = {design.terms for design in formula_designs(parse(spec.formula), table)}
     if any(design.terms not in known for r in spec.regressions for design in r.designs):
         raise ValueError("terms of the file are not those of its formula")
+
+
+def new_file(path: Any) -> Path:
+    """A place where a file can be written.
+
+    Raises
+    ------
+    DataError
+        It is no path, a folder, or in none that exists.
+    """
+    target = _path(path)
+    if target.is_dir():
+        raise DataError(f"{str(target)!r} is a folder; name a file in it.")
+    if not target.parent.is_dir():
+        raise DataError(f"{str(target)!r} is no place for a file: its folder must exist.")
+    return target
 
 
 def _path(path: Any) -> Path:

@@ -96,8 +96,10 @@ def test_questions_without_an_answer_say_why(tmp_path: Path) -> None:
 
 def test_a_report_needs_a_folder(chain_page: Path, tmp_path: Path) -> None:
     fit = sm.fit("y ~ mix(normal(sigma=1), K=1)", {"y": [0.1, 0.4, -0.3, 1.0]}, **RUN)
-    for path in (tmp_path, tmp_path / "none" / "out.html"):
-        with pytest.raises(sm.DataError, match="is a folder, or in none that exists"):
+    for path in (tmp_path, tmp_path / "none" / "out.html", None):
+        with pytest.raises(
+            sm.DataError, match="is a folder|its folder must exist|by text or a path"
+        ):
             fit.report(path)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stanmix.data import numbers
-from stanmix.errors import SpecError
+from stanmix.errors import SpecError, require_count
 from stanmix.plots.look import DARK, GREY, caption, panels, theme, ticks
 
 if TYPE_CHECKING:
@@ -122,10 +122,8 @@ def autocorrelation(fit: Fit, kind: Kind | None = None, *, lags: int | None = No
     """
     spec, rows = fit.model.spec, fit.model.rows
     kind = kind or ("forecast" if spec.kind == "hmm" else "ordinary")
-    if lags is not None and (
-        not isinstance(lags, int | np.integer) or isinstance(lags, bool) or lags < 1
-    ):
-        raise SpecError(f"`lags` must be a whole number from 1 on, not {lags!r}.")
+    if lags is not None:
+        require_count("lags", lags, 1)
     found = fit.residuals(kind)
     series = np.zeros(len(rows.unit_size), np.int64)
     series[rows.starts[1:]] = 1

@@ -11,7 +11,7 @@ import plotnine as p9
 from numpy.typing import NDArray
 
 from stanmix.data import numbers
-from stanmix.errors import SpecError
+from stanmix.errors import SpecError, require_count
 from stanmix.levels import level, levels_of
 from stanmix.plots.look import GREY, caption, panels, shortened, text, theme, ticks
 from stanmix.questions.asking import THIN
@@ -137,8 +137,7 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
     """
     if fit.model.spec.freq is not None:
         raise SpecError("Rows that count several times cannot be drawn: write them out.")
-    if not isinstance(sets, int | np.integer) or isinstance(sets, bool) or sets < 1:
-        raise SpecError(f"`sets` must be a whole number from 1 on, not {sets!r}.")
+    require_count("sets", sets, 1)
     found = fit.predict(draws=sets, seed=seed)
     bars: list[pd.DataFrame] = []
     lines: list[pd.DataFrame] = []

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stanmix.data import Table, frequencies, read_table
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.errors import ConvergenceWarning, DataError, SpecError, warn
+from stanmix.errors import ConvergenceWarning, DataError, SpecError, require_count, warn
 from stanmix.program import declare
 from stanmix.program.render import render
 from stanmix.program.rows import Rows, arrange
@@ -356,8 +356,7 @@ def thinned(fit: Fit, draws: int | None) -> xr.Dataset:
         posterior = posterior.merge(fit.draws["sampled"].to_dataset())
     if draws is None:
         return posterior
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise SpecError(f"`draws` must be a whole number from 1 on, or None, not {draws!r}.")
+    require_count("draws", draws, 1, what=", or None")
     step = max(1, int(posterior.sizes["chain"] * posterior.sizes["draw"] / draws))
     return posterior.isel(draw=slice(None, None, step))
 
@@ -380,8 +379,7 @@ def seed_of(fit: Fit, seed: int | None) -> int:
     """
     if seed is None:
         seed = fit.draws["sample_stats"].attrs["seed"]
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise SpecError(f"`seed` must be a whole number from 0 on, not {seed!r}.")
+    require_count("seed", seed, 0)
     return int(seed)
 
 

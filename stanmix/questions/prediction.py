@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stanmix.data import Table, numbers, read_table
 from stanmix.emissions import draw_responses, matrices_of
-from stanmix.errors import DataError, SpecError, listing, require_one_of
+from stanmix.errors import DataError, SpecError, listing, require_count, require_one_of
 from stanmix.program.rows import arrange
 from stanmix.program.standata import NewGroups
 from stanmix.questions.asking import THIN, Asked, Block, ask, require_kind
@@ -204,10 +204,9 @@ def _drawn(asked: Asked, places: Integers) -> xr.Dataset:
     return xr.Dataset(found).assign_coords(states=asked.over_draws(np.stack(states), obs))
 
 
-def _next_rows(fit: Fit, h: int | None) -> Table:
+def _next_rows(fit: Fit, h: Any) -> Table:
     """The next `h` rows of each series, of a model that needs to know nothing of them."""
-    if not isinstance(h, int | np.integer) or isinstance(h, bool) or h < 1:
-        raise SpecError(f"`h` must be a whole number of steps from 1 on, not {h!r}.")
+    require_count("h", h, 1)
     spec, table, rows = fit.model.spec, fit.model.table, fit.model.rows
     needed = [c for r in spec.responses if r.addition == "trials" for c in r.columns]
     needed += [c for r in spec.responses for c in r.limits if c in _bounds(spec)]

@@ -108,7 +108,7 @@ def test_a_forecast_of_several_series_needs_their_covariates_and_later_times(
         chain.forecast(newdata=ahead.drop(columns="b"))
     with pytest.raises(sm.SpecError, match="Give `h`, or `newdata`"):
         chain.forecast(2, newdata=ahead)
-    with pytest.raises(sm.SpecError, match="whole number of steps"):
+    with pytest.raises(sm.SpecError, match="`h` must be a whole number from 1 on"):
         chain.forecast()
 
 

@@ -46,8 +46,8 @@ def chain() -> sm.Fit:
 
 
 def draw_of(fit: sm.Fit, chain: int, draw: int) -> dict[str, np.ndarray]:
-    """The parameters of one draw."""
-    posterior = fit.draws["posterior"].to_dataset().sel(chain=chain, draw=draw)
+    """The parameters of one draw, by places from 0."""
+    posterior = fit.draws["posterior"].to_dataset().isel(chain=chain, draw=draw)
     return {str(name): values.values for name, values in posterior.items()}
 
 
@@ -85,7 +85,7 @@ def test_rows_of_a_unit_are_judged_together(units: sm.Fit) -> None:
     for unit, rows in data.groupby("who"):
         density = stats.norm(at["mu"], 1).logpdf(rows["y"].to_numpy()[:, None]).sum(axis=0)
         joint = at["weights"] * np.exp(density - density.max())
-        got = answer.sel(chain=1, draw=42, unit=unit)
+        got = answer.isel(chain=1, draw=42).sel(unit=unit)
         np.testing.assert_allclose(got, joint / joint.sum(), rtol=1e-9, atol=1e-12)
 
 
@@ -207,9 +207,9 @@ def test_a_location_of_several_columns_is_put_together_from_what_is_sampled() ->
     np.testing.assert_allclose(np.diagonal(corr, axis1=-2, axis2=-1), 1)
     factor = fit.draws["sampled"]["corr_cholesky"].values
     np.testing.assert_allclose(corr, factor @ np.swapaxes(factor, -1, -2), atol=1e-12)
-    at = draw_of(fit, 1, 5)
+    at = draw_of(fit, 0, 5)
     covariance = at["sigma"][:, :, None] * at["sigma"][:, None, :] * at["corr"]
-    got = fit.log_omega(draws=None).sel(chain=1, draw=5)
+    got = fit.log_omega(draws=None).isel(chain=0, draw=5)
     for k in range(2):
         expected = stats.multivariate_normal(at["mu"][k], covariance[k]).logpdf(y)
         np.testing.assert_allclose(got[:, k], expected, rtol=1e-9)

@@ -525,7 +525,7 @@ def test_independent_effects_of_groups_are_recovered() -> None:
     at = {"mu": [-4.0, 4.0], "r_g_mu": r, "sigma": [1.0, 1.0], "weights": [0.5, 0.5]}
     formula = "y ~ mix(normal, K=2)\nmu ~ (x || g)"
     drawn = sm.simulate(formula, frame, at, seed=1)
-    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, warmup=500)
+    fit = sm.fit(formula, drawn.data, engine="stanli", seed=1, draws=1500)
     assert "cor_g_mu" not in fit.draws["posterior"]
     truths = {name: np.array(at[name]) for name in ("mu", "sigma", "r_g_mu")}
     require_recovered(fit, truths | {"sd_g_mu": np.array([0.8, 0.5])})

@@ -283,7 +283,7 @@ def diagnose(
         adapt_delta=float(stats.attrs["adapt_delta"]),
         switching=spec.labels_may_switch,
         renumbered=can_be_renumbered(spec),
-        ordered=tuple(p.name for p in spec.parameters if p.order == "state"),
+        ordered=spec.ordered,
     )
 
 

@@ -30,7 +30,6 @@ from stanmix.importance import FEWEST, efficiency
 from stanmix.permutations import interchangeable, told_apart
 from stanmix.prior_mass import log_prior_mass
 from stanmix.questions.asking import seed_of
-from stanmix.questions.invariants import invariants
 from stanmix.stacking import require_posterior
 from stanmix.unconstrained import target_of, unconstrained_draws
 
@@ -136,7 +135,7 @@ def evidence(fit: Fit, *, seed: int | None = None) -> Evidence:
     numbered, images = _one_numbering(fit)
     log, mcse = bridge(target, unconstrained_draws(numbered, target), rng)
     found = Evidence(log + images - mass, math.hypot(mcse, error), images - mass)
-    if len(agreeing(invariants(fit))) > 1:
+    if len(agreeing(fit.invariants)) > 1:
         warn(
             "Chains are in different modes, in shares that say nothing of their masses: the "
             "marginal likelihood is not to be trusted. `modes()` says more.",

@@ -97,7 +97,7 @@ class Fit:
             comes before the name of the element in the index.
         """
         posterior = self.draws["posterior"].to_dataset()
-        groups = agreeing(self._invariants)
+        groups = agreeing(self.invariants)
         if len(groups) == 1:
             return summarise(posterior)
         chains = posterior["chain"].values
@@ -126,11 +126,14 @@ class Fit:
             The draws are those of `stack`.
         """
         stacking.require_posterior(self, "diagnose()")
-        return diagnose(self.model.spec, self.draws, self._invariants)
+        return diagnose(self.model.spec, self.draws, self.invariants)
 
     @cached_property
-    def _invariants(self) -> dict[str, xr.DataArray]:
-        """What does not depend on labels; worked out once, since of many rows it takes a while."""
+    def invariants(self) -> dict[str, xr.DataArray]:
+        """What does not depend on the labels of components or states, (chain, draw) each.
+
+        Worked out once: of many rows it takes a while.
+        """
         return invariants(self)
 
     contrast = contrasts.contrast

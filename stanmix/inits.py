@@ -285,11 +285,10 @@ def _component_order(
     way round, and a chain that starts so may stay in that mode.
     """
     if spec.homogeneous:
-        ordered = [p for p in spec.parameters if p.order == "state"]
-        if not ordered:
+        if not spec.ordered:
             return np.arange(spec.K)
-        name = ordered[0].name
-        values = [_scalar(ordered[0], estimates[k][k][name]) for k in range(spec.K)]
+        first = next(p for p in spec.parameters if p.name == spec.ordered[0])
+        values = [_scalar(first, estimates[k][k][first.name]) for k in range(spec.K)]
         return np.argsort(values, kind="stable")
     if spec.emission_regressions and rng.random() < 0.5:
         # Rough estimates know no slopes but those of locations: which component has which group is

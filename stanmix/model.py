@@ -21,6 +21,7 @@ from stanmix.engines.progress import bars
 from stanmix.equations import equations
 from stanmix.errors import (
     IdentifiabilityWarning,
+    Problem,
     SpecError,
     did_you_mean,
     listing,
@@ -438,8 +439,8 @@ def _settings(**given: Any) -> SamplerSettings:
     for name in given:
         if name not in known:
             hint = did_you_mean(name, known)
-            suffix = f" Hint: {hint}" if hint else ""
-            raise SpecError(f"Unknown sampler option `{name}`; there are {listing(known)}.{suffix}")
+            message = f"Unknown sampler option `{name}`; there are {listing(known)}."
+            raise SpecError(Problem(message, hint=hint))
     for name in ("chains", "draws", "thin", "max_treedepth"):
         require_count(name, given.get(name, 1), 1, LARGEST)
     if given.get("parallel_chains") is not None:

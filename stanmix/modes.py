@@ -40,7 +40,7 @@ from stanmix.permutations import can_be_renumbered, told_apart
 from stanmix.questions.asking import flat, seed_of, thinned
 from stanmix.stacking import require_posterior
 from stanmix.starts import Starts
-from stanmix.storage import posterior_variables
+from stanmix.storage import labelled
 from stanmix.unconstrained import target_of
 
 if TYPE_CHECKING:
@@ -251,10 +251,9 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     first = [int(np.flatnonzero(mode == m)[0]) for m in order]
     named = numbered.isel(chain=0, drop=True).isel(draw=first).rename({"draw": "mode"})
     named = named[list(fit.draws["posterior"].data_vars)].assign_coords(mode=table.index)
-    ordered = tuple(p.name for p in model.spec.parameters if p.order == "state")
     spec = model.spec
     repeated = spec.labels_may_switch and not (can_be_renumbered(spec) or told_apart(spec))
-    result = Modes(table, named, pareto_k, good_k(PROPOSALS * len(tops)), ordered, repeated)
+    result = Modes(table, named, pareto_k, good_k(PROPOSALS * len(tops)), spec.ordered, repeated)
     if not repeated and (result.missed["mass"] > LEAST).any():
         warn(result.problems[0], ConvergenceWarning)
     return result
@@ -277,18 +276,10 @@ def _one_numbering(fit: Fit, ends: Sequence[Optimum]) -> xr.Dataset:
     stacked = {
         name: np.stack([e.variables[name] for e in ends])[None] for name in ends[0].variables
     }
-    posterior = posterior_variables(spec, stacked)
-    others = {
-        name: (["chain", "draw", *(f"{name}_{i}" for i in range(values.ndim - 2))], values)
-        for name, values in stacked.items()
-        if name not in posterior
-    }
     lp = xr.Dataset({"lp": (("chain", "draw"), np.array([[e.lp for e in ends]]))})
     lp.attrs = fit.draws["sample_stats"].attrs
     along = {"chain": [1], "draw": np.arange(len(ends))}
-    groups = {"posterior": posterior, "sample_stats": lp}
-    if others:
-        groups["sampled"] = xr.Dataset(others)
+    groups = {**labelled(spec, stacked), "sample_stats": lp}
     groups = {name: group.assign_coords(along) for name, group in groups.items()}
     there = replace(fit, draws=xr.DataTree.from_dict(groups))
     return thinned(there.relabel().fit if can_be_renumbered(spec) else there, None)

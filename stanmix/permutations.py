@@ -28,10 +28,9 @@ def interchangeable(spec: ModelSpec) -> Integers:
     SpecError
         No two may, or how they may is not known.
     """
-    ordered = [p.name for p in spec.parameters if p.order == "state"]
-    if ordered:
+    if spec.ordered:
         raise SpecError(
-            f"{listing(ordered)} orders the components, so their numbers mean the same."
+            f"{listing(spec.ordered)} orders the components, so their numbers mean the same."
         )
     if not spec.labels_may_switch:
         raise SpecError("The components differ, so their numbers mean the same in all draws.")

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from stanmix.storage import new_file
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+    from stanmix.diagnosis import Diagnosis
     from stanmix.fit import Fit
 
 MOST_ROWS = 200
@@ -161,14 +162,17 @@ def report(fit: Fit, path: str | os.PathLike[str], *, title: str = "Report of a 
     True
     """
     file = new_file(path)
+    summary, diagnosis = fit.summary(), fit.diagnose()
+    # Where chains disagree, each group of them has a summary of its own.
+    apart = summary.index.nlevels > 1
     sections = [
-        Section("verdict", "Can the draws be used?", list(_verdict(fit))),
+        Section("verdict", "Can the draws be used?", list(_verdict(fit, diagnosis, apart))),
         Section("model", "The model", list(_model(fit))),
         Section("data", "The data", list(_data(fit))),
-        Section("posterior", "The posterior", list(_posterior(fit))),
-        Section(*_latent_title(fit), list(_latent(fit))),
+        Section("posterior", "The posterior", list(_posterior(fit, summary, apart))),
+        Section(*_latent_title(fit), list(_latent(fit, apart))),
         Section("prediction", "Prediction", list(_prediction(fit))),
-        Section("sampling", "Sampling", list(_sampling(fit))),
+        Section("sampling", "Sampling", list(_sampling(fit, diagnosis))),
         Section("program", "The Stan program", [Code(fit.model.code, folded=True)]),
     ]
     page = _template().render(
@@ -202,14 +206,17 @@ def _how(fit: Fit) -> str:
     )
 
 
-def _verdict(fit: Fit) -> Iterator[Part]:
-    diagnosis = fit.diagnose()
+def _verdict(fit: Fit, diagnosis: Diagnosis, apart: bool) -> Iterator[Part]:
     if not diagnosis.findings:
         yield Text(repr(diagnosis), tone="well")
     for finding in diagnosis.findings:
         yield Advice(finding.what, finding.advice, finding.serious)
-    if fit.summary().index.nlevels > 1:
-        yield from _answer("Modes", lambda: _table(fit.modes().table.reset_index()))
+    if apart:
+        yield from _answer("Modes", _modes(fit))
+
+
+def _modes(fit: Fit) -> Iterator[Part]:
+    yield _table(fit.modes().table.reset_index())
 
 
 def _model(fit: Fit) -> Iterator[Part]:
@@ -249,16 +256,15 @@ def _data(fit: Fit) -> Iterator[Part]:
     yield _table(pd.DataFrame(described).fillna(""), named=["role", "values"])
 
 
-def _posterior(fit: Fit) -> Iterator[Part]:
-    summary = fit.summary()
-    if summary.index.nlevels > 1:
+def _posterior(fit: Fit, summary: pd.DataFrame, apart: bool) -> Iterator[Part]:
+    if apart:
         yield Text(
             "Chains disagree about what does not depend on labels, so each group of chains that "
             "agree has means of its own."
         )
     named = summary.rename_axis([*summary.index.names[:-1], "parameter"]).reset_index()
     yield _table(named, named=["parameter"])
-    yield from _answer("Prior and posterior", lambda: _drawn(fit.plot("prior"), "Densities"))
+    yield from _answer("Prior and posterior", _pictured(fit, "prior", "Densities"))
 
 
 def _latent_title(fit: Fit) -> tuple[str, str]:
@@ -266,70 +272,66 @@ def _latent_title(fit: Fit) -> tuple[str, str]:
     return ("components", "The components") if mixture else ("states", "The states")
 
 
-def _latent(fit: Fit) -> Iterator[Part]:
+def _latent(fit: Fit, apart: bool) -> Iterator[Part]:
     mixture = fit.model.spec.kind == "mix"
     first = [("components", "Over the data"), ("pairs", "By pairs of columns")]
     names = [("membership", "Memberships")]
     if not mixture:
         names = [("states", "Over time"), ("transition", "Moves")]
-    if fit.summary().index.nlevels > 1:
+    if apart:
         yield Text("These are averages over chains that are in different modes.", tone="soft")
     columns = sum(len(r.columns) for r in fit.model.spec.responses if not r.addition)
     for name, heading in [first[columns > 2], *names]:
-        yield from _answer(heading, _picture_of(fit, name, heading))
-
-
-def _picture_of(fit: Fit, name: str, alt: str) -> Callable[[], Part]:
-    return lambda: _drawn(fit.plot(name), alt)
+        yield from _answer(heading, _pictured(fit, name, heading))
 
 
 def _prediction(fit: Fit) -> Iterator[Part]:
-    found: dict[str, Any] = {}
-
-    def loo() -> Part:
-        found["loo"] = fit.loo()
-        return Code(repr(found["loo"]))
-
-    yield from _answer("Of what is left out", loo)
-    if "loo" in found:
-        yield from _answer("", lambda: _drawn(found["loo"].plot(), "Pareto k of each term"))
-    yield from _answer(
-        "Data that the model predicts, and data that it has seen",
-        lambda: _table(fit.check().reset_index(), named=["statistic"]),
-    )
-    yield from _answer("", lambda: _drawn(fit.plot("predictive"), "Predicted and seen data"))
-    yield from _answer(
-        "Pseudo-residuals", lambda: _drawn(fit.plot("residuals"), "Quantiles of residuals")
-    )
+    yield from _answer("Of what is left out", _loo(fit))
+    yield from _answer("Data that the model predicts, and data that it has seen", _check(fit))
+    yield from _answer("", _pictured(fit, "predictive", "Predicted and seen data"))
+    yield from _answer("Pseudo-residuals", _pictured(fit, "residuals", "Quantiles of residuals"))
     if fit.model.spec.kind == "hmm":
-        yield from _answer(
-            "", lambda: _drawn(fit.plot("autocorrelation"), "Autocorrelation of residuals")
-        )
+        yield from _answer("", _pictured(fit, "autocorrelation", "Autocorrelation of residuals"))
 
 
-def _sampling(fit: Fit) -> Iterator[Part]:
-    diagnosis = fit.diagnose()
+def _loo(fit: Fit) -> Iterator[Part]:
+    loo = fit.loo()
+    yield Code(repr(loo))
+    yield _drawn(loo.plot(), "Pareto k of each term")
+
+
+def _check(fit: Fit) -> Iterator[Part]:
+    yield _table(fit.check().reset_index(), named=["statistic"])
+
+
+def _sampling(fit: Fit, diagnosis: Diagnosis) -> Iterator[Part]:
     columns = ["r_hat", "ess_bulk", "ess_tail"]
     invariant = diagnosis.invariant[columns].rename_axis("quantity").reset_index()
     yield _table(invariant, heading="What does not depend on labels")
-    yield from _answer("Traces", lambda: _drawn(fit.plot("trace"), "Traces of parameters"))
-    yield from _answer("Ranks", lambda: _drawn(fit.plot("ranks"), "Ranks of draws by chain"))
+    yield from _answer("Traces", _pictured(fit, "trace", "Traces of parameters"))
+    yield from _answer("Ranks", _pictured(fit, "ranks", "Ranks of draws by chain"))
 
 
-def _answer(heading: str, question: Callable[[], Part]) -> Iterator[Part]:
+def _answer(heading: str, question: Iterator[Part]) -> Iterator[Part]:
     """What a question says, after its warnings; or why it has no answer."""
     if heading:
         yield Text("", heading=heading)
+    parts: list[Part] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            answer: Part = question()
+            for part in question:
+                parts.append(part)
         except StanmixError as error:
-            answer = Text(str(error), tone="soft")
+            parts.append(Text(str(error), tone="soft"))
     for warning in caught:
         if issubclass(warning.category, StanmixWarning):
             yield Text(str(warning.message), tone="soft")
-    yield answer
+    yield from parts
+
+
+def _pictured(fit: Fit, name: str, alt: str) -> Iterator[Part]:
+    yield _drawn(fit.plot(name), alt)
 
 
 def _table(frame: pd.DataFrame, *, heading: str = "", named: list[str] | None = None) -> Part:

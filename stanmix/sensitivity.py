@@ -97,9 +97,9 @@ def sensitivity(fit: Fit, *, prior: str | Sequence[str] | None = None) -> pd.Dat
     >>> f.sensitivity(prior="mu").loc["mu[2]", "diagnosis"]
     'prior-data conflict'
     """
+    require_posterior(fit, "sensitivity()")
     named = _named(prior, [p.name for p in fit.model.spec.parameters])
     asked = ask(fit, draws=None)
-    require_posterior(fit, "sensitivity()")
     if asked.n_draws < FEWEST:
         raise SpecError(f"Sensitivity needs {FEWEST} draws or more, and the fit has fewer.")
     of_parameters = log_priors(fit.model.spec, asked.draws)

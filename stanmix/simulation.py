@@ -14,7 +14,7 @@ from stanmix.covariances import is_correlation_matrix
 from stanmix.data import Table, is_missing
 from stanmix.design import Encodings
 from stanmix.emissions import draw_responses, matrices_of, probabilities
-from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.latent import stationary
 from stanmix.levels import level
 from stanmix.program.rows import Rows
@@ -93,10 +93,8 @@ def checked(spec: ModelSpec, given: Mapping[str, Any]) -> dict[str, Array]:
     for name in given:
         if name not in known:
             hint = did_you_mean(str(name), known)
-            suffix = f" Hint: {hint}" if hint else ""
-            raise SpecError(
-                f"The model has no parameter `{name}`; it has {listing(shapes)}.{suffix}"
-            )
+            message = f"The model has no parameter `{name}`; it has {listing(shapes)}."
+            raise SpecError(Problem(message, hint=hint))
     missing = [name for name in shapes if name not in given]
     if missing:
         raise SpecError(f"A simulation needs {listing(missing)} too.")

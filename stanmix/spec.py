@@ -467,9 +467,14 @@ class ModelSpec:
         return len(self.emissions) == 1
 
     @property
+    def ordered(self) -> tuple[str, ...]:
+        """The parameters that order the components."""
+        return tuple(p.name for p in self.parameters if p.order == "state")
+
+    @property
     def labels_may_switch(self) -> bool:
         """Whether some components are alike and nothing orders them."""
-        if any(p.order == "state" for p in self.parameters):
+        if self.ordered:
             return False
         alike = self.alike
         if self.allowed is None:

@@ -40,12 +40,7 @@ def draws_tree(
     spec: ModelSpec, table: Table, drawn: Draws, settings: SamplerSettings
 ) -> xr.DataTree:
     """The draws of an engine with the user's labels, and the data they belong to."""
-    posterior = posterior_variables(spec, drawn.variables)
-    others = {
-        name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
-        for name, values in drawn.variables.items()
-        if name not in posterior
-    }
+    variables = labelled(spec, drawn.variables)
     chains, draws = next(iter(drawn.stats.values())).shape
     along = {"chain": np.arange(1, chains + 1), "draw": np.arange(draws)}
     saturated = np.asarray(drawn.stats["tree_depth"]) >= settings.max_treedepth
@@ -54,7 +49,7 @@ def draws_tree(
         for name, values in {**drawn.stats, "reached_max_treedepth": saturated}.items()
     }
     groups = {
-        "posterior": posterior.assign_coords(along),
+        **{name: group.assign_coords(along) for name, group in variables.items()},
         "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
         "observed_data": _columns(_response_columns(spec), table),
         "constant_data": _columns(
@@ -62,9 +57,25 @@ def draws_tree(
             table,
         ),
     }
-    if others:
-        groups["sampled"] = xr.Dataset(others).assign_coords(along)
     return xr.DataTree.from_dict(groups)
+
+
+def labelled(spec: ModelSpec, variables: Mapping[str, Array]) -> dict[str, xr.Dataset]:
+    """The variables of a program, (chain, draw, ...) each, in the groups of a fit.
+
+    Returns
+    -------
+    dict
+        `posterior`, with the user's labels; and `sampled`, with what the posterior names otherwise,
+        if there is any.
+    """
+    posterior = posterior_variables(spec, variables)
+    others = {
+        name: xr.DataArray(values, dims=["chain", "draw", *_own_dims(name, values.ndim - 2)])
+        for name, values in variables.items()
+        if name not in posterior
+    }
+    return {"posterior": posterior, **({"sampled": xr.Dataset(others)} if others else {})}
 
 
 def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.Dataset:

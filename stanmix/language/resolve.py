@@ -122,8 +122,8 @@ def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:
     yield from notes
     if spec.K == 1:
         return
-    ordered = [p for p in spec.parameters if p.order == "state"]
-    names = listing(p.name for p in ordered)
+    ordered = spec.ordered
+    names = listing(ordered)
     unequal = [p.name for p in spec.parameters if ordered and _has_unequal_priors(p, spec.sizes)]
     if unequal:
         yield (

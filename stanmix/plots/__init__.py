@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotnine as p9
 
-from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.plots.covariates import effects
 from stanmix.plots.criteria import pareto_k, sweep
 from stanmix.plots.densities import components
@@ -82,9 +82,8 @@ def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
     return drawn(fit, **options)
 
 
-def _unknown(message: str, word: str, known: list[str]) -> str:
+def _unknown(message: str, word: str, known: list[str]) -> Problem:
     there = (
         f"; there {'is' if len(known) == 1 else 'are'} {listing(known, most=20)}." if known else "."
     )
-    hint = did_you_mean(word, known)
-    return f"{message}{there}" + (f" Hint: {hint}" if hint else "")
+    return Problem(f"{message}{there}", hint=did_you_mean(word, known))

@@ -9,14 +9,11 @@ import pandas as pd
 import plotnine as p9
 
 from stanmix.errors import SpecError
-from stanmix.plots.look import DARK, GREY, caption, shortened, theme, ticks, word
+from stanmix.plots.look import DARK, GREY, STRIKING, caption, named, theme, ticks, word
 
 if TYPE_CHECKING:
     from stanmix.elpd import Elpd
     from stanmix.sweeps import Sweep
-
-BAD = "#B2182B"
-"""Terms that are not to be trusted."""
 
 NAMED = 8
 """Most terms that are named: those with the largest k."""
@@ -93,7 +90,7 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
         {
             "place": np.arange(len(terms)),
             "k": terms["pareto_k"].to_numpy(np.float64),
-            "name": [_name(label) for label in terms.index],
+            "name": [named(label, 36) for label in terms.index],
             "refitted": terms["refitted"].to_numpy(bool),
         }
     )
@@ -110,9 +107,9 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
     bad = table["k"] > elpd.good_k
     table["kind"] = np.select([again, bad], ["fitted again", "not trusted"], "trusted")
     table = table.dropna(subset=["shown"])
-    named = _named(table[table["k"] > elpd.good_k].nlargest(NAMED, "shown"), top - low, len(terms))
+    worst = _named(table[table["k"] > elpd.good_k].nlargest(NAMED, "shown"), top - low, len(terms))
     present = [kind for kind in kinds if (table["kind"] == kind).any()]
-    unnamed = int(bad.sum()) > len(named)
+    unnamed = int(bad.sum()) > len(worst)
     return (
         p9.ggplot(table, p9.aes("place", "shown"))
         + p9.annotate(
@@ -125,12 +122,12 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
             color=DARK,
         )
         + p9.geom_point(p9.aes(color="kind", shape="kind"), size=1.6, alpha=0.85)
-        + p9.geom_segment(p9.aes(xend="x", yend="y"), data=named, color=BAD, size=0.25)
-        + p9.geom_text(p9.aes("x", "y", label="name"), data=named, ha="left", size=7)
+        + p9.geom_segment(p9.aes(xend="x", yend="y"), data=worst, color=STRIKING, size=0.25)
+        + p9.geom_text(p9.aes("x", "y", label="name"), data=worst, ha="left", size=7)
         + p9.scale_x_continuous(breaks=ticks(6, least=1)((0, len(terms) - 1)))
-        + p9.expand_limits(x=_end(named, len(terms)))
+        + p9.expand_limits(x=_end(worst, len(terms)))
         + p9.scale_color_manual(
-            values=dict(zip(kinds, [DARK, BAD, "#4393C3"], strict=True)),
+            values=dict(zip(kinds, [DARK, STRIKING, "#4393C3"], strict=True)),
             limits=present,
             name="term",
         )
@@ -145,7 +142,7 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
                 "number of draws",
                 "At the top: an infinite k" if infinite.any() else "",
                 "At the bottom: terms without k" if again.any() else "",
-                f"Named: the worst {len(named)} of {int(bad.sum())}" if unnamed else "",
+                f"Named: the worst {len(worst)} of {int(bad.sum())}" if unnamed else "",
             ),
         )
         + theme(legend_position="bottom")
@@ -154,18 +151,14 @@ def pareto_k(elpd: Elpd) -> p9.ggplot:
 
 def _named(bad: pd.DataFrame, height: float, count: int) -> pd.DataFrame:
     """Where the names of terms stand: beside all points, and not on each other."""
-    named = bad.sort_values("shown", ascending=False)
-    y = named["shown"].to_numpy(np.float64).copy()
+    highest = bad.sort_values("shown", ascending=False)
+    y = highest["shown"].to_numpy(np.float64).copy()
     for i in range(1, len(y)):
         y[i] = min(y[i], y[i - 1] - 0.055 * height)
-    return named.assign(x=1.03 * count, y=y)
+    return highest.assign(x=1.03 * count, y=y)
 
 
-def _end(named: pd.DataFrame, count: int) -> float:
+def _end(worst: pd.DataFrame, count: int) -> float:
     """How far the axis reaches, so that there is room for the names."""
-    share = 0.011 * named["name"].str.len().max() if len(named) else 0.0
+    share = 0.011 * worst["name"].str.len().max() if len(worst) else 0.0
     return count * (1.0 + share / (1.0 - share))
-
-
-def _name(label: Any) -> str:
-    return shortened(", ".join(map(str, label)) if isinstance(label, tuple) else label, 36)

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from stanmix.diagnostics import element_names
-from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 
 MOST = 12
 """Most elements that are shown where none are asked for."""
@@ -83,8 +83,8 @@ def elements(posterior: xr.Dataset, variables: str | Iterable[str] | None) -> El
             found[str(name)] = named[str(name)]
         else:
             hint = did_you_mean(str(name), [*everything, *named])
-            suffix = f" Hint: {hint}" if hint else ""
-            raise SpecError(f"The posterior has no `{name}`; it has {listing(everything)}.{suffix}")
+            message = f"The posterior has no `{name}`; it has {listing(everything)}."
+            raise SpecError(Problem(message, hint=hint))
     if not found:
         raise SpecError("`variables` must name a parameter, or an element of one.")
     if len(found) > ROOM:

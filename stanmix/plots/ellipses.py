@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stanmix.errors import SpecError
-from stanmix.questions.asking import THIN, thinned
+from stanmix.questions.asking import THIN, flat, thinned
 from stanmix.spec import Fixed, Response, Term
 
 if TYPE_CHECKING:
@@ -73,19 +73,16 @@ def component(fit: Fit, k: int) -> Component:
     terms = fit.model.spec.component(k)
     posterior = thinned(fit, THIN)
     draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    flat = {
-        str(name): values.transpose("chain", "draw", ...).values.reshape(draws, *values.shape[2:])
-        for name, values in posterior.items()
-    }
+    drawn = flat(posterior)
     if fit.model.spec.response(terms[0].responses[0]).many:
-        return _elliptical(terms[0], k, flat, draws)
+        return _elliptical(terms[0], k, drawn, draws)
     by_response = {term.responses[0]: term for term in terms}
     ordered = [by_response[r.name] for r in fit.model.spec.responses]
-    return _independent(fit.model.spec.responses, ordered, k, flat, draws)
+    return _independent(fit.model.spec.responses, ordered, k, drawn, draws)
 
 
-def _elliptical(term: Term, k: int, flat: Mapping[str, Array], draws: int) -> Component:
-    values = _values(term, k, flat, draws)
+def _elliptical(term: Term, k: int, drawn: Mapping[str, Array], draws: int) -> Component:
+    values = _values(term, k, drawn, draws)
     center, sigma = values["mu"], values["sigma"]
     sigma = np.broadcast_to(sigma.reshape(draws, -1), center.shape)
     corr = values.get("corr", np.eye(center.shape[1]))
@@ -104,10 +101,10 @@ def _independent(
     responses: Sequence[Response],
     terms: Sequence[Term],
     k: int,
-    flat: Mapping[str, Array],
+    drawn: Mapping[str, Array],
     draws: int,
 ) -> Component:
-    margins = tuple(t.declaration.reference(**_values(t, k, flat, draws)) for t in terms)
+    margins = tuple(t.declaration.reference(**_values(t, k, drawn, draws)) for t in terms)
     for response, term, margin in zip(responses, terms, margins, strict=True):
         known = isinstance(getattr(margin, "dist", None), stats.rv_continuous | stats.rv_discrete)
         if not known or not np.isfinite(margin.std()).all():
@@ -122,15 +119,15 @@ def _independent(
     return Component(center, sd[:, :, None] ** 2 * np.eye(len(margins)), squared_radius, margins)
 
 
-def _values(term: Term, k: int, flat: Mapping[str, Array], draws: int) -> dict[str, Array]:
+def _values(term: Term, k: int, drawn: Mapping[str, Array], draws: int) -> dict[str, Array]:
     """The parameters of a family in component `k`, by its own names: (draw, ...)."""
     values = {}
     for param, argument in zip(term.declaration.params, term.arguments, strict=True):
         if isinstance(argument, Fixed):
             values[param.name] = np.full(draws, argument.value)
         else:
-            drawn = flat[argument.parameter]
-            values[param.name] = drawn[:, k] if argument.by_state else drawn
+            own = drawn[argument.parameter]
+            values[param.name] = own[:, k] if argument.by_state else own
     return values
 
 

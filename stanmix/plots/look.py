@@ -23,6 +23,12 @@ PALE = "#f0f0f0"
 DARK = "#4d4d4d"
 """What is of no one state."""
 
+BARS = "#9fb8d1"
+"""Bars of what is drawn."""
+
+STRIKING = "#B2182B"
+"""What the reader should see first."""
+
 PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -138,6 +144,28 @@ def shortened(label: Any, most: int = 40) -> str:
         kept = most - 1
         line = f"{line[: kept - kept // 2]}…{line[len(line) - kept // 2 :]}"
     return line.replace("$", r"\$")
+
+
+def named(label: Any, most: int = 40) -> str:
+    """A label of a row or term on one line; of several columns, separated by commas.
+
+    Examples
+    --------
+    >>> named(("a", 3))
+    'a, 3'
+    """
+    return shortened(", ".join(map(str, label)) if isinstance(label, tuple) else label, most)
+
+
+def legend_of(names: Iterable[Any]) -> str:
+    """What the numbers of categories mean.
+
+    Examples
+    --------
+    >>> legend_of(["low", "high"])
+    '1 is low, 2 is high'
+    """
+    return ", ".join(f"{i} is {shortened(name, 20)}" for i, name in enumerate(names, 1))
 
 
 def caption(*sentences: str, width: int = 110) -> str:

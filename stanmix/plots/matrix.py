@@ -12,7 +12,7 @@ import plotnine as p9
 from numpy.typing import NDArray
 
 from stanmix.data import numbers
-from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.plots.densities import likely_states, require_densities, shares
 from stanmix.plots.ellipses import KINDS, LEVEL, Component, component, outlines
 from stanmix.plots.look import DARK, GREY, by_state, caption, text, theme, ticks, word
@@ -164,10 +164,8 @@ def _chosen(columns: Iterable[str] | None, known: Sequence[str]) -> list[str]:
     for name in named:
         if name not in known:
             hint = did_you_mean(str(name), known)
-            suffix = f" Hint: {hint}" if hint else ""
-            raise SpecError(
-                f"`{name}` is no column of the response, which has {listing(known)}.{suffix}"
-            )
+            message = f"`{name}` is no column of the response, which has {listing(known)}."
+            raise SpecError(Problem(message, hint=hint))
     if len(named) < 2 or len(set(named)) < len(named):
         raise SpecError("`columns` must list two columns of the response or more, each once.")
     return named

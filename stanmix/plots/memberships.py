@@ -10,7 +10,7 @@ import plotnine as p9
 
 from stanmix import latent
 from stanmix.plots.bands import bands
-from stanmix.plots.look import DARK, PALE, by_state, caption, shortened, theme, word
+from stanmix.plots.look import DARK, PALE, by_state, caption, named, theme, word
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -68,7 +68,7 @@ def membership(fit: Fit) -> p9.ggplot:
     whole["along"] = np.where(whole["along"] < at.mean(), 0.5, len(at) + 0.5)
     whole["panel"] = pd.Categorical(whole["panel"], levels)
     what = "units" if spec.unit else "rows"
-    names = [_name(found.index[i]) for i in order]
+    names = [named(found.index[i]) for i in order]
     few = len(names) <= NAMED
     return (
         p9.ggplot(shapes, p9.aes("height", "along"))
@@ -101,7 +101,3 @@ def membership(fit: Fit) -> p9.ggplot:
             axis_text_y=p9.element_text(size=8 if len(names) <= 20 else 6),
         )
     )
-
-
-def _name(label: Any) -> str:
-    return shortened(", ".join(map(str, label)) if isinstance(label, tuple) else label)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stanmix.diagnostics import element_names
 from stanmix.errors import SpecError, listing
 from stanmix.plots.elements import elements
-from stanmix.plots.look import DARK, caption, panels, ticks
+from stanmix.plots.look import BARS, DARK, caption, panels, ticks
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -82,7 +82,7 @@ def prior(fit: Fit, variables: str | Iterable[str] | None = None) -> p9.ggplot:
         p9.ggplot(posterior)
         + p9.geom_rect(p9.aes(xmin="low", xmax="high", ymin=0, ymax="density", fill="draws"))
         + p9.geom_line(p9.aes("value", "density", color="draws"), data=prior_part)
-        + p9.scale_fill_manual(values={"posterior": "#9fb8d1"})
+        + p9.scale_fill_manual(values={"posterior": BARS})
         + p9.scale_color_manual(values={"prior": DARK})
         + p9.scale_x_continuous(breaks=ticks(4))
         + p9.scale_y_continuous(breaks=ticks(3))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stanmix.data import numbers
 from stanmix.errors import SpecError, require_count
 from stanmix.levels import level, levels_of
-from stanmix.plots.look import GREY, caption, panels, shortened, text, theme, ticks
+from stanmix.plots.look import BARS, GREY, STRIKING, caption, legend_of, panels, text, theme, ticks
 from stanmix.questions.asking import THIN
 from stanmix.questions.checks import compared, known_exactly
 from stanmix.spec import Response
@@ -29,7 +29,7 @@ SETS = 30
 BINS = 30
 """Most bars of a column."""
 
-OBSERVED = "#B2182B"
+OBSERVED = STRIKING
 """What has been observed."""
 
 PREDICTED = "#7A94AD"
@@ -91,7 +91,7 @@ def check(
         part["panel"] = pd.Categorical(part["panel"], titles)
     return (
         p9.ggplot(replicated)
-        + p9.geom_rect(p9.aes(xmin="low", xmax="high", ymin=0, ymax="share"), fill="#9fb8d1")
+        + p9.geom_rect(p9.aes(xmin="low", xmax="high", ymin=0, ymax="share"), fill=BARS)
         + p9.geom_vline(p9.aes(xintercept="observed"), data=observed, color=OBSERVED, size=1)
         + p9.scale_x_continuous(breaks=ticks(4))
         + p9.scale_y_continuous(breaks=[])
@@ -153,9 +153,7 @@ def predictive(fit: Fit, *, sets: int = SETS, seed: int | None = None) -> p9.ggp
             drawn = found[column].values.reshape(-1, len(seen))[:, seen]
             y, drawn, names = _as_numbers(fit, response, column, seen, drawn)
             if names:
-                codes[column] = ", ".join(
-                    f"{i} is {shortened(n, 20)}" for i, n in enumerate(names, 1)
-                )
+                codes[column] = legend_of(names)
             edges = _edges(y, drawn, whole=bool(names) or response.kind in ("count", "binary"))
             columns.append(column)
             bars.append(_shares(y, edges).assign(panel=column))

@@ -11,10 +11,10 @@ import plotnine as p9
 from numpy.typing import NDArray
 
 from stanmix.data import is_missing, numbers
-from stanmix.errors import SpecError, did_you_mean, listing
+from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.levels import level, levels_of
 from stanmix.plots.bands import bands
-from stanmix.plots.look import GREY, by_state, caption, shortened, text, theme, ticks
+from stanmix.plots.look import GREY, by_state, caption, legend_of, shortened, text, theme, ticks
 from stanmix.questions.asking import require_kind
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def _which(fit: Fit, series: Any) -> int:
     names = [str(label) for label in fit.model.rows.series_labels]
     if str(series) not in names:
         hint = did_you_mean(str(series), names)
-        suffix = f" Hint: {hint}" if hint else ""
-        raise SpecError(f"There is no series `{series}`; there are {listing(names)}.{suffix}")
+        message = f"There is no series `{series}`; there are {listing(names)}."
+        raise SpecError(Problem(message, hint=hint))
     return names.index(str(series))
 
 
@@ -196,9 +196,7 @@ def _points(fit: Fit, shown: Shown, likely: Any) -> tuple[pd.DataFrame, dict[str
         for column in response.columns:
             if response.kind in ("category", "choice"):
                 names = levels_of(table, column, missing=True)
-                codes[column] = ", ".join(
-                    f"{i} is {shortened(n, 20)}" for i, n in enumerate(names, 1)
-                )
+                codes[column] = legend_of(names)
                 seen = ~is_missing(table, column)
                 values = np.full(table.n_rows, np.nan)
                 own = table.columns[column].to_numpy()[seen]

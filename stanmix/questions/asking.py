@@ -214,8 +214,8 @@ class Asked:
     @property
     def draw_by_draw(self) -> list[dict[str, Array]]:
         """The same, one draw after the other."""
-        flat = self.draws
-        return [{name: v[i] for name, v in flat.items()} for i in range(self.n_draws)]
+        draws = self.draws
+        return [{name: v[i] for name, v in draws.items()} for i in range(self.n_draws)]
 
     def random(self, what: Drawn) -> np.random.Generator:
         """Random numbers for one thing that is drawn, independent of those for others."""

@@ -244,10 +244,8 @@ def _element(posterior: xr.Dataset, name: str, index: tuple[str, ...]) -> xr.Dat
     """One element of a parameter, (chain, draw)."""
     if name not in posterior:
         hint = did_you_mean(name, list(map(str, posterior)))
-        suffix = f" Hint: {hint}" if hint else ""
-        raise SpecError(
-            f"The posterior has no `{name}`; it has {listing(map(str, posterior))}.{suffix}"
-        )
+        message = f"The posterior has no `{name}`; it has {listing(map(str, posterior))}."
+        raise SpecError(Problem(message, hint=hint))
     values = posterior[name]
     dims = [d for d in values.dims if d not in ("chain", "draw")]
     if len(index) != len(dims):

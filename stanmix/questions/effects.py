@@ -99,7 +99,8 @@ def effects(
 
     moments = moments_at(shown)
     # What is answered does not depend on which values are asked for.
-    usual = moments if of is not None else moments_at(asked.spread(fit.model.table))
+    as_usual = of is not None or values is None
+    usual = moments if as_usual else moments_at(asked.spread(fit.model.table))
     name = _quantity(usual, covariate, of)
     if name == RESPONSE:
         found = _response(moments)

@@ -79,7 +79,7 @@ def test_the_components_are_what_is_drawn_without_a_name(mixture: sm.Fit) -> Non
 
 
 def test_an_unknown_picture_is_refused_with_the_nearest_one(mixture: sm.Fit) -> None:
-    with pytest.raises(sm.SpecError, match="no picture 'traces'.*did you mean `trace`"):
+    with pytest.raises(sm.SpecError, match="no picture 'traces'(?s:.*)did you mean `trace`"):
         mixture.plot("traces")
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_name_is_refused(mixture: sm.Fit, name: object) -> None:
 @pytest.mark.parametrize(
     ("name", "option", "message"),
     [
-        ("trace", "variable", "has no option `variable`.*did you mean `variables`"),
+        ("trace", "variable", "has no option `variable`(?s:.*)did you mean `variables`"),
         ("components", "variables", "has no option `variables`"),
         ("check", "fit", "has no option `fit`"),
     ],

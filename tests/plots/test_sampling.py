@@ -50,7 +50,7 @@ def test_ranks_are_counted_over_all_chains(mixture: sm.Fit) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ("mus", "no `mus`.*did you mean `mu`"),
+        ("mus", "no `mus`(?s:.*)did you mean `mu`"),
         (["mu", "sigma[3]"], "no `sigma\\[3\\]`"),
         ([], "must name a parameter"),
         (3, "holds names of parameters"),

@@ -52,7 +52,7 @@ def test_elements_are_named_as_in_the_summary() -> None:
     [
         ("mu[3]", r"`mu` has no '3' along state; it has `1`, `2`"),
         ("mu", r"`mu` takes \[state\]"),
-        ("sigm[1]", "no `sigm`; it has `mu`, `sigma`, `weights`. Hint: did you mean `sigma`"),
+        ("sigm[1]", "no `sigm`; it has `mu`, `sigma`, `weights`.\nHint: did you mean `sigma`"),
         ("-" * 5000 + "mu[1]", "longer than 1000 characters"),
         ("mu[2] -", "is no expression of parameters"),
         ("mu[1] if mu[2] else 3", "has no place in a contrast"),

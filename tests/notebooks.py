@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 VIGNETTES = Path(__file__).parents[1] / "vignettes"
+
+ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
+"""Where a value was in memory."""
 
 LONGEST = 600
 """Most seconds a cell may take."""
@@ -43,6 +47,9 @@ def executed(notebook: NotebookNode) -> NotebookNode:
     )
     for cell in done.cells:
         cell.metadata = NotebookNode()
+        for data in (output.data for output in cell.get("outputs", []) if "data" in output):
+            if "text/plain" in data:
+                data["text/plain"] = ADDRESS.sub(">", data["text/plain"])
     return done
 
 

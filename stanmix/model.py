@@ -44,6 +44,7 @@ from stanmix.simulation import Simulated, checked, required, simulate
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree, posterior_variables
+from stanmix.transforms import Transforms, transforms
 
 LARGEST = 2**31 - 1
 """What Stan can count to."""
@@ -290,6 +291,21 @@ class Model:
             parameters = {name: drawn[name][0] for name in required(self.spec)}
         values = checked(self.spec, parameters)
         return simulate(self.spec, self.table, self.rows, self.encoded, values, rng)
+
+    def transforms(self) -> Transforms:
+        """Between the parameters and points without bounds, as Stan samples them.
+
+        Returns
+        -------
+        Transforms
+            `unconstrain`, `constrain` and `log_jacobian`, batched, with numpy alone; and `to_json`.
+
+        Notes
+        -----
+        They are those of Stan from 2.37 on, which has simplexes by isometric log-ratios. An upper
+        bound that is data, such as that of a non-decision time, is that of these data.
+        """
+        return transforms(self)
 
     def __repr__(self) -> str:
         spec = self.spec

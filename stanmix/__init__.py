@@ -19,11 +19,13 @@ from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
 from stanmix.model import Model, model
 from stanmix.modes import Modes
+from stanmix.referee.c2st import C2ST, c2st
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep
 
 __all__ = [
+    "C2ST",
     "Collapse",
     "Column",
     "ConvergenceWarning",
@@ -43,6 +45,7 @@ __all__ = [
     "SpecError",
     "StanmixError",
     "Sweep",
+    "c2st",
     "check_family",
     "compare",
     "fit",

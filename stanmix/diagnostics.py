@@ -10,9 +10,14 @@ import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
+from arviz_stats.base import array_stats
+from numpy.typing import NDArray
 
 RHAT = 1.01
 """Largest R-hat of chains that agree (Vehtari et al. 2021)."""
+
+CORRELATED = 4.0
+"""Correlation of a draw with the next, in its standard errors, that is more than chance."""
 
 APART = 1.1
 """R-hat beyond which chains are not only short: they are in different places."""
@@ -47,6 +52,30 @@ def summarise(variables: xr.Dataset) -> pd.DataFrame:
             "r_hat": arviz_stats.rhat(variables),
         }
     return pd.DataFrame({label: elements(values) for label, values in columns.items()})
+
+
+def independent_draws(values: NDArray[np.float64]) -> float:
+    """How many independent draws the draws of several numbers are worth.
+
+    The least effective sample size of the means of all numbers and of their squares. Where none of
+    these is correlated with that of the next draw, all draws: the least of many estimates would be
+    far below that by chance.
+
+    Parameters
+    ----------
+    values
+        (chain, draw, number), none of them constant.
+    """
+    both = np.concatenate([values, (values - values.mean(axis=(0, 1))) ** 2], axis=-1)
+    sd = both.std(axis=(0, 1))
+    # Squares do not vary where there are two values only.
+    both = ((both - both.mean(axis=(0, 1)))[..., sd > 0]) / sd[sd > 0]
+    draws = values.shape[0] * values.shape[1]
+    if (both[:, 1:] * both[:, :-1]).mean(axis=(0, 1)).max() < CORRELATED / np.sqrt(draws):
+        return float(draws)
+    ess = array_stats.ess(both, chain_axis=0, draw_axis=1, method="mean")
+    # Of chains that are stuck there is none.
+    return float(np.nan_to_num(ess, nan=1.0).min())
 
 
 def element_names(array: xr.DataArray) -> dict[str, tuple[int, ...]]:

@@ -292,6 +292,40 @@ class Model:
         values = checked(self.spec, parameters)
         return simulate(self.spec, self.table, self.rows, self.encoded, values, rng)
 
+    def with_draws(self, draws: Any, *, origin: str = "given draws") -> Fit:
+        """Draws of another tool as a fit of this model, of which all questions may be asked.
+
+        Parameters
+        ----------
+        draws
+            A tree of draws with the group `posterior`, or that group; arrays (draw, ...) by the
+            names of the posterior; a table with a column for each number (`mu[1]`, or `mu.1`); or
+            the path of such a table as CSV.
+        origin
+            Where they are from: what the fit says in the place of an engine.
+
+        Returns
+        -------
+        Fit
+            With these draws; of what the model does not determine, such as the parts of a
+            horseshoe, with some that lead to them.
+
+        Raises
+        ------
+        DataError
+            A parameter is missing, has another shape, or breaks a constraint of the model.
+
+        Examples
+        --------
+        >>> m = model("y ~ mix(normal(sigma=1), K=2)", {"y": [0.1, 0.3, 4.0, 4.2]})
+        >>> draws = {"mu": [[0.2, 4.1], [0.1, 4.0]], "weights": [[0.5, 0.5], [0.4, 0.6]]}
+        >>> m.with_draws(draws).membership().round(2)[2].tolist()
+        [0.0, 0.0, 1.0, 1.0]
+        """
+        from stanmix.foreign import with_draws
+
+        return with_draws(self, draws, origin=origin)
+
     def transforms(self) -> Transforms:
         """Between the parameters and points without bounds, as Stan samples them.
 

@@ -100,25 +100,42 @@ def permuted(fit: Fit, numbering: Integers) -> Fit:
         The component, from 0, that each is to be: (draw, state), chain after chain.
     """
     spec = fit.model.spec
-    posterior = fit.draws["posterior"].to_dataset()
-    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    order = xr.DataArray(numbering.reshape(chains, draws, -1), dims=("chain", "draw", "state"))
+    groups = {name: node.to_dataset() for name, node in fit.draws.children.items()}
+    posterior = groups["posterior"]
+    by_chain = numbering.reshape(posterior.sizes["chain"], posterior.sizes["draw"], -1)
+    groups["posterior"] = renumbered(spec, posterior, by_chain)
+    if "sampled" in groups:
+        groups["sampled"] = _sampled_again(spec, groups["posterior"], groups["sampled"])
+    return replace(fit, draws=xr.DataTree.from_dict(groups))
+
+
+def renumbered(spec: ModelSpec, posterior: xr.Dataset, numbering: Integers) -> xr.Dataset:
+    """Variables of a posterior with the components of each draw renumbered.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    posterior
+        Some of its variables, (chain, draw, ...) each.
+    numbering
+        The component, from 0, that each is to be: (chain, draw, state).
+    """
+    order = xr.DataArray(numbering, dims=("chain", "draw", "state"))
     moved = {
         str(name): values.copy(data=_reordered(values, order).values)
         for name, values in posterior.items()
     }
     for names in _own_names(spec):
+        if not set(names.values()) <= set(posterior):
+            continue
         stacked = np.stack([posterior[name].values for name in names.values()], axis=2)
         places = {k: i for i, k in enumerate(names)}
         for k, name in names.items():
             own = np.vectorize(places.__getitem__)(order.values[..., k])
             index = own.reshape(*own.shape, *(1,) * (stacked.ndim - 2))
             moved[name] = moved[name].copy(data=np.take_along_axis(stacked, index, axis=2)[:, :, 0])
-    groups = {name: node.to_dataset() for name, node in fit.draws.children.items()}
-    groups["posterior"] = posterior.assign(moved)
-    if "sampled" in groups:
-        groups["sampled"] = _sampled_again(spec, groups["posterior"], groups["sampled"])
-    return replace(fit, draws=xr.DataTree.from_dict(groups))
+    return posterior.assign(moved)
 
 
 def _reordered(values: xr.DataArray, order: xr.DataArray) -> xr.DataArray:

@@ -103,6 +103,10 @@ class Target(Protocol):
         """Points (draw, size), of constrained values of every parameter, (draw, *shape) each."""
         ...
 
+    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Every variable of the program at points (draw, size): (draw, *shape) each."""
+        ...
+
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log density with Jacobian, at points (draw, size): (draw).
 

@@ -197,6 +197,14 @@ class StanliTarget:
         with _failures():
             return np.array([self._model.param_unconstrain(row) for row in rows])
 
+    def constrain(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Every variable, (draw, *shape) each; see `Target.constrain`."""
+        everything = {"include_tp": True, "include_gq": True}
+        rng = self._model.new_rng(1)
+        with _failures():
+            rows = [self._model.param_constrain(p, **everything, rng=rng) for p in points]
+        return columns.unflatten(_flat_names(self._model, **everything), np.array(rows))
+
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log densities (draw); see `Target.log_density`."""
         return np.array([self._at(self._model.log_density, point, -np.inf) for point in points])

@@ -1,0 +1,1 @@
+"""The referee: whether the posterior of another tool is the posterior."""

@@ -1,0 +1,220 @@
+"""Two sets of draws made to agree: in names, in what is compared, and in labels of components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from stanmix.errors import DataError, Problem, did_you_mean, listing
+from stanmix.fit import Fit
+from stanmix.named_draws import Source, numbers, read
+from stanmix.referee.alignment import aligned
+
+Array = NDArray[np.float64]
+
+FEWEST = 50
+"""Fewest draws of either set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Draws of numbers.
+
+    Parameters
+    ----------
+    names
+        What they are called: `mu[1]`, `corr[1, u, v]`.
+    values
+        (chain, draw, number).
+    """
+
+    names: tuple[str, ...]
+    values: Array
+
+    def __len__(self) -> int:
+        """How many draws there are, of all chains."""
+        chains, draws = self.values.shape[:2]
+        return int(chains * draws)
+
+    @property
+    def flat(self) -> Array:
+        """All draws, (draw, number)."""
+        return self.values.reshape(len(self), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two sets of draws of the same numbers.
+
+    Parameters
+    ----------
+    reference, candidate
+        The draws.
+    dropped
+        Numbers that were left out, since they follow from others.
+    notes
+        What was done to make labels agree: sentences.
+    """
+
+    reference: Sample
+    candidate: Sample
+    dropped: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+FIRST, SECOND = "The first draws", "The second draws"
+"""What the two sets are called in errors."""
+
+
+def matched(a: Source, b: Source, variables: str | Iterable[str] | None) -> Pair:
+    """The same numbers of both, with the same labels of components.
+
+    Parameters
+    ----------
+    a, b
+        The reference, and what is judged.
+    variables
+        Names of variables or numbers; if not given all, and both must have the same.
+
+    Raises
+    ------
+    DataError
+        Names differ, or a name is unknown; draws are too few, not finite, or never vary; or the
+        reference, or a fit, has one chain.
+    """
+    if isinstance(a, Fit | xr.DataTree | xr.Dataset):
+        first = read(a, FIRST)
+        second = read(b, SECOND, like=first)
+    else:
+        second = read(b, SECOND)
+        first = read(a, FIRST, like=second if isinstance(b, Fit | xr.DataTree) else None)
+    _require_chains(a, first, FIRST)
+    if isinstance(b, Fit):
+        _require_chains(b, second, SECOND)
+    notes: tuple[str, ...] = ()
+    if isinstance(a, Fit):
+        first, second, notes = aligned(a, second)
+    elif isinstance(b, Fit):
+        second, first, notes = aligned(b, first)
+    reference, candidate, dropped = common(first, second, variables)
+    return Pair(reference, candidate, dropped, notes)
+
+
+def common(
+    a: xr.Dataset, b: xr.Dataset, variables: str | Iterable[str] | None
+) -> tuple[Sample, Sample, tuple[str, ...]]:
+    """The same numbers of both, less those that follow from the others.
+
+    Of probabilities that sum to 1 in both the last is left out, and those that never vary, as of
+    moves that are not allowed. Of a correlation matrix there is the upper half.
+
+    Parameters
+    ----------
+    a, b
+        Draws.
+    variables
+        Names of variables or numbers; if not given all, and both must have the same.
+
+    Returns
+    -------
+    tuple
+        Both, and the names that were left out.
+
+    Raises
+    ------
+    DataError
+        Names differ, or a name is unknown; draws are too few, or not finite; or a number never
+        varies.
+    """
+    ours, theirs = numbers(a), numbers(b)
+    names = _chosen(ours, theirs, variables)
+    for what, found in (("The first draws", ours), ("The second draws", theirs)):
+        count = next(iter(found.values())).size
+        if count < FEWEST:
+            raise DataError(f"{what} are {count}, and at least {FEWEST} are needed.")
+        for name in names:
+            bad = int((~np.isfinite(found[name])).sum())
+            if bad:
+                raise DataError(f"{what} of `{name}` are NaN or infinite in {bad} of {count}.")
+    dropped = _following(names, ours, theirs)
+    kept = [name for name in names if name not in dropped]
+    for what, found in (("the first draws", ours), ("the second draws", theirs)):
+        for name in kept:
+            if np.ptp(found[name]) == 0:
+                raise DataError(
+                    f"`{name}` never varies in {what}; name the `variables` to compare without it."
+                )
+    if not kept:
+        raise DataError("Nothing is left to be compared.")
+    first, second = (
+        Sample(tuple(kept), np.stack([found[name] for name in kept], axis=-1))
+        for found in (ours, theirs)
+    )
+    return first, second, tuple(dropped)
+
+
+def _require_chains(source: Source, draws: xr.Dataset, what: str) -> None:
+    """Raise DataError if draws are of one chain of an engine, which shows no convergence."""
+    if not isinstance(source, Fit | xr.DataTree | xr.Dataset) or draws.sizes["chain"] > 1:
+        return
+    raise DataError(
+        f"{what} are of one chain, which cannot show that it has converged; two or more are needed."
+    )
+
+
+def _chosen(
+    ours: Mapping[str, Array],
+    theirs: Mapping[str, Array],
+    variables: str | Iterable[str] | None,
+) -> list[str]:
+    """The numbers that are compared."""
+    if variables is None:
+        apart = [(set(ours) - set(theirs), "second"), (set(theirs) - set(ours), "first")]
+        for names, other in apart:
+            if names:
+                several = "are" if len(names) > 1 else "is"
+                raise DataError(
+                    Problem(
+                        f"{listing(sorted(names))} {several} not among the {other} draws.",
+                        hint="`variables` names what is to be compared",
+                    )
+                )
+        return list(ours)
+    asked = [variables] if isinstance(variables, str) else list(variables)
+    found: list[str] = []
+    for name in asked:
+        own = [n for n in ours if n in theirs and (n == name or n.startswith(f"{name}["))]
+        if not own:
+            both = [n for n in ours if n in theirs]
+            raise DataError(
+                Problem(
+                    f"There is no `{name}` in both; there are {listing(both)}.",
+                    hint=did_you_mean(str(name), [*both, *{n.partition("[")[0] for n in both}]),
+                )
+            )
+        found += own
+    return list(dict.fromkeys(found))
+
+
+def _following(
+    names: list[str], ours: Mapping[str, Array], theirs: Mapping[str, Array]
+) -> list[str]:
+    """Numbers that follow from others by what they are."""
+    dropped: dict[str, None] = {}
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        variable, bracket, index = name.partition("[")
+        if bracket:
+            groups.setdefault(f"{variable}[{index.rpartition(', ')[0]}", []).append(name)
+    for group in groups.values():
+        whole = [np.sum([found[name] for name in group], axis=0) for found in (ours, theirs)]
+        least = min(found[name].min() for name in group for found in (ours, theirs))
+        if least >= 0 and all(np.abs(total - 1).max() < 1e-6 for total in whole):
+            never = [n for n in group if np.ptp(ours[n]) == 0 and np.ptp(theirs[n]) == 0]
+            moving = [n for n in group if n not in never]
+            dropped |= dict.fromkeys([*never, *moving[-1:]])
+    return [name for name in names if name in dropped]

@@ -20,12 +20,15 @@ from stanmix.fit import Fit
 from stanmix.model import Model, model
 from stanmix.modes import Modes
 from stanmix.referee.c2st import C2ST, c2st
+from stanmix.referee.distances import distances
+from stanmix.referee.mmd import MMD, mmd
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep
 
 __all__ = [
     "C2ST",
+    "MMD",
     "Collapse",
     "Column",
     "ConvergenceWarning",
@@ -48,8 +51,10 @@ __all__ = [
     "c2st",
     "check_family",
     "compare",
+    "distances",
     "fit",
     "load",
+    "mmd",
     "model",
     "simulate",
     "sweep",

@@ -22,6 +22,7 @@ from stanmix.modes import Modes
 from stanmix.referee.c2st import C2ST, c2st
 from stanmix.referee.distances import distances
 from stanmix.referee.mmd import MMD, mmd
+from stanmix.referee.psis import Corrected, psis
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep
@@ -32,6 +33,7 @@ __all__ = [
     "Collapse",
     "Column",
     "ConvergenceWarning",
+    "Corrected",
     "DataError",
     "Elpd",
     "EngineError",
@@ -56,6 +58,7 @@ __all__ = [
     "load",
     "mmd",
     "model",
+    "psis",
     "simulate",
     "sweep",
 ]

@@ -60,6 +60,8 @@ class Recipe:
     scale_by
         The draws whose mean and standard deviation are taken for zero and one: the first or the
         second.
+    stratified
+        Whether each fold has as many draws of both.
     slow
         Whether it takes minutes.
     options
@@ -70,6 +72,7 @@ class Recipe:
     layers: tuple[int, ...]
     scaled: bool = False
     scale_by: int = 0
+    stratified: bool = True
     slow: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -98,6 +101,7 @@ RECIPES: Mapping[str, Recipe] = {
         "two layers of 10 d, until they settle or for 10000 passes",
         (10, 10),
         scaled=True,
+        stratified=False,
         slow=True,
         options={"max_iter": 10_000},
     ),
@@ -308,11 +312,12 @@ def _fitted(x: Array, y: Labels, recipe: Recipe, seed: int) -> Any:
 
 def _cross_validated(x: Array, y: Labels, recipe: Recipe, seed: int) -> Array:
     """The score of each fold."""
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import KFold, StratifiedKFold
 
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(x, y)
+    folds = StratifiedKFold if recipe.stratified else KFold
+    parts = folds(FOLDS, shuffle=True, random_state=seed).split(x, y)
     return np.array(
-        [_fitted(x[seen], y[seen], recipe, seed).score(x[left], y[left]) for seen, left in folds]
+        [_fitted(x[seen], y[seen], recipe, seed).score(x[left], y[left]) for seen, left in parts]
     )
 
 

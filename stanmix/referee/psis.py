@@ -1,0 +1,285 @@
+"""Importance sampling of a posterior from the draws of another tool, by exact densities.
+
+References
+----------
+Vehtari, A., Simpson, D., Gelman, A., Yao, Y., & Gabry, J. (2024). Pareto smoothed importance
+sampling. *Journal of Machine Learning Research*, 25(72), 1-58.
+
+Yao, Y., Vehtari, A., Simpson, D., & Gelman, A. (2018). Yes, but did it work? Evaluating variational
+inference. *International Conference on Machine Learning*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from stanmix.errors import DataError, SpecError, require_count, require_one_of
+from stanmix.fit import Fit
+from stanmix.foreign import points_of, template
+from stanmix.importance import FEWEST, good_k, smoothed
+from stanmix.model import Model
+from stanmix.named_draws import Source, read
+from stanmix.questions.asking import flat
+from stanmix.spec import ModelSpec
+from stanmix.unconstrained import target_of
+
+Array = NDArray[np.float64]
+
+Mask = NDArray[np.bool_]
+
+Scale = Literal["unconstrained", "constrained"]
+
+Density = Callable[[Any], Any]
+"""A log density of points (draw, number), or of parameters by name, as the scale is."""
+
+FAR = np.log(1000.0)
+"""By how much the log density of a posterior must be above another's to say that it is lacking."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Corrected:
+    """Draws of another tool, weighted to stand for the posterior.
+
+    Parameters
+    ----------
+    log_weights
+        Smoothed log weights, which sum to 1: (draw); -inf for draws that break a constraint.
+    log_ratios
+        Log density of the posterior, not normalised, less that of the tool: (draw).
+    pareto_k
+        How well weights can be trusted: not where it is above `good_k`.
+    good_k
+        The largest Pareto k that can be trusted.
+    ess
+        How many independent draws of the posterior they are worth.
+    broken
+        For each constraint that draws break, in words, the share that do.
+    lacking
+        The share of the reference's draws where the tool has less than a thousandth of the density
+        that the posterior has; NaN if that cannot be known.
+    draws
+        The draws, (chain, draw, ...) each, as they were.
+    scale
+        What `log_q` is a density of.
+    """
+
+    log_weights: Array
+    log_ratios: Array
+    pareto_k: float
+    good_k: float
+    ess: float
+    broken: Mapping[str, float]
+    lacking: float
+    draws: xr.Dataset
+    scale: Scale
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the weights can be trusted, as far as these draws can tell."""
+        return self.pareto_k <= self.good_k
+
+    def resampled(self, draws: int | None = None, *, seed: int = 1) -> xr.Dataset:
+        """Draws of the posterior: of these, with their weights.
+
+        Parameters
+        ----------
+        draws
+            How many; if not given, as many as they are worth.
+        seed
+            Seed of what is drawn.
+
+        Returns
+        -------
+        Dataset
+            As one chain. Draws come more than once.
+
+        Raises
+        ------
+        SpecError
+            The weights are not to be trusted; or `draws` is no whole number from 1 on.
+        """
+        if not self.is_good:
+            raise SpecError(
+                f"The Pareto k of the weights is {self.pareto_k:.2f}, above {self.good_k:.2f}: "
+                "draws by such weights would not be of the posterior."
+            )
+        count = max(1, int(self.ess)) if draws is None else draws
+        require_count("draws", count, 1)
+        rng = np.random.default_rng(seed)
+        # One uniform number for all: the least noise there can be.
+        places = (rng.random() + np.arange(count)) / count
+        weights = np.exp(self.log_weights)
+        chosen = np.searchsorted(np.cumsum(weights) / weights.sum(), places)
+        chosen = rng.permutation(np.minimum(chosen, len(weights) - 1))
+        found = {
+            name: (["chain", "draw", *self.draws[name].dims[2:]], values[None, chosen])
+            for name, values in flat(self.draws).items()
+        }
+        coords = {d: c for d, c in self.draws.coords.items() if d not in ("chain", "draw")}
+        along = {"chain": [1], "draw": np.arange(count)}
+        return xr.Dataset(found, coords={**coords, **along})
+
+    def __repr__(self) -> str:
+        trusted = "can be trusted" if self.is_good else "cannot be trusted"
+        lines = [
+            f"Pareto k {self.pareto_k:.2f}: the weights {trusted} (up to {self.good_k:.2f}); "
+            f"{len(self.log_weights)} draws worth {self.ess:.0f}"
+        ]
+        lines += [f"{share:.1%} of the draws break: {text}" for text, share in self.broken.items()]
+        if self.lacking > 0:
+            lines.append(
+                f"At {self.lacking:.1%} of the reference's draws the tool has next to no density: "
+                "it lacks a part of the posterior, of which its own draws know nothing."
+            )
+        return "\n".join(lines)
+
+
+def psis(
+    fit: Fit | Model, draws: Source, log_q: Any, *, scale: Scale = "unconstrained"
+) -> Corrected:
+    """Weigh draws of another tool by the exact density of the posterior.
+
+    Parameters
+    ----------
+    fit
+        A fit of the model, or the model alone.
+    draws
+        Draws of the tool, as `Model.with_draws` takes them.
+    log_q
+        Log density of the tool at its draws: (draw). Or a function that gives it, of points (draw,
+        number) on the scale of `Model.transforms`, or of parameters (draw, ...) by name if `scale`
+        is "constrained"; it is then asked for the draws of the fit as well, which tells of parts
+        of the posterior that the tool lacks.
+    scale
+        What `log_q` is a density of: "unconstrained", points on the scale of `Model.transforms`;
+        or "constrained", the parameters, less what follows from them (the last weight, half of a
+        correlation matrix). The log Jacobian between them is taken into account.
+
+    Returns
+    -------
+    Corrected
+        Weights, their Pareto k and effective sample size; `resampled()` gives draws.
+
+    Raises
+    ------
+    DataError
+        Draws are none of the model; `log_q` has another number of values, or is NaN.
+    SpecError
+        There is no such scale, or none of these parameters: angles and horseshoes are sampled as
+        more numbers than they are; or there are fewer than 100 draws.
+
+    Notes
+    -----
+    If draws were put in an order afterwards, the density of the ordered ones is the sum of the
+    density of all orders, and that is what `log_q` must be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import stats
+    >>> import stanmix as sm
+    >>> data, priors = {"y": [0.0, 1.0]}, {"mu": "normal(0, 1)"}
+    >>> m = sm.model("y ~ mix(normal(sigma=1), K=1)", data, priors=priors)
+    >>> q = stats.norm(1 / 3, 1)
+    >>> mu = q.rvs((2000, 1), random_state=1)
+    >>> found = sm.psis(m, {"mu": mu, "weights": np.ones((2000, 1))}, q.logpdf(mu[:, 0]))
+    >>> found.is_good
+    True
+    """
+    require_one_of("scale", scale, get_args(Scale))
+    model = fit.model if isinstance(fit, Fit) else fit
+    if not isinstance(model, Model):
+        raise DataError(f"A fit or a model is needed, not {type(fit).__name__}.")
+    _require_density(model.spec, scale)
+    given = read(draws, "The draws", like=template(model.spec))
+    found = points_of(model, given)
+    good: Mask = np.asarray(np.isfinite(found.values).all(axis=1))
+    if len(good) < FEWEST:
+        raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
+    if not good.any():
+        raise DataError(f"No draw is one of the model: {next(iter(found.broken))}.")
+    log_p = np.full(len(good), -np.inf)
+    log_p[good] = _log_posterior(model, found.values[good], scale)
+    theirs = _asked(log_q, given, found.values, good, scale)
+    log_ratios = log_p - theirs
+    if not (np.isfinite(log_ratios) | np.isneginf(log_ratios)).all():
+        raise DataError("`log_q` is NaN or infinite at some draws.")
+    log_weights = np.full(len(good), -np.inf)
+    has_density = np.isfinite(log_ratios)
+    log_weights[has_density], k = smoothed(log_ratios[has_density])
+    ess = float(np.exp(-logsumexp(2 * log_weights)))
+    log_scale = float(logsumexp(log_ratios) - np.log(len(good)))
+    lacking = np.nan
+    if isinstance(fit, Fit) and callable(log_q):
+        lacking = _lacking(fit, log_q, scale, log_scale)
+    return Corrected(
+        log_weights, log_ratios, k, good_k(len(good)), ess, found.broken, lacking, given, scale
+    )
+
+
+def _require_density(spec: ModelSpec, scale: Scale) -> None:
+    """Raise SpecError if a density of parameters is none of points."""
+    for parameter in spec.parameters:
+        if parameter.shrinking is not None or parameter.constraint == "circular":
+            raise SpecError(
+                f"`{parameter.name}` is sampled as more numbers than it has, so that its density "
+                "is not that of points."
+            )
+    others = [r.name for r in spec.regressions if r.groups or r.link == "softmax"]
+    if others and scale == "constrained":
+        raise SpecError(
+            f"Effects on `{others[0]}` are sampled in other numbers than they are reported in: "
+            'give densities of points, with `scale="unconstrained"`.'
+        )
+
+
+def _log_posterior(model: Model, points: Array, scale: Scale) -> Array:
+    """Log density of the posterior, not normalised, at points."""
+    log_density = target_of(model).log_density(points)
+    if scale == "constrained":
+        log_density = log_density - model.transforms().log_jacobian(points)
+    return log_density
+
+
+def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scale) -> Array:
+    """The tool's log density at draws, where they have one."""
+    found = np.zeros(len(points))
+    if callable(log_q):
+        at: Any = points[good]
+        if scale == "constrained":
+            at = {name: values[good] for name, values in flat(draws).items()}
+        values = np.asarray(log_q(at), dtype=np.float64)
+        if values.shape != (good.sum(),):
+            raise DataError(
+                f"`log_q` gives values of shape {values.shape} for {good.sum()} draws, and must "
+                "give one for each."
+            )
+        found[good] = values
+        return found
+    try:
+        values = np.asarray(log_q, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        raise DataError("`log_q` must be numbers, or a function.") from None
+    if len(values) != len(points):
+        raise DataError(f"`log_q` has {len(values)} values, and there are {len(points)} draws.")
+    if np.isnan(values).any():
+        raise DataError(f"`log_q` is NaN at {int(np.isnan(values).sum())} draws.")
+    found[good] = values[good]
+    return found
+
+
+def _lacking(fit: Fit, log_q: Density, scale: Scale, log_scale: float) -> float:
+    """The share of a fit's draws where the tool has next to none of the posterior's density."""
+    posterior = fit.draws["posterior"].to_dataset()[list(template(fit.model.spec))]
+    points = points_of(fit.model, posterior).values
+    everything = np.ones(len(points), dtype=bool)
+    theirs = _asked(log_q, posterior, points, everything, scale)
+    ratios = _log_posterior(fit.model, points, scale) - theirs - log_scale
+    return float((ratios > FAR).mean())

@@ -23,6 +23,7 @@ from stanmix.referee.c2st import C2ST, c2st
 from stanmix.referee.distances import distances
 from stanmix.referee.mmd import MMD, mmd
 from stanmix.referee.psis import Corrected, psis
+from stanmix.referee.verdict import Verdict, referee
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep
@@ -50,6 +51,7 @@ __all__ = [
     "SpecError",
     "StanmixError",
     "Sweep",
+    "Verdict",
     "c2st",
     "check_family",
     "compare",
@@ -59,6 +61,7 @@ __all__ = [
     "mmd",
     "model",
     "psis",
+    "referee",
     "simulate",
     "sweep",
 ]

@@ -6,7 +6,6 @@ them, and so that their densities are exact.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from stanmix.errors import DataError, listing
 from stanmix.fit import Fit
-from stanmix.inits import broken_constraint, given_values
+from stanmix.inits import broken_constraints, given_values
 from stanmix.named_draws import Source, read
 from stanmix.program.declare import effect_axes
 from stanmix.questions.asking import flat
@@ -91,29 +90,33 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
     if missing:
         raise DataError(f"{WHAT} have no {listing(missing)}.")
     values = flat(draws[known])
+    for parameter in spec.parameters:
+        shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
+        if values[parameter.name].shape[1:] != shape:
+            raise DataError(
+                f"{WHAT} of `{parameter.name}` have the shape {values[parameter.name].shape[1:]}, "
+                f"and must have {shape}."
+            )
     count = len(next(iter(values.values())))
-    parts: list[dict[str, Array]] = []
-    broken: Counter[str] = Counter()
-    good = np.ones(count, dtype=bool)
-    for i in range(count):
-        here = {name: v[i] for name, v in values.items()}
-        wrong = [
-            f"`{p.name}` {text}"
-            for p in spec.parameters
-            if (text := broken_constraint(spec, p, here[p.name]))
+    good, broken = np.ones(count, dtype=bool), {}
+    for parameter in spec.parameters:
+        for text, mask in broken_constraints(spec, parameter, values[parameter.name]):
+            good &= ~mask
+            if mask.any():
+                broken[f"`{parameter.name}` {text}"] = float(mask.mean())
+    kept = {name: value[good] for name, value in values.items()}
+    transforms = model.transforms()
+    points = np.full((count, transforms.size), np.nan)
+    if set(transforms.names) <= set(kept):
+        points[good] = transforms.unconstrain(kept)
+    elif good.any():
+        # What is sampled under other names follows from all parameters of a draw together.
+        each = [
+            given_values(spec, {n: v[i] for n, v in kept.items()}, 1) for i in range(good.sum())
         ]
-        if any("must have shape" in text for text in wrong):
-            raise DataError(f"{wrong[0]}.")
-        broken.update(wrong)
-        good[i] = not wrong
-        if not wrong:
-            parts.append(given_values(spec, here, 1))
-    target = target_of(model)
-    points = np.full((count, target.size), np.nan)
-    if parts:
-        stacked = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-        points[good] = target.unconstrain(stacked)
-    return Points(points, {text: n / count for text, n in broken.items()})
+        stacked = {name: np.stack([one[name] for one in each]) for name in each[0]}
+        points[good] = target_of(model).unconstrain(stacked)
+    return Points(points, broken)
 
 
 def template(spec: ModelSpec) -> xr.Dataset:

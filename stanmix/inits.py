@@ -550,25 +550,39 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
     shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
     if value.shape != shape:
         return f"must have shape {shape}, not {value.shape}"
-    if not np.isfinite(value).all():
-        return "must be finite"
+    broken = broken_constraints(spec, parameter, value[None])
+    return next((text for text, mask in broken if mask[0]), None)
+
+
+def broken_constraints(
+    spec: ModelSpec, parameter: Parameter, values: Array
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """What may be wrong with values of a parameter (draw, *shape), and with which it is: (draw)."""
+
+    def any_of(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
+
+    finite = ~any_of(~np.isfinite(values))
+    yield "must be finite", ~finite
     if parameter.constraint == "simplex":
         moves = np.array(spec.moves, dtype=bool)
         allowed = moves if parameter.name == "transition" else np.ones(1, dtype=bool)
-        proper = ((value > 0) == allowed).all() and np.allclose(value.sum(axis=-1), 1.0, atol=1e-6)
-        return None if proper else "must be positive and sum to 1"
+        sums = np.isclose(values.sum(axis=-1), 1.0, rtol=0, atol=1e-6)
+        wrong = any_of((values > 0) != allowed) | any_of(~sums)
+        yield "must be positive and sum to 1", finite & wrong
+        return
     if parameter.constraint == "correlation":
-        return None if is_correlation_matrix(value) else "must be a correlation matrix"
+        wrong = np.array([not is_correlation_matrix(value) for value in values], dtype=bool)
+        yield "must be a correlation matrix", finite & wrong
+        return
     if parameter.is_slope and spec.regression_of(parameter).parameter:
-        value = value[..., 1:]
+        values = values[..., 1:]
     low, high = _bounds(spec, parameter)
-    if not ((value > low) & (value < high)).all():
-        return f"must lie between {low:g} and {high:g}"
+    outside = finite & any_of(~((values > low) & (values < high)))
+    yield f"must lie between {low:g} and {high:g}", outside
     if parameter.order is not None:
-        ordered = value[:, parameter.place - 1] if parameter.place else value
-        if not (np.diff(ordered, axis=-1) > 0).all():
-            return "must increase"
-    return None
+        ordered = values[..., parameter.place - 1] if parameter.place else values
+        yield "must increase", finite & ~outside & any_of(~(np.diff(ordered, axis=-1) > 0))
 
 
 def _bounds(spec: ModelSpec, parameter: Parameter) -> tuple[float, float]:

@@ -178,13 +178,15 @@ class Modes:
         return "\n\n".join([table, *self.problems])
 
 
-def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
+def modes(fit: Fit, *, starts: int = 40, climbs: int = CLIMBS, seed: int | None = None) -> Modes:
     """Look for the modes of the posterior, from points all over and from the draws of every chain.
 
     Parameters
     ----------
     starts
         From how many points all over it climbs, which come from rough splits of the rows.
+    climbs
+        From how many draws of each chain it climbs.
     seed
         Seed of what is drawn; that of the fit if not given.
 
@@ -197,7 +199,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     Raises
     ------
     SpecError
-        `starts` is no whole number from 1 on; or the draws are stacked.
+        `starts` or `climbs` is no whole number from 1 on; or the draws are stacked.
     SamplingError
         No climb came to an end.
 
@@ -222,6 +224,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     [1.0]
     """
     require_count("starts", starts, 1)
+    require_count("climbs", climbs, 1)
     require_posterior(fit, "modes()")
     model = fit.model
     rng = np.random.default_rng(seed_of(fit, seed))
@@ -230,7 +233,7 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     tried = itertools.islice(points, ATTEMPTS * int(starts))
     possible = itertools.islice(filter(search.is_possible, tried), int(starts))
     ends = [(-1, search.climb(start)) for start in possible]
-    ends += [(chain, search.climb(start)) for chain, start in _some_draws(fit)]
+    ends += [(chain, search.climb(start)) for chain, start in _some_draws(fit, climbs)]
     found = [(chain, end) for chain, end in ends if end is not None]
     if not found:
         raise SamplingError("No climb to a mode came to an end; `diagnose()` may say why.")
@@ -259,10 +262,10 @@ def modes(fit: Fit, *, starts: int = 40, seed: int | None = None) -> Modes:
     return result
 
 
-def _some_draws(fit: Fit) -> list[tuple[int, Variables]]:
+def _some_draws(fit: Fit, climbs: int) -> list[tuple[int, Variables]]:
     """Evenly spread draws of every chain, with its number."""
     draws = thinned(fit, None)
-    places = np.linspace(0, draws.sizes["draw"] - 1, CLIMBS).astype(np.int64)
+    places = np.linspace(0, draws.sizes["draw"] - 1, climbs).astype(np.int64)
     return [
         (chain, {str(n): v.values for n, v in draws.isel(chain=chain, draw=draw).items()})
         for chain in range(draws.sizes["chain"])

@@ -78,7 +78,7 @@ def test_a_column_of_chains_makes_chains() -> None:
         ({"mu": [[0.0, 1.0]]}, "no `weights`"),
         ({"mu": [[1.0, 0.0]], "weights": [[0.5, 0.5]]}, "`mu` must increase"),
         ({"mu": [[0.0, 1.0]], "weights": [[0.5, 0.6]]}, "`weights` must be positive and sum to 1"),
-        ({"mu": [[0.0, 1.0, 2.0]], "weights": [[0.5, 0.5]]}, "`mu` must have shape"),
+        ({"mu": [[0.0, 1.0, 2.0]], "weights": [[0.5, 0.5]]}, "`mu` have the shape"),
         ({"mu": [[0.0, np.nan]], "weights": [[0.5, 0.5]]}, "`mu` must be finite"),
         ({"mu": [0.5], "weights": [[0.5, 0.5], [0.5, 0.5]]}, "are 1, and of `weights` 2"),
         (pd.DataFrame({"mu[1]": ["a"]}), "`mu\\[1\\]` holds no numbers"),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from stanmix.diagnostics import independent_draws
-from stanmix.referee.matching import Sample
+from stanmix.errors import DataError
+from stanmix.referee.matching import FEWEST, Sample
+
+
+class DependentDraws(DataError):
+    """Draws are worth too few independent ones to say anything."""
 
 
 def independent(sample: Sample) -> tuple[Sample, float]:
@@ -15,10 +20,21 @@ def independent(sample: Sample) -> tuple[Sample, float]:
     -------
     tuple
         The draws, about as many as all are worth; and how many that is.
+
+    Raises
+    ------
+    DependentDraws
+        They are worth too few.
     """
     worth = independent_draws(sample.values)
     step = max(1, round(len(sample) / worth))
-    return Sample(sample.names, sample.values[:, ::step]), worth
+    kept = Sample(sample.names, sample.values[:, ::step])
+    if len(kept) < FEWEST:
+        raise DependentDraws(
+            f"{len(sample)} draws are worth {worth:.0f} independent ones, and at least {FEWEST} "
+            "are needed: they hang together, or chains are in different places."
+        )
+    return kept, worth
 
 
 def evenly(sample: Sample, count: int) -> Sample:

@@ -31,8 +31,11 @@ Array = NDArray[np.float64]
 MOST = 2000
 """Most draws of each set: the kernel of all pairs is held in memory."""
 
-WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Widths of the kernels, whose mean is taken, by the median distance."""
+WIDEST = 4.0
+"""Width of the widest kernel, by the median distance; each of the others is half as wide."""
+
+KERNELS = 5
+"""How many there are, of which the mean is taken."""
 
 FEWEST = 1000
 """Fewest permutations."""
@@ -169,9 +172,15 @@ def gaussian(points: Array) -> Array:
     """
     squared = cdist(points, points, "sqeuclidean")
     median = float(np.median(squared[np.triu_indices(len(points), 1)]))
-    kernel = np.mean([np.exp(-squared / (2 * w**2 * median)) for w in WIDTHS], axis=0)
+    # Each kernel is half as wide as the one before it: the fourth power of that.
+    one = np.exp(-squared / (2 * WIDEST**2 * median))
+    kernel = one.copy()
+    for _ in range(KERNELS - 1):
+        one **= 2
+        one **= 2
+        kernel += one
     np.fill_diagonal(kernel, 0.0)
-    return np.asarray(kernel)
+    return np.asarray(kernel / KERNELS)
 
 
 def _unbiased(kernel: Array, of_first: Array) -> Array:

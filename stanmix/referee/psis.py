@@ -51,6 +51,8 @@ class Corrected:
     ----------
     log_weights
         Smoothed log weights, which sum to 1: (draw); -inf for draws that break a constraint.
+    log_q
+        Log density of the tool: (draw); 0 for draws that break a constraint.
     log_ratios
         Log density of the posterior, not normalised, less that of the tool: (draw).
     pareto_k
@@ -71,6 +73,7 @@ class Corrected:
     """
 
     log_weights: Array
+    log_q: Array
     log_ratios: Array
     pareto_k: float
     good_k: float
@@ -220,7 +223,16 @@ def psis(
     if isinstance(fit, Fit) and callable(log_q):
         lacking = _lacking(fit, log_q, scale, log_scale)
     return Corrected(
-        log_weights, log_ratios, k, good_k(len(good)), ess, found.broken, lacking, given, scale
+        log_weights=log_weights,
+        log_q=theirs,
+        log_ratios=log_ratios,
+        pareto_k=k,
+        good_k=good_k(len(good)),
+        ess=ess,
+        broken=found.broken,
+        lacking=lacking,
+        draws=given,
+        scale=scale,
     )
 
 

@@ -5,7 +5,10 @@ import pytest
 from scipy import stats
 
 import stanmix as sm
-from stanmix.referee.mmd import WIDTHS, _unbiased, gaussian
+from stanmix.referee.mmd import _unbiased, gaussian
+
+WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Widths of the kernels, by the median distance."""
 
 
 def test_the_estimate_is_that_of_its_definition() -> None:

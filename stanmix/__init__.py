@@ -17,6 +17,8 @@ from stanmix.errors import (
 from stanmix.evidence import Evidence
 from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
+from stanmix.fits import Fits
+from stanmix.many import fit_many
 from stanmix.model import Model, model
 from stanmix.modes import Modes
 from stanmix.simulation import Simulated
@@ -33,6 +35,7 @@ __all__ = [
     "Evidence",
     "Family",
     "Fit",
+    "Fits",
     "FormulaError",
     "IdentifiabilityWarning",
     "Model",
@@ -46,6 +49,7 @@ __all__ = [
     "check_family",
     "compare",
     "fit",
+    "fit_many",
     "load",
     "model",
     "simulate",

@@ -65,8 +65,8 @@ def data_groups(spec: ModelSpec, table: Table) -> dict[str, xr.Dataset]:
         `observed_data`, the responses, and `constant_data`, all else.
     """
     return {
-        "observed_data": _columns(spec.response_columns, table),
-        "constant_data": _columns(spec.other_columns, table),
+        "observed_data": columns_dataset(spec.response_columns, table),
+        "constant_data": columns_dataset(spec.other_columns, table),
     }
 
 
@@ -140,7 +140,7 @@ def _own_dims(name: str, count: int) -> list[str]:
     return [f"{name}_dim_{i}" for i in range(count)]
 
 
-def _columns(names: Iterable[str], table: Table) -> xr.Dataset:
+def columns_dataset(names: Iterable[str], table: Table) -> xr.Dataset:
     """Columns as they were given, as numbers, times or text; an attribute says what is missing."""
     found = {name: _column(name, table) for name in names}
     return xr.Dataset(found, coords={"obs": table.labels})
@@ -197,7 +197,7 @@ def save(fit: Fit, path: str | Path, note: Mapping[str, Any] | None = None) -> P
     tree.attrs = {"stanmix": json.dumps(document)}
     encoded_by, own = fit.model.encoded.table, fit.model.table.columns
     if any(own[name] is not column for name, column in encoded_by.columns.items()):
-        tree[ENCODED] = xr.DataTree(_columns(encoded_by.columns, encoded_by))
+        tree[ENCODED] = xr.DataTree(columns_dataset(encoded_by.columns, encoded_by))
     partial = target.with_name(target.name + ".partial")
     tree.to_netcdf(partial, engine="netcdf4")
     partial.replace(target)

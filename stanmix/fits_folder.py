@@ -128,8 +128,7 @@ def _purpose(folder: Path) -> Mapping[str, Any] | None:
     document = folder / DOCUMENT
     if document.is_file():
         try:
-            purpose: Mapping[str, Any] = json.loads(document.read_text("utf-8"))["purpose"]
-            return purpose
+            return dict(json.loads(document.read_text("utf-8"))["purpose"])
         except (ValueError, LookupError, TypeError):
             raise SpecError(f"{str(document)!r} does not say what its folder is for.") from None
     others = {p.name for p in folder.iterdir()} - {_LOCK, f"{DOCUMENT}.partial"}

@@ -27,7 +27,7 @@ from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
 from stanmix.settings import sampler_settings, seed_of_call
-from stanmix.tasks import Outcome, Task, run
+from stanmix.tasks import Outcome, Task, failed, run
 
 
 def fit_many(
@@ -125,7 +125,7 @@ def fit_many(
     given = _keyed(datasets)
     with nullcontext() if folder is None else opened(folder) as files:
         if seed is None and files is not None and files.purpose is not None:
-            seed = files.purpose["seed"]
+            seed = files.purpose.get("seed")
         settings = sampler_settings(
             chains=chains,
             warmup=warmup,
@@ -175,8 +175,8 @@ class _Work:
         """Take in a data set: its fit may be there, or it may fit no model."""
         try:
             model = transfer(self.model, data)
-        except StanmixError as error:
-            self.failed[key], self.rows[key] = error, Row.of_failure(error)
+        except Exception as error:
+            self.add(failed(key, error))
             return
         note = None if self.files is None else self.files.finished(str(key), model)
         if self.files is None or note is None:

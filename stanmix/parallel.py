@@ -15,6 +15,9 @@ from joblib.parallel import get_active_backend
 
 from stanmix.errors import Problem, SamplingError
 
+TOGETHER = 4
+"""Calls for each worker that are waited for together, where they cannot be one by one."""
+
 
 def workers_for(calls: int, workers: int | None) -> int:
     """How many calls run at the same time.
@@ -51,9 +54,15 @@ def unordered(function: Callable[[Any], Any], calls: Sequence[Any], workers: int
     SamplingError
         A process died, and with it what the others were at.
     """
-    parallel = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
+    backend, _ = get_active_backend()
+    as_it_comes = getattr(backend, "supports_return_generator", False)
+    # Backends made of pools, such as that of Ray, return all at once: they get some at a time.
+    size = max(1, len(calls)) if as_it_comes else TOGETHER * workers
+    options = {"return_as": "generator_unordered"} if as_it_comes else {}
+    parallel = Parallel(n_jobs=workers, batch_size=1, **options)
     try:
-        yield from parallel(delayed(function)(call) for call in calls)
+        for start in range(0, len(calls), size):
+            yield from parallel(delayed(function)(call) for call in calls[start : start + size])
     except BrokenProcessPool as error:
         raise SamplingError(
             Problem(

@@ -20,7 +20,11 @@ from stanmix.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One fit to be made: what a worker needs for it."""
+    """One fit to be made: what a worker needs for it.
+
+    It is one small object to joblib, which would send large arguments to a worker of Dask before
+    the call, where they would be lost with the worker.
+    """
 
     key: Key
     model: Model
@@ -43,12 +47,20 @@ def run(task: Task) -> Outcome:
     try:
         fit = task.model.draw(task.settings, find_engine(task.engine))
         row = _row(fit, time.perf_counter() - start)
-    except StanmixError as error:
-        return Outcome(task.key, Row.of_failure(error), error)
     except Exception as error:
-        unforeseen = SamplingError(f"{type(error).__name__}: {error}")
-        return Outcome(task.key, Row.of_failure(unforeseen), unforeseen)
+        return failed(task.key, error)
     return Outcome(task.key, row, (fit.draws, fit.engine))
+
+
+def failed(key: Key, error: Exception) -> Outcome:
+    """What became of a task, or of what should have been one, that failed."""
+    known = error if isinstance(error, StanmixError) else _unforeseen(error)
+    return Outcome(key, Row.of_failure(known), known)
+
+
+def _unforeseen(error: Exception) -> StanmixError:
+    # As it is, it might not survive the way back.
+    return SamplingError(f"{type(error).__name__}: {error}")
 
 
 _DIAGNOSING = threading.Lock()

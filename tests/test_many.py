@@ -91,6 +91,13 @@ def test_several_processes_make_the_fits_that_one_makes(serial: sm.Fits) -> None
     require_same(fit_many(MODEL, DATA, workers=2), serial)
 
 
+def test_pools_that_return_all_at_once_serve_too() -> None:
+    """Such as that of Ray, which is made like the one of multiprocessing."""
+    data = [*DATA.values()] * 2
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        require_same(fit_many(MODEL, data), fit_many(MODEL, data, workers=1))
+
+
 def test_threads_make_one_fit_at_a_time(serial: sm.Fits) -> None:
     with joblib.parallel_config(backend="threading", n_jobs=2):
         require_same(fit_many(MODEL, DATA), serial)
@@ -335,8 +342,12 @@ def test_folders_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(sm.DataError, match="named by text or a path, not float"):
         fit_many(MODEL, DATA, folder=1.5)
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "fit_many.json").write_text(json.dumps([1]))
-    with pytest.raises(sm.SpecError, match="does not say what its folder is for"):
+    for said in ([1], {"purpose": 1}, {"purpose": ["a"]}):
+        (tmp_path / "odd" / "fit_many.json").write_text(json.dumps(said))
+        with pytest.raises(sm.SpecError, match="does not say what its folder is for"):
+            fit_many(MODEL, DATA, folder=tmp_path / "odd")
+    (tmp_path / "odd" / "fit_many.json").write_text(json.dumps({"purpose": {}}))
+    with pytest.raises(sm.SpecError, match="another model"):
         fit_many(MODEL, DATA, folder=tmp_path / "odd")
 
 
@@ -390,13 +401,13 @@ def cut_off(folder: Path, cut: signal.Signals, said: Path) -> Iterator[int]:
             os.killpg(call.pid, cut)
         else:
             call.send_signal(cut)
-        yield call.wait(60)
+        yield call.wait(120)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(call.pid, signal.SIGKILL)
 
 
-def wait_for(happened: Any, seconds: float = 90) -> None:
+def wait_for(happened: Any, seconds: float = 240) -> None:
     """Wait until something has happened."""
     end = time.monotonic() + seconds
     while not happened():
@@ -435,17 +446,17 @@ def test_a_dask_worker_that_is_killed_takes_no_fit_with_it(
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        first = client.run(os.getpid)
-        victim = next(iter(first.values()))
+        victim, finished_before = next(iter(client.run(os.getpid).values())), list[int]()
 
         def kill() -> None:
             wait_for(lambda: len(times(tmp_path)) >= 2)
             os.kill(victim, signal.SIGKILL)
+            finished_before.append(len(times(tmp_path)))
 
         killer = threading.Thread(target=kill)
         killer.start()
         with joblib.parallel_config(backend="dask"):
             fits = fit_many(model, data, folder=tmp_path, **options)
         killer.join()
-        assert victim not in client.run(os.getpid).values()
+        assert finished_before[0] < MANY and victim not in client.run(os.getpid).values()
     require_same(fits, uninterrupted)

@@ -17,6 +17,8 @@ from stanmix.errors import (
 from stanmix.evidence import Evidence
 from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
+from stanmix.fits import Fits
+from stanmix.many import fit_many
 from stanmix.model import Model, model
 from stanmix.modes import Modes
 from stanmix.referee.c2st import C2ST, c2st
@@ -41,6 +43,7 @@ __all__ = [
     "Evidence",
     "Family",
     "Fit",
+    "Fits",
     "FormulaError",
     "IdentifiabilityWarning",
     "Model",
@@ -57,6 +60,7 @@ __all__ = [
     "compare",
     "distances",
     "fit",
+    "fit_many",
     "load",
     "mmd",
     "model",

@@ -6,7 +6,7 @@ Rows are counted from 0 in messages, as pandas and numpy do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,11 @@ class Table:
         """The same rows with one value in some columns."""
         moved = {name: pd.Series(np.full(self.n_rows, value)) for name, value in values.items()}
         return replace(self, columns={**self.columns, **moved})
+
+    def only(self, names: Iterable[str]) -> Table:
+        """The same rows with these columns alone."""
+        columns = {name: self.columns[name] for name in names}
+        return replace(self, columns=columns, matrices={}, unusable={})
 
     def taken(self, places: NDArray[np.int64]) -> Table:
         """Some of the rows, in this order."""

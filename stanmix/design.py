@@ -7,7 +7,7 @@ the coefficients of polynomials, the knots of splines. Other data are then treat
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,14 +117,37 @@ def encode(design: Design, table: Table) -> Encoding:
     return Encoding(design, made.model_spec, columns, intercept)
 
 
-Encodings = Mapping[Design, Encoding]
-"""The designs of a model as encoded in the data it was made with."""
+@dataclass(frozen=True, eq=False)
+class Encodings(Mapping[Design, Encoding]):
+    """The designs of a model as encoded in the data it was made with.
+
+    Parameters
+    ----------
+    table
+        The covariates of these data, from which they can be made again.
+    made
+        The encoding of every design.
+    """
+
+    table: Table
+    made: Mapping[Design, Encoding]
+
+    def __getitem__(self, design: Design) -> Encoding:
+        return self.made[design]
+
+    def __iter__(self) -> Iterator[Design]:
+        return iter(self.made)
+
+    def __len__(self) -> int:
+        return len(self.made)
 
 
-def encodings(spec: ModelSpec, table: Table) -> dict[Design, Encoding]:
+def encodings(spec: ModelSpec, table: Table) -> Encodings:
     """The encodings of all designs of `spec`, in the data `table` that it was made with."""
-    designs = [design for r in spec.regressions for design in r.designs]
-    return {design: encode(design, table) for design in dict.fromkeys(designs)}
+    designs = dict.fromkeys(design for r in spec.regressions for design in r.designs)
+    columns = dict.fromkeys(c.column for design in designs for c in design.covariates)
+    made = {design: encode(design, table) for design in designs}
+    return Encodings(table.only(columns), made)
 
 
 def _frame(covariates: Sequence[Covariate], table: Table) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from stanmix.data import Table
-from stanmix.design import Encodings
+from stanmix.design import Encoding
 from stanmix.errors import SpecError
 from stanmix.levels import codes_of, level
 from stanmix.limits import read_limits
@@ -30,7 +30,7 @@ ROUNDS = 1000
 """Times in a row that none of the responses drawn again may be one that truncation lets one see."""
 
 
-def matrices_of(encoded: Encodings, table: Table) -> dict[Design, Array]:
+def matrices_of(encoded: Mapping[Design, Encoding], table: Table) -> dict[Design, Array]:
     """Every design with its intercept, in every row: (row, term)."""
     found = {}
     for design, encoding in encoded.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,10 +21,7 @@ from stanmix.engines.progress import bars
 from stanmix.equations import equations
 from stanmix.errors import (
     IdentifiabilityWarning,
-    Problem,
     SpecError,
-    did_you_mean,
-    listing,
     require_count,
     warn,
 )
@@ -34,20 +31,19 @@ from stanmix.identifiability import held_correlations, identifiability_warnings
 from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
+from stanmix.other_data import on_other_data
 from stanmix.own_families import with_own
 from stanmix.prior_draws import prior_draws
 from stanmix.program.program import StanProgram
 from stanmix.program.render import render, require_distinct_names
 from stanmix.program.rows import Rows, arrange
 from stanmix.program.standata import standata
+from stanmix.settings import LARGEST, sampler_settings, seed_of_call
 from stanmix.simulation import Simulated, checked, required, simulate
 from stanmix.spec import ModelSpec, Parameter
 from stanmix.starts import Starts
 from stanmix.storage import draws_tree, posterior_variables
 from stanmix.transforms import Transforms, transforms
-
-LARGEST = 2**31 - 1
-"""What Stan can count to."""
 
 
 def model(
@@ -94,7 +90,10 @@ def model(
     >>> m.priors()["prior"].tolist()
     ['normal(2.15, 4.875)', 'inv_gamma(3, 1.95)', 'dirichlet(2)']
     """
-    made = build(formula, data, priors, families)
+    return _warned_of(build(formula, data, priors, families))
+
+
+def _warned_of(made: Model) -> Model:
     for message in identifiability_warnings(made.spec, made.data):
         warn(message, IdentifiabilityWarning)
     return made
@@ -106,7 +105,7 @@ def build(
     priors: Mapping[str, str] | None = None,
     families: Sequence[Family] = (),
 ) -> Model:
-    """The same without warnings.
+    """`model` without warnings.
 
     Parameters
     ----------
@@ -123,10 +122,21 @@ def build(
     table = read_table(data)
     spec = resolve(parse(formula), table, priors, with_own(families))
     require_distinct_names(spec)
+    return _made(spec, table)
+
+
+def transfer(model: Model, data: Any) -> Model:
+    """`Model.on` without warnings."""
+    table = read_table(data)
+    return _made(on_other_data(model.spec, model.table, table), table, model.encoded)
+
+
+def _made(spec: ModelSpec, table: Table, encoded: Encodings | None = None) -> Model:
+    """A model from what the formula means; its data encode covariates if no others do."""
     rows = arrange(spec, table)
-    spec = replace(spec, gaps=bool((rows.steps > 1).any()))
+    spec = replace(spec, gaps=spec.gaps or bool((rows.steps > 1).any()))
     require_enough(spec.K, len(rows.unit_size), "units" if spec.unit else "rows")
-    encoded = encodings(spec, table)
+    encoded = encodings(spec, table) if encoded is None else encoded
     return Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
 
 
@@ -245,7 +255,7 @@ class Model:
         True
         """
         require_count("draws", draws, 1, LARGEST)
-        drawn = prior_draws(self.spec, draws, np.random.default_rng(_seed(seed)))
+        drawn = prior_draws(self.spec, draws, np.random.default_rng(seed_of_call(seed)))
         along = {"chain": [1], "draw": np.arange(draws)}
         variables = {name: values[None] for name, values in drawn.items()}
         return posterior_variables(self.spec, variables).assign_coords(along)
@@ -285,7 +295,7 @@ class Model:
         >>> bool(((drawn.data["y"] > 15) == (drawn.states == 2)).all())
         True
         """
-        rng = np.random.default_rng(_seed(seed))
+        rng = np.random.default_rng(seed_of_call(seed))
         if parameters is None:
             drawn = prior_draws(self.spec, 1, rng)
             parameters = {name: drawn[name][0] for name in required(self.spec)}
@@ -354,6 +364,46 @@ class Model:
         ]
         return "\n".join([*lines, *(f"\nNote: {note}" for note in spec.notes)])
 
+    def on(self, data: Any) -> Model:
+        """The same model for other data.
+
+        Nothing about it is taken from them that is not about them alone: default priors keep the
+        scales, regressions the centres and encodings, and the order, the choices and the categories
+        are those of the data that it was made with. So is the program, unless these data lack
+        responses, or times, of which the others have all. The data say how many rows, units and
+        series there are, which groups (`(1 | g)`), and how large a parameter may be that responses
+        bound, such as a non-decision time.
+
+        Parameters
+        ----------
+        data
+            A data frame or a mapping of arrays, as for `stanmix.model`.
+
+        Returns
+        -------
+        Model
+            With these data; this one stays as it is.
+
+        Raises
+        ------
+        DataError
+            The data lack columns; they hold levels, choices or categories that the model does not
+            know, or what it cannot observe.
+
+        Warns
+        -----
+        IdentifiabilityWarning
+            As of `stanmix.model`.
+
+        Examples
+        --------
+        >>> m = model("y ~ mix(normal, K=2)", {"y": [0.1, 0.3, 4.0, 4.2]})
+        >>> other = m.on({"y": [10.0, 30.0, 20.0]})
+        >>> other.priors().equals(m.priors()), other.program.key == m.program.key
+        (True, True)
+        """
+        return _warned_of(transfer(self, data))
+
     def fit(
         self,
         *,
@@ -392,25 +442,53 @@ class Model:
         ConvergenceWarning
             Chains disagree, or draws diverged; `Fit.diagnose` says more.
         """
-        settings = _settings(
+        settings = sampler_settings(
             chains=chains,
             warmup=warmup,
             draws=draws,
-            seed=_seed(seed),
+            seed=seed_of_call(seed),
             adapt_delta=adapt_delta,
             **sampler,
         )
-        runner = find_engine(engine)
-        runner.compile(self.program)
-        automatic = isinstance(inits, str) and inits == "auto"
-        starts = self.inits(settings) if automatic else self._given(inits, settings.chains)
-        with bars(settings.chains, settings.warmup + settings.draws) as report:
-            drawn = runner.sample(self.program, self.data, settings, starts, report)
-        fit = Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
+        fit = self.draw(settings, find_engine(engine), inits, shown=True)
         warn_of(fit.diagnose())
         for message in held_correlations(self.spec, fit.draws, self.table.n_rows):
             warn(message, IdentifiabilityWarning)
         return fit
+
+    def draw(
+        self,
+        settings: SamplerSettings,
+        engine: Engine,
+        inits: str | Sequence[Variables] = "auto",
+        *,
+        shown: bool = False,
+    ) -> Fit:
+        """`fit` without warnings.
+
+        Parameters
+        ----------
+        settings
+            How the sampler is run.
+        engine
+            What draws.
+        inits
+            As for `stanmix.fit`.
+        shown
+            Whether bars say how far the chains are.
+
+        Raises
+        ------
+        SpecError, EngineError, SamplingError
+            As of `fit`.
+        """
+        engine.compile(self.program)
+        automatic = isinstance(inits, str) and inits == "auto"
+        starts = self.inits(settings) if automatic else self._given(inits, settings.chains)
+        bars_of_chains = bars(settings.chains, settings.warmup + settings.draws)
+        with bars_of_chains if shown else nullcontext() as report:
+            drawn = engine.sample(self.program, self.data, settings, starts, report)
+        return Fit(self, draws_tree(self.spec, self.table, drawn, settings), drawn.engine)
 
     def inits(self, settings: SamplerSettings) -> list[Variables]:
         """Starting points near modes of the posterior; see `stanmix.starts`.
@@ -455,14 +533,6 @@ class Model:
         return given
 
 
-def _seed(seed: int | None) -> int:
-    """A seed, checked; another one at every call if none is given."""
-    if seed is None:
-        return secrets.randbelow(2**31 - 1)
-    require_count("seed", seed, 0, 2**32 - 1)
-    return seed
-
-
 def _index(index: tuple[int, ...], labels: Sequence[Sequence[Any]]) -> str:
     """An index as the user would write it: `[1, waiting]`."""
     names = [str(axis[i - 1]) for i, axis in zip(index, labels, strict=False) if i]
@@ -475,31 +545,3 @@ def _upper(parameter: Parameter) -> float | str | None:
     if parameter.below is None or parameter.upper is None:
         return parameter.upper if parameter.below is None else parameter.below
     return f"min({parameter.upper:g}, {parameter.below})"
-
-
-def _settings(**given: Any) -> SamplerSettings:
-    """Sampler settings, checked by name and by value.
-
-    Raises
-    ------
-    SpecError
-        An unknown name, or a value that makes no sense.
-    """
-    known = SamplerSettings.__dataclass_fields__
-    for name in given:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            message = f"Unknown sampler option `{name}`; there are {listing(known)}."
-            raise SpecError(Problem(message, hint=hint))
-    for name in ("chains", "draws", "thin", "max_treedepth"):
-        require_count(name, given.get(name, 1), 1, LARGEST)
-    if given.get("parallel_chains") is not None:
-        require_count("parallel_chains", given["parallel_chains"], 1, LARGEST)
-    require_count("warmup", given["warmup"], 0, LARGEST)
-    require_count("seed", given["seed"], 0, 2**32 - 1)
-    adapt_delta = given["adapt_delta"]
-    if not isinstance(adapt_delta, int | float | np.number) or not 0 < adapt_delta < 1:
-        raise SpecError(f"`adapt_delta` must be between 0 and 1, not {adapt_delta!r}.")
-    if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
-        raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
-    return SamplerSettings(**given)

@@ -15,14 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stanmix.bounds import bounded, bounds, latest
 from stanmix.data import Table, frequencies
 from stanmix.importance import log_mean
-from stanmix.language.constants import Constants
-from stanmix.levels import codes_of
 from stanmix.program.standata import standata, with_missing
 from stanmix.questions.asking import Asked, thinned
 from stanmix.questions.terms import LeftOut, Mask
-from stanmix.spec import ModelSpec, Regression, Response, Use
 
 if TYPE_CHECKING:
     from stanmix.fit import Fit
@@ -108,7 +106,7 @@ def _with_columns(table: Table, columns: dict[str, pd.Series]) -> Table:
 
 
 def _with_table(model: Model, table: Table) -> Model:
-    spec = _bounded(with_missing(model.spec, table), table)
+    spec = bounded(with_missing(model.spec, table), table)
     data = standata(spec, table, model.rows, model.encoded)
     return replace(model, spec=spec, table=table, data=data)
 
@@ -117,64 +115,11 @@ def binding(left: LeftOut) -> Mask:
     """Which things left out alone set a bound of a parameter, which is another without them."""
     spec, table = left.asked.model.spec, left.asked.table
     found = np.zeros(len(left.seen), dtype=np.bool_)
-    for response, codes in _bounds(spec, table):
-        values = _constants(spec, table).latest(response.columns[0])
+    for response, codes in bounds(spec, table):
+        values = latest(spec, response, table)
         for group in np.unique(codes[~np.isnan(values)]):
             own = np.flatnonzero((codes == group) & ~np.isnan(values))
             shortest = np.unique(left.of_row[own[values[own] == values[own].min()]])
             if len(shortest) == 1:
                 found[shortest] = True
     return found
-
-
-def _bounded(spec: ModelSpec, table: Table) -> ModelSpec:
-    """The model with the bounds that the responses of these rows set."""
-    constants = _constants(spec, table)
-    moved = {}
-    for response, _ in _bounds(spec, table):
-        values = constants.latest(response.columns[0])
-        if not np.isnan(values).all():
-            moved[f"{response.name}_minimum"] = float(np.nanmin(values))
-    regressions = []
-    for regression in spec.regressions:
-        bound = regression.bound
-        if bound is not None:
-            values = constants.latest(_response_of(spec, regression).columns[0])
-            codes = codes_of(table, bound.group.column, bound.group.levels)
-            least = []
-            for place, old in enumerate(bound.values):
-                own = values[(codes == place) & ~np.isnan(values)]
-                # In a group without rows nothing is known but what the model had.
-                least.append(float(own.min()) if own.size else old)
-            bound = replace(bound, values=tuple(least))
-        regressions.append(replace(regression, bound=bound))
-    own = [replace(c, value=moved[c.name]) if c.name in moved else c for c in spec.constants]
-    return replace(spec, constants=tuple(own), regressions=tuple(regressions))
-
-
-def _bounds(spec: ModelSpec, table: Table) -> list[tuple[Response, NDArray[np.int64]]]:
-    """The responses whose shortest value is a bound, each with the group of every row."""
-    names = {p.below for p in spec.parameters}
-    names |= {r.upper for r in spec.regressions if isinstance(r.upper, str)}
-    everywhere = np.zeros(table.n_rows, dtype=np.int64)
-    found = [(r, everywhere) for r in spec.responses if f"{r.name}_minimum" in names]
-    for regression in spec.regressions:
-        if regression.bound is not None:
-            group = regression.bound.group
-            codes = codes_of(table, group.column, group.levels)
-            found.append((_response_of(spec, regression), codes))
-    return found
-
-
-def _response_of(spec: ModelSpec, regression: Regression) -> Response:
-    """The response of the family whose parameter varies."""
-    terms = (term for component in spec.emissions for term in component)
-    return next(
-        spec.response(term.responses[0])
-        for term in terms
-        if any(isinstance(a, Use) and a.regression == regression.name for a in term.arguments)
-    )
-
-
-def _constants(spec: ModelSpec, table: Table) -> Constants:
-    return Constants(table, spec.responses)

@@ -611,6 +611,19 @@ class ModelSpec:
         return tuple(dict.fromkeys(columns))
 
     @property
+    def response_columns(self) -> tuple[str, ...]:
+        """The user's columns of responses."""
+        return tuple(dict.fromkeys(c for response in self.responses for c in response.columns))
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The user's columns that the model needs besides those of responses."""
+        limits = [column for response in self.responses for column in response.limits]
+        named = (self.unit, self.series, self.time, self.known, self.freq)
+        columns = (*(c for c in named if c is not None), *self.covariates, *limits)
+        return tuple(dict.fromkeys(columns))
+
+    @property
     def emission_regressions(self) -> tuple[Regression, ...]:
         """The regressions of parameters of families."""
         return tuple(r for r in self.regressions if not r.is_latent)

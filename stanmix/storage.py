@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +51,23 @@ def draws_tree(
     groups = {
         **{name: group.assign_coords(along) for name, group in variables.items()},
         "sample_stats": xr.Dataset(stats, coords=along, attrs=_run(settings)),
-        "observed_data": _columns(_response_columns(spec), table),
-        "constant_data": _columns(
-            tuple(dict.fromkeys(c for c in _named(spec) if c)),
-            table,
-        ),
+        **data_groups(spec, table),
     }
     return xr.DataTree.from_dict(groups)
+
+
+def data_groups(spec: ModelSpec, table: Table) -> dict[str, xr.Dataset]:
+    """The columns that a model needs, as they are kept with its draws.
+
+    Returns
+    -------
+    dict
+        `observed_data`, the responses, and `constant_data`, all else.
+    """
+    return {
+        "observed_data": columns_dataset(spec.response_columns, table),
+        "constant_data": columns_dataset(spec.other_columns, table),
+    }
 
 
 def labelled(spec: ModelSpec, variables: Mapping[str, Array]) -> dict[str, xr.Dataset]:
@@ -130,17 +140,7 @@ def _own_dims(name: str, count: int) -> list[str]:
     return [f"{name}_dim_{i}" for i in range(count)]
 
 
-def _response_columns(spec: ModelSpec) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for response in spec.responses for c in response.columns))
-
-
-def _named(spec: ModelSpec) -> tuple[str | None, ...]:
-    """The columns besides the response that a model needs."""
-    limits = [column for response in spec.responses for column in response.limits]
-    return spec.unit, spec.series, spec.time, spec.known, spec.freq, *spec.covariates, *limits
-
-
-def _columns(names: tuple[str, ...], table: Table) -> xr.Dataset:
+def columns_dataset(names: Iterable[str], table: Table) -> xr.Dataset:
     """Columns as they were given, as numbers, times or text; an attribute says what is missing."""
     found = {name: _column(name, table) for name in names}
     return xr.Dataset(found, coords={"obs": table.labels})
@@ -170,8 +170,20 @@ def _values(variable: xr.DataArray) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def save(fit: Fit, path: str | Path) -> Path:
-    """Write a fit to a netCDF file; see `Fit.save`."""
+ENCODED = "encoded_data"
+"""The group of the covariates by which a model encodes, where they are not those of the fit."""
+
+
+def save(fit: Fit, path: str | Path, note: Mapping[str, Any] | None = None) -> Path:
+    """Write a fit to a netCDF file; see `Fit.save`.
+
+    Parameters
+    ----------
+    fit, path
+        The fit, and the file.
+    note
+        What else to keep with it, as JSON has it; `note_of` reads it.
+    """
     target = new_file(path)
     document = {
         "format": FORMAT,
@@ -179,13 +191,26 @@ def save(fit: Fit, path: str | Path) -> Path:
         "engine": fit.engine,
         "spec": to_json(fit.model.spec),
         "program": fit.model.code,
+        "note": note,
     }
     tree = fit.draws.copy()
     tree.attrs = {"stanmix": json.dumps(document)}
+    encoded_by, own = fit.model.encoded.table, fit.model.table.columns
+    if any(own[name] is not column for name, column in encoded_by.columns.items()):
+        tree[ENCODED] = xr.DataTree(columns_dataset(encoded_by.columns, encoded_by))
     partial = target.with_name(target.name + ".partial")
     tree.to_netcdf(partial, engine="netcdf4")
     partial.replace(target)
     return target
+
+
+def note_of(path: Path) -> Any:
+    """What was noted when a fit was saved; None if nothing was, or there is no such file."""
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as root:
+            return json.loads(root.attrs["stanmix"])["note"]
+    except (OSError, LookupError, ValueError):
+        return None
 
 
 def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
@@ -242,19 +267,19 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
         _require_families(document["spec"], known)
         spec = from_json(document["spec"], known)
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
-        columns = {str(n): _values(v) for group in given for n, v in group.items()}
-        table = read_table(pd.DataFrame(columns, index=given[0]["obs"].to_index()))
+        table = _table(*given)
         rows = arrange(spec, table)
-        _require_known_terms(spec, table)
-        encoded = encodings(spec, table)
+        encoded_by = _table(tree[ENCODED].to_dataset()) if ENCODED in tree else table
+        _require_known_terms(spec, encoded_by)
+        encoded = encodings(spec, encoded_by)
         fitted = Model(spec, table, rows, encoded, standata(spec, table, rows, encoded))
         same = fitted.code == document["program"]
-        fit = Fit(fitted, tree, document["engine"])
+        kept = {name: group.to_dataset() for name, group in tree.items() if name != ENCODED}
+        fit = Fit(fitted, xr.DataTree.from_dict(kept), document["engine"])
     except DataError:
         raise
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{str(source)!r} holds no fit of stanmix, or a damaged one.") from error
-    tree.attrs = {}
     if not same:
         warn(
             f"This fit was made by stanmix {document['version']}, whose program differed; "
@@ -262,6 +287,12 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
             StanmixWarning,
         )
     return fit
+
+
+def _table(*groups: xr.Dataset) -> Table:
+    """The columns of groups of saved data."""
+    columns = {str(name): _values(v) for group in groups for name, v in group.items()}
+    return read_table(pd.DataFrame(columns, index=groups[0]["obs"].to_index()))
 
 
 def _require_families(document: dict[str, Any], known: Mapping[str, Family]) -> None:

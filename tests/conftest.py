@@ -22,7 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Examples in docstrings that sample are engine tests too."""
     for item in items:
         if isinstance(item, pytest.DoctestItem) and any(
-            "sm.fit(" in example.source for example in item.dtest.examples
+            call in example.source
+            for example in item.dtest.examples
+            for call in ("sm.fit(", "sm.fit_many(")
         ):
             item.add_marker(pytest.mark.engine)
 

@@ -44,6 +44,7 @@ def owners(library: str) -> set[str]:
         ("plotnine", {"report.py", "plots/", "fit.py", "sweeps.py", "elpd.py"}),
         ("arviz_stats", {"diagnostics.py", "importance.py"}),
         ("tqdm", {"engines/progress.py"}),
+        ("joblib", {"parallel.py"}),
     ],
 )
 def test_a_library_has_one_owner(library: str, allowed: set[str]) -> None:

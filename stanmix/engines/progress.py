@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 
 from stanmix.engines.base import Progress
@@ -47,6 +47,36 @@ def bars(chains: int, iterations: int) -> Iterator[Progress | None]:
             bar.update(done - bar.n)
 
         yield update
+
+
+@contextmanager
+def bar(total: int, done: int, what: str) -> Iterator[Callable[[], None]]:
+    """One progress bar on standard error, with the time left; silence if that is no terminal.
+
+    Parameters
+    ----------
+    total, done
+        How many there are, and how many of them are done before.
+    what
+        What they are.
+
+    Yields
+    ------
+    callable
+        To be called when one more is done.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+
+    from tqdm import tqdm
+
+    with tqdm(total=total, initial=done, desc=what) as shown:
+
+        def advance() -> None:
+            shown.update()
+
+        yield advance
 
 
 def tell(line: str) -> None:

@@ -8,8 +8,12 @@ library, which works on arrays, draw by draw.
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from textwrap import indent
 from typing import Any
 
@@ -37,8 +41,7 @@ class Stanli:
     name = "stanli"
 
     def __init__(self) -> None:
-        import stanli
-
+        stanli = _loaded()
         self.version: str = stanli.__version__
         self._stanli: Any = stanli
         self._translations: dict[str, str] = {}
@@ -130,7 +133,7 @@ class Stanli:
         start = _unconstrained(self._bridge(program, data), init)
         model = self._build(self._stanli.Model, program, data)
         with _failures():
-            found = model.optimize(seed=seed, init=start)
+            found = _where_loaded(partial(model.optimize, seed=seed, init=start))
         values = np.array(list(found.values()))
         return Optimum(columns.unflatten(list(found), values), found.lp)
 
@@ -181,6 +184,53 @@ class Stanli:
                 for chain, init in enumerate(inits, 1)
             ]
         )
+
+
+class _Loaded:
+    """Where stanli was loaded: the thread, and what runs calls there if it is one of our own."""
+
+    lock = threading.Lock()
+    thread: int | None = None
+    pool: ThreadPoolExecutor | None = None
+
+
+def _loaded() -> Any:
+    """The library. Its optimizer crashes in any thread but the one that loads it.
+
+    So that is the main thread, or, where another one needs it first, as in the workers of a
+    cluster, a thread that is there to stay.
+    """
+    with _Loaded.lock:
+        main = threading.main_thread().ident
+        if "stanli" in sys.modules:
+            # Who loaded it before us did so in the main thread, as far as we can know.
+            _Loaded.thread = _Loaded.thread or main
+        elif threading.get_ident() == main:
+            _Loaded.thread = main
+        else:
+            _Loaded.pool = ThreadPoolExecutor(1, "stanli")
+            _Loaded.thread = _Loaded.pool.submit(_load).result()
+    import stanli
+
+    return stanli
+
+
+def _load() -> int:
+    import stanli  # noqa: F401
+
+    return threading.get_ident()
+
+
+def _where_loaded(call: Callable[[], Any]) -> Any:
+    """What a call returns in the thread that loaded stanli."""
+    if _Loaded.pool is not None:
+        return _Loaded.pool.submit(call).result()
+    if threading.get_ident() != _Loaded.thread:
+        raise EngineError(
+            "stanli, which finds starting points, was loaded by the main thread and cannot do so "
+            "in another one: use processes in the place of threads."
+        )
+    return call()
 
 
 class StanliTarget:

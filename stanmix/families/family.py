@@ -259,6 +259,14 @@ class Family:
         if not self.stan:
             object.__setattr__(self, "stan", self.name)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A family of stanmix is pickled by its key, since its functions cannot be.
+        from stanmix.families import FAMILIES
+
+        if FAMILIES.get(self.key) is self:
+            return _of_stanmix, (self.key,)
+        return super().__reduce_ex__(protocol)
+
     def started(self, *response: Any, **counted: int) -> Mapping[str, Any]:
         """Rough values of the parameters in the rows of one presumed state; see `start`."""
         if self.start is not None:
@@ -321,6 +329,12 @@ class Family:
         arguments += [param.argument(by_row=param.name in by_row) for param in self.params]
         listed = ", ".join(f"{stan_type} {name}" for stan_type, name in arguments)
         return f"vector {self.stan}_{function}({listed})"
+
+
+def _of_stanmix(key: str) -> Family:
+    from stanmix.families import FAMILIES
+
+    return FAMILIES[key]
 
 
 def fitted(family: Family, *response: Any, **counted: int) -> dict[str, float]:

@@ -100,7 +100,7 @@ def resolve(
         time=additions.column("time"),
         known=additions.column("known"),
         freq=freq,
-        known_apart=_known_apart(additions.column("known"), table, options.K),
+        known_apart=known_apart(additions.column("known"), table, options.K),
         additions=tuple(sorted(additions.names & {"dec", "trials"})),
     )
     given = priors or {}
@@ -110,7 +110,7 @@ def resolve(
     return replace(spec, notes=tuple(_notes(spec, ordered.notes)))
 
 
-def _known_apart(known: str | None, table: Table, K: int) -> tuple[int, ...]:
+def known_apart(known: str | None, table: Table, K: int) -> tuple[int, ...]:
     """A number for each state, the same for those that known labels do not tell apart."""
     if known is None:
         return ()

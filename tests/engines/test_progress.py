@@ -33,6 +33,19 @@ def test_a_bar_per_chain(monkeypatch):
     assert "4/10" in second and "warmup" in second
 
 
+def test_one_bar_for_many_with_the_time_left(monkeypatch, capsys):
+    with progress.bar(3, 1, "fits") as advance:
+        advance()
+    assert capsys.readouterr() == ("", "")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.bar(3, 1, "fits") as advance:
+        advance()
+        advance()
+    last = screen.getvalue().replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("fits: 100%") and "3/3 [00:00<00:00" in last
+
+
 def test_lines_of_samplers_become_calls(capsys):
     calls = []
     with progress.heard(lambda *call: calls.append(call)):

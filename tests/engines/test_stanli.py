@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -263,3 +264,47 @@ def test_priors_of_vectors_in_loops_are_right_for_any_number_of_components(K: in
         model = sm.model(formula, data)
         start = next(starting_points(model.spec, model.data, model.rows, rng))
         assert np.isfinite(engine("stanli").log_density(model.program, model.data, start)[0])
+
+
+IN_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import threading
+from stanmix.engines import engine
+from tests.engines.test_stanli import NORMAL, Y
+
+DATA, START = {"N": 3, "y": Y}, {"mu": np.array(0.0), "sigma": np.array(1.0)}
+together = threading.Barrier(3)
+
+
+def optimum(_):
+    together.wait()
+    return float(engine("stanli").optimize(NORMAL, DATA, START).variables["mu"])
+
+
+with ThreadPoolExecutor(3) as pool:
+    found = set(pool.map(optimum, range(3)))
+again = engine("stanli").optimize(NORMAL, DATA, START).variables["mu"]
+print(len(found | {float(again)}))
+"""
+
+
+def test_where_threads_load_it_all_of_them_can_optimize():
+    """Its optimizer crashes in any thread but the one that loaded it."""
+    run = subprocess.run([sys.executable, "-c", IN_THREADS], capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
+
+
+def test_another_thread_than_the_main_one_that_loaded_it_is_told_so(stanli):
+    said = []
+
+    def optimize():
+        try:
+            stanli.optimize(NORMAL, {"N": 3, "y": Y}, {"mu": np.array(0.0), "sigma": np.array(1.0)})
+        except EngineError as error:
+            said.append(str(error))
+
+    other = threading.Thread(target=optimize)
+    other.start()
+    other.join()
+    assert said and "use processes in the place of threads" in said[0]

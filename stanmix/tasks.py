@@ -1,0 +1,88 @@
+"""One fit of many, as a worker makes it: what it is given, and what it gives back."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+
+import xarray as xr
+
+from stanmix.engines import engine as find_engine
+from stanmix.engines.base import SamplerSettings
+from stanmix.errors import SamplingError, StanmixError, StanmixWarning
+from stanmix.fit import Fit
+from stanmix.fits import Key, Row
+from stanmix.identifiability import held_correlations, identifiability_warnings
+from stanmix.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One fit to be made: what a worker needs for it.
+
+    It is one small object to joblib, which would send large arguments to a worker of Dask before
+    the call, where they would be lost with the worker.
+    """
+
+    key: Key
+    model: Model
+    settings: SamplerSettings
+    engine: str
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a task: draws, with the name and version of the engine; or an error."""
+
+    key: Key
+    row: Row
+    made: tuple[xr.DataTree, str] | StanmixError
+
+
+def run(task: Task) -> Outcome:
+    """Make a fit, and look at it. Whatever goes wrong is what became of it."""
+    start = time.perf_counter()
+    try:
+        fit = task.model.draw(task.settings, find_engine(task.engine))
+        row = _row(fit, time.perf_counter() - start)
+    except Exception as error:
+        return failed(task.key, error)
+    return Outcome(task.key, row, (fit.draws, fit.engine))
+
+
+def failed(key: Key, error: Exception) -> Outcome:
+    """What became of a task, or of what should have been one, that failed."""
+    known = error if isinstance(error, StanmixError) else _unforeseen(error)
+    return Outcome(key, Row.of_failure(known), known)
+
+
+def _unforeseen(error: Exception) -> StanmixError:
+    # As it is, it might not survive the way back.
+    return SamplingError(f"{type(error).__name__}: {error}")
+
+
+_DIAGNOSING = threading.Lock()
+"""Held while warnings are recorded, since that is one list for all threads."""
+
+
+def _row(fit: Fit, seconds: float) -> Row:
+    with _DIAGNOSING, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = fit.diagnose()
+    spec, table = fit.model.spec, found.invariant
+    said = [
+        *found.problems,
+        *(str(w.message) for w in caught if issubclass(w.category, StanmixWarning)),
+        *identifiability_warnings(spec, fit.model.data),
+        *held_correlations(spec, fit.draws, fit.model.table.n_rows),
+    ]
+    return Row(
+        seconds,
+        found.divergent,
+        float(table["r_hat"].max()),
+        float(table[["ess_bulk", "ess_tail"]].min().min()),
+        not found.serious,
+        " ".join(said),
+    )

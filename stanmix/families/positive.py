@@ -24,8 +24,11 @@ SHARPENS = Collapse("infinity", gain=0.5, location="mu")
 
 
 @dataclass(frozen=True)
-class Frechet:
-    """A variable whose logarithm has a Gumbel distribution; scipy's own underflows in its tails."""
+class LogLocation:
+    """A variable whose logarithm has a location and a scale; scipy's own underflow in their tails.
+
+    The logarithm of `scale` is the location of the logarithm, and the inverse of `shape` its scale.
+    """
 
     scale: float
     shape: float
@@ -33,7 +36,7 @@ class Frechet:
     @property
     def logarithm(self) -> Any:
         """The distribution of the logarithm."""
-        return stats.gumbel_r(np.log(self.scale), 1 / np.asarray(self.shape))
+        raise NotImplementedError
 
     def logpdf(self, y: Vector) -> Vector:
         """Log density of each row."""
@@ -66,12 +69,42 @@ class Frechet:
     def moment(self, power: int) -> Vector:
         """Mean of a power; infinite where the shape is not above it."""
         ratio = power / np.asarray(self.shape)
-        finite = np.asarray(self.scale) ** power * gamma(1 - np.where(ratio < 1, ratio, 0.0))
+        finite = np.asarray(self.scale) ** power * self.unit_moment(np.where(ratio < 1, ratio, 0.0))
         return np.where(ratio < 1, finite, np.inf)
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        raise NotImplementedError
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw rows."""
         return np.asarray(np.exp(self.logarithm.rvs(size, random_state=random_state)))
+
+
+class Frechet(LogLocation):
+    """A variable whose logarithm has a Gumbel distribution."""
+
+    @property
+    def logarithm(self) -> Any:
+        """The distribution of the logarithm."""
+        return stats.gumbel_r(np.log(self.scale), 1 / np.asarray(self.shape))
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        return np.asarray(gamma(1 - power))
+
+
+class LogLogistic(LogLocation):
+    """A variable whose logarithm has a logistic distribution."""
+
+    @property
+    def logarithm(self) -> Any:
+        """The distribution of the logarithm."""
+        return stats.logistic(np.log(self.scale), 1 / np.asarray(self.shape))
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        return np.asarray(1 / np.sinc(power))
 
 
 def positive_mean(y: Vector) -> float:
@@ -148,7 +181,7 @@ LOGLOGISTIC = Family(
     name="loglogistic",
     response=(Column("positive"),),
     params=(SCALE, SHAPE),
-    reference=lambda scale, shape: stats.fisk(shape, scale=scale),
+    reference=LogLogistic,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
     cumulative=True,
 )

@@ -120,6 +120,48 @@ class SkewNormal:
         return np.asarray(self.scipy.rvs(size, random_state=random_state))
 
 
+@dataclass(frozen=True)
+class Laplace:
+    """A Laplace distribution; the tails of scipy's own underflow."""
+
+    mu: float
+    sigma: float
+
+    @property
+    def scipy(self) -> Any:
+        """The distribution as scipy has it."""
+        return stats.laplace(self.mu, self.sigma)
+
+    def logpdf(self, y: Vector) -> Vector:
+        """Log density of each row."""
+        return np.asarray(-np.abs(y - self.mu) / self.sigma - np.log(2 * np.asarray(self.sigma)))
+
+    def logcdf(self, y: Vector) -> Vector:
+        """Log distribution function at each row."""
+        return self.log_tail((y - self.mu) / self.sigma)
+
+    def logsf(self, y: Vector) -> Vector:
+        """Log probability of a larger value at each row."""
+        return self.log_tail((self.mu - y) / self.sigma)
+
+    def mean(self) -> Vector:
+        """Mean."""
+        return np.asarray(self.scipy.mean())
+
+    def var(self) -> Vector:
+        """Variance."""
+        return np.asarray(self.scipy.var())
+
+    def log_tail(self, z: Vector) -> Vector:
+        """Log probability of what lies below standardised values."""
+        away = np.log(2.0) + np.abs(z)
+        return np.asarray(np.where(z < 0, -away, np.log1p(-np.exp(-away))))
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
+        """Draw rows."""
+        return np.asarray(self.scipy.rvs(size, random_state=random_state))
+
+
 NORMAL = Family(
     name="normal",
     response=(Column("real"),),
@@ -142,7 +184,7 @@ LAPLACE = Family(
     name="laplace",
     response=(Column("real"),),
     params=(MU, SIGMA),
-    reference=lambda mu, sigma: stats.laplace(mu, sigma),
+    reference=Laplace,
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) / np.sqrt(2)},
     cumulative=True,
 )

@@ -144,6 +144,7 @@ LOGNORMAL = Family(
     ),
     reference=lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
     start=start_lognormal,
+    score=lambda y, mu, sigma: ((mu - np.log(y)) / sigma / sigma - 1) / y,
     cumulative=True,
 )
 
@@ -153,6 +154,7 @@ EXPONENTIAL = Family(
     params=(Param("rate", link="log", lower=0, prior="exponential({mean})", orders=True),),
     reference=lambda rate: stats.expon(scale=1 / np.asarray(rate)),
     start=lambda y: {"rate": 1 / positive_mean(y)},
+    score=lambda y, rate: -rate + np.zeros_like(y),
     cumulative=True,
 )
 
@@ -165,6 +167,7 @@ GAMMA = Family(
     ),
     reference=lambda mu, shape: stats.gamma(shape, scale=np.asarray(mu) / shape),
     start=start_gamma,
+    score=lambda y, mu, shape: (shape - 1) / y - shape / mu,
     cumulative=True,
 )
 
@@ -174,6 +177,7 @@ WEIBULL = Family(
     params=(SCALE, SHAPE),
     reference=lambda scale, shape: stats.weibull_min(shape, scale=scale),
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    score=lambda y, scale, shape: (shape - 1 - shape * (y / scale) ** shape) / y,
     cumulative=True,
 )
 
@@ -183,6 +187,7 @@ LOGLOGISTIC = Family(
     params=(SCALE, SHAPE),
     reference=LogLogistic,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
+    score=lambda y, scale, shape: -(1 + shape * np.tanh(shape / 2 * np.log(y / scale))) / y,
     cumulative=True,
 )
 
@@ -192,5 +197,6 @@ FRECHET = Family(
     params=(SCALE, SHAPE),
     reference=Frechet,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    score=lambda y, scale, shape: (shape * (y / scale) ** -shape - shape - 1) / y,
     cumulative=True,
 )

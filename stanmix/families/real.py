@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import logsumexp
+from scipy.special import erfcx, logsumexp
 
 from stanmix.families.family import Collapse, Column, Family, Param
 
@@ -120,6 +120,30 @@ class SkewNormal:
         return np.asarray(self.scipy.rvs(size, random_state=random_state))
 
 
+def normal_hazard(z: Vector) -> Vector:
+    """Return the density of a standard normal variable at `z` over the probability of less."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sqrt(2 / np.pi) / erfcx(-z / np.sqrt(2)))
+
+
+def student_score(y: Vector, mu: float, sigma: float, nu: float) -> Vector:
+    """Derivative of the log density of Student's t, without a square, which may overflow."""
+    z = np.asarray((y - mu) / sigma)
+    far = np.abs(z) > 1
+    return -(nu + 1) / sigma * np.where(far, 1 / (nu / np.where(far, z, 1.0) + z), z / (nu + z**2))
+
+
+def exgaussian_score(y: Vector, mu: float, sigma: float, tau: float) -> Vector:
+    """Derivative of the log density of the sum of a normal and an exponential variable."""
+    return np.asarray(normal_hazard((y - mu) / sigma - sigma / tau) / sigma - 1 / tau)
+
+
+def skew_normal_score(y: Vector, mu: float, sigma: float, alpha: float) -> Vector:
+    """Derivative of the log density of a skew normal variable."""
+    z = np.asarray((y - mu) / sigma)
+    return np.asarray((alpha * normal_hazard(alpha * z) - z) / sigma)
+
+
 @dataclass(frozen=True)
 class Laplace:
     """A Laplace distribution; the tails of scipy's own underflow."""
@@ -168,6 +192,7 @@ NORMAL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.norm(mu, sigma),
     start=start_normal,
+    score=lambda y, mu, sigma: (mu - y) / sigma / sigma,
     cumulative=True,
 )
 
@@ -177,6 +202,7 @@ STUDENT = Family(
     params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
     reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
     start=start_student,
+    score=student_score,
     cumulative=True,
 )
 
@@ -186,6 +212,8 @@ LAPLACE = Family(
     params=(MU, SIGMA),
     reference=Laplace,
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) / np.sqrt(2)},
+    # At the location, where there is no derivative, half-way between those beside it.
+    score=lambda y, mu, sigma: np.sign(mu - y) / sigma,
     cumulative=True,
 )
 
@@ -195,6 +223,7 @@ LOGISTIC = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.logistic(mu, sigma),
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) * np.sqrt(3) / np.pi},
+    score=lambda y, mu, sigma: np.tanh((mu - y) / (2 * sigma)) / sigma,
     cumulative=True,
 )
 
@@ -204,6 +233,7 @@ GUMBEL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.gumbel_r(mu, sigma),
     start=start_gumbel,
+    score=lambda y, mu, sigma: np.expm1((mu - y) / sigma) / sigma,
     cumulative=True,
 )
 
@@ -218,6 +248,7 @@ EXGAUSSIAN = Family(
     ),
     reference=lambda mu, sigma, tau: stats.exponnorm(np.asarray(tau) / sigma, mu, sigma),
     start=start_exgaussian,
+    score=exgaussian_score,
     cumulative=True,
 )
 
@@ -227,5 +258,6 @@ SKEW_NORMAL = Family(
     params=(MU, SIGMA, Param("alpha", prior="normal(0, 4)")),
     reference=SkewNormal,
     start=start_skew_normal,
+    score=skew_normal_score,
     cumulative=True,
 )

@@ -1,5 +1,6 @@
 """stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
 
+from stanmix import distributions
 from stanmix.api import fit, simulate
 from stanmix.comparison import compare
 from stanmix.conformance import check_family
@@ -45,6 +46,7 @@ __all__ = [
     "Sweep",
     "check_family",
     "compare",
+    "distributions",
     "fit",
     "load",
     "model",

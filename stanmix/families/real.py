@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import erfcx, logsumexp
 
 from stanmix.families.family import Collapse, Column, Family, Param
+from stanmix.families.tails import (
+    ExGaussian,
+    Laplace,
+    SkewNormal,
+    exgaussian_score,
+    skew_normal_score,
+)
 
 Vector = NDArray[np.float64]
 
@@ -69,121 +74,11 @@ def start_exgaussian(y: Vector) -> dict[str, float]:
     return {"mu": mean - 0.6 * scale, "sigma": 0.8 * scale, "tau": 0.6 * scale}
 
 
-@dataclass(frozen=True)
-class SkewNormal:
-    """A skew normal distribution; the tails of scipy's own lose their digits."""
-
-    mu: float
-    sigma: float
-    alpha: float
-
-    @property
-    def scipy(self) -> Any:
-        """The distribution as scipy has it."""
-        return stats.skewnorm(self.alpha, self.mu, self.sigma)
-
-    def logpdf(self, y: Vector) -> Vector:
-        """Log density of each row."""
-        return np.asarray(self.scipy.logpdf(y))
-
-    def logcdf(self, y: Vector) -> Vector:
-        """Log distribution function at each row."""
-        return self.log_tail(y, -1)
-
-    def logsf(self, y: Vector) -> Vector:
-        """Log probability of a larger value at each row."""
-        return self.log_tail(y, 1)
-
-    def mean(self) -> Vector:
-        """Mean."""
-        return np.asarray(self.scipy.mean())
-
-    def var(self) -> Vector:
-        """Variance."""
-        return np.asarray(self.scipy.var())
-
-    def log_tail(self, y: Vector, side: int) -> Vector:
-        """Log probability of what lies on one side of each row, from the smaller of both tails."""
-        own, other = self.log_integral(y, side), self.log_integral(y, -side)
-        return np.where(own < other, own, np.log1p(-np.exp(np.minimum(other, own))))
-
-    def log_integral(self, y: Vector, side: int) -> Vector:
-        """Log integral of the density, by the trapezoidal rule in the logarithm of distance."""
-        step = 0.01
-        log_distance = np.arange(-40, 8, step)
-        at = np.reshape(y, (-1, 1)) + side * self.sigma * np.exp(log_distance)
-        log_density = self.logpdf(at) + np.log(self.sigma)
-        return np.asarray(logsumexp(log_density + log_distance, axis=1) + np.log(step))
-
-    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
-        """Draw rows."""
-        return np.asarray(self.scipy.rvs(size, random_state=random_state))
-
-
-def normal_hazard(z: Vector) -> Vector:
-    """Return the density of a standard normal variable at `z` over the probability of less."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.sqrt(2 / np.pi) / erfcx(-z / np.sqrt(2)))
-
-
 def student_score(y: Vector, mu: float, sigma: float, nu: float) -> Vector:
     """Derivative of the log density of Student's t, without a square, which may overflow."""
     z = np.asarray((y - mu) / sigma)
     far = np.abs(z) > 1
     return -(nu + 1) / sigma * np.where(far, 1 / (nu / np.where(far, z, 1.0) + z), z / (nu + z**2))
-
-
-def exgaussian_score(y: Vector, mu: float, sigma: float, tau: float) -> Vector:
-    """Derivative of the log density of the sum of a normal and an exponential variable."""
-    return np.asarray(normal_hazard((y - mu) / sigma - sigma / tau) / sigma - 1 / tau)
-
-
-def skew_normal_score(y: Vector, mu: float, sigma: float, alpha: float) -> Vector:
-    """Derivative of the log density of a skew normal variable."""
-    z = np.asarray((y - mu) / sigma)
-    return np.asarray((alpha * normal_hazard(alpha * z) - z) / sigma)
-
-
-@dataclass(frozen=True)
-class Laplace:
-    """A Laplace distribution; the tails of scipy's own underflow."""
-
-    mu: float
-    sigma: float
-
-    @property
-    def scipy(self) -> Any:
-        """The distribution as scipy has it."""
-        return stats.laplace(self.mu, self.sigma)
-
-    def logpdf(self, y: Vector) -> Vector:
-        """Log density of each row."""
-        return np.asarray(-np.abs(y - self.mu) / self.sigma - np.log(2 * np.asarray(self.sigma)))
-
-    def logcdf(self, y: Vector) -> Vector:
-        """Log distribution function at each row."""
-        return self.log_tail((y - self.mu) / self.sigma)
-
-    def logsf(self, y: Vector) -> Vector:
-        """Log probability of a larger value at each row."""
-        return self.log_tail((self.mu - y) / self.sigma)
-
-    def mean(self) -> Vector:
-        """Mean."""
-        return np.asarray(self.scipy.mean())
-
-    def var(self) -> Vector:
-        """Variance."""
-        return np.asarray(self.scipy.var())
-
-    def log_tail(self, z: Vector) -> Vector:
-        """Log probability of what lies below standardised values."""
-        away = np.log(2.0) + np.abs(z)
-        return np.asarray(np.where(z < 0, -away, np.log1p(-np.exp(-away))))
-
-    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
-        """Draw rows."""
-        return np.asarray(self.scipy.rvs(size, random_state=random_state))
 
 
 NORMAL = Family(
@@ -246,7 +141,7 @@ EXGAUSSIAN = Family(
         replace(SIGMA, collapse=None),
         Param("tau", link="log", lower=0, prior="exponential(1 / {scale})"),
     ),
-    reference=lambda mu, sigma, tau: stats.exponnorm(np.asarray(tau) / sigma, mu, sigma),
+    reference=ExGaussian,
     start=start_exgaussian,
     score=exgaussian_score,
     cumulative=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mpmath import MPContext
@@ -9,7 +11,7 @@ from mpmath import MPContext
 from stanmix.families import FAMILIES
 
 mp = MPContext()
-mp.dps = 700
+mp.dps = 900
 mpf = mp.mpf
 
 
@@ -21,6 +23,23 @@ def test_a_laplace_distribution_keeps_its_tails(y: float) -> None:
     assert laplace.logpdf(y) == pytest.approx(float(mp.log(away / mpf(0.7))), rel=1e-14)
     assert laplace.logcdf(y) == pytest.approx(float(mp.log(below)), rel=1e-14)
     assert laplace.logsf(y) == pytest.approx(float(mp.log(1 - below)), rel=1e-14)
+
+
+@pytest.mark.parametrize(("sigma", "tau"), [(0.7, 2.0), (1.0, 1e-3), (1e-3, 1.0)])
+@pytest.mark.parametrize("z", [-900.0, -30.0, -1.0, 0.5, 5.0, 900.0])
+def test_an_exgaussian_distribution_keeps_its_tails(z: Any, sigma: float, tau: float) -> None:
+    exgaussian = FAMILIES["exgaussian"].reference(mu=0.5, sigma=sigma, tau=tau)
+    y = 0.5 + sigma * z
+    z, ratio = (mpf(y) - 0.5) / mpf(sigma), mpf(sigma) / mpf(tau)
+    kernel = mp.exp(ratio * (ratio / 2 - z)) * mp.erfc((ratio - z) / mp.sqrt(2)) / 2
+    normal = mp.erfc(-z / mp.sqrt(2)) / 2
+    # What is next to 0 has its digits relative to 1.
+    close = {"rel": 1e-12, "abs": 1e-15}
+    assert exgaussian.logpdf(y) == pytest.approx(float(mp.log(kernel / tau)), **close)
+    assert exgaussian.logcdf(y) == pytest.approx(float(mp.log(normal - kernel)), **close)
+    assert exgaussian.logsf(y) == pytest.approx(
+        float(mp.log(mp.erfc(z / mp.sqrt(2)) / 2 + kernel)), **close
+    )
 
 
 @pytest.mark.parametrize("y", [1e-250, 1e-3, 2.0, 1e200])

@@ -17,7 +17,6 @@ from stanmix.distributions.mixture import Mixture
 from stanmix.distributions.parameters import probabilities
 from stanmix.distributions.rows import as_rows, shaped
 from stanmix.errors import DataError, SpecError, require_one_of
-from stanmix.moments import NO_LONG_RUN
 
 Array = NDArray[np.float64]
 
@@ -199,4 +198,6 @@ def _stationary(transition: Array) -> Array:
     try:
         return latent.stationary(transition)
     except ValueError:
-        raise SpecError(NO_LONG_RUN) from None
+        raise SpecError(
+            "Some states cannot be reached from others: there is no stationary distribution."
+        ) from None

@@ -31,7 +31,7 @@ def family_of(family: str | Family, parameters: Mapping[str, Any]) -> Family:
     """
     if isinstance(family, Family):
         return family
-    names = [one.name for one in FAMILIES.values()]
+    names = list(dict.fromkeys(one.name for one in FAMILIES.values()))
     if not isinstance(family, str):
         raise SpecError(f"A family is a name or a `Family`, not {type(family).__name__}.")
     if f"{family}[full]" in FAMILIES and _is_list(parameters.get("mu")):

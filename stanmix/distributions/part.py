@@ -111,7 +111,7 @@ class Part:
         known = self._possible(rows)
         (columns,) = self._columns(np.where(known[:, None], rows, self._usual()))
         with np.errstate(all="ignore"):
-            found = np.reshape(self.family.score(columns, **self.parameters), (-1, len(rows)))
+            found = np.reshape(self.family.score(columns, **self.parameters), rows.T.shape)
         return np.where(known[:, None], found.T, np.nan)
 
     def log_tail(self, values: Array, side: Literal["logcdf", "logsf"]) -> Array:

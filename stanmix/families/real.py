@@ -13,6 +13,7 @@ from stanmix.families.tails import (
     ExGaussian,
     Laplace,
     SkewNormal,
+    Student,
     exgaussian_score,
     skew_normal_score,
 )
@@ -95,7 +96,7 @@ STUDENT = Family(
     name="student",
     response=(Column("real"),),
     params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
-    reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
+    reference=Student,
     start=start_student,
     score=student_score,
     cumulative=True,

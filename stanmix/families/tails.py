@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import erfcx, log_ndtr, logsumexp
+from scipy.special import betaln, erfcx, log_ndtr, logsumexp
 
 Vector = NDArray[np.float64]
+
+FAR = 1e100
+"""Standardised distance from which on the leading term of a tail is all of it."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """Student's t distribution; scipy squares what lies so far away that its square overflows."""
+
+    mu: float
+    sigma: float
+    nu: float
+
+    @property
+    def scipy(self) -> Any:
+        """The distribution as scipy has it."""
+        return stats.t(self.nu, self.mu, self.sigma)
+
+    def logpdf(self, y: Vector) -> Vector:
+        """Log density of each row."""
+        nu, z = np.asarray(self.nu), np.asarray((y - self.mu) / self.sigma)
+        away = np.maximum(np.abs(z), FAR)
+        near = self.scipy.logpdf(np.where(np.abs(z) < FAR, y, self.mu))
+        far = -(nu + 1) * np.log(away) + nu / 2 * np.log(nu) - betaln(nu / 2, 0.5)
+        return np.asarray(np.where(np.abs(z) < FAR, near, far - np.log(self.sigma)))
+
+    def logcdf(self, y: Vector) -> Vector:
+        """Log distribution function at each row."""
+        return self.log_tail(y, (y - self.mu) / self.sigma, self.scipy.logcdf)
+
+    def logsf(self, y: Vector) -> Vector:
+        """Log probability of a larger value at each row."""
+        return self.log_tail(y, (self.mu - y) / self.sigma, self.scipy.logsf)
+
+    def mean(self) -> Vector:
+        """Mean."""
+        return np.asarray(self.scipy.mean())
+
+    def var(self) -> Vector:
+        """Variance."""
+        return np.asarray(self.scipy.var())
+
+    def log_tail(self, y: Vector, z: Vector, near: Callable[[Vector], Vector]) -> Vector:
+        """Log probability of what lies below standardised values `z`; `near` has it where close."""
+        nu = np.asarray(self.nu)
+        away = np.maximum(np.abs(z), FAR)
+        log_far = nu / 2 * np.log(nu) - nu * np.log(away) - np.log(nu) - betaln(nu / 2, 0.5)
+        far = np.where(z < 0, log_far, np.log1p(-np.exp(log_far)))
+        return np.where(np.abs(z) < FAR, near(np.where(np.abs(z) < FAR, y, self.mu)), far)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
+        """Draw rows."""
+        return np.asarray(self.scipy.rvs(size, random_state=random_state))
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,10 @@ def _value(family: Family, param: Param, given: Any) -> Any:
     high = np.inf if param.upper is None else param.upper
     inside = (value >= low) & (value <= high) if param.closed else (value > low) & (value < high)
     if not inside.all():
-        between = "from" if param.closed else "between"
-        to = "to" if param.closed else "and"
-        raise SpecError(f"{what} must be {between} {low:g} {to} {high:g}, not {given!r:.60}.")
+        allowed = f"from {low:g} to {high:g}" if param.closed else f"between {low:g} and {high:g}"
+        if param.upper is None:
+            allowed = f"{low:g} or more" if param.closed else f"above {low:g}"
+        raise SpecError(f"{what} must be {allowed}, not {given!r:.60}.")
     return value if param.axes else float(value)
 
 
@@ -128,4 +129,6 @@ def probabilities(what: str, given: Any, shape: tuple[int, ...] | None = None) -
     if (np.abs(total - 1) > SUM_TOLERANCE).any():
         off = total.ravel()[np.argmax(np.abs(total - 1))]
         raise SpecError(f"{what} must sum to 1, and sum to {off:.8g}.")
-    return np.asarray(value / total)
+    value /= total
+    value.setflags(write=False)
+    return value

@@ -103,9 +103,7 @@ class Part:
             There is none.
         """
         if self.kinds[-1] in WHOLE:
-            raise SpecError(
-                f"`{self.family.name}` is no density of numbers alone: it has no score."
-            )
+            raise SpecError(f"`{self.family.name}` has no density of numbers alone, and no score.")
         if self.family.score is None:
             raise SpecError(f"The family `{self.family.name}` declares no score.")
         known = self._possible(rows)

@@ -65,7 +65,7 @@ class Elliptical:
     def score(self, y: Vector) -> Vector:
         """Derivative of the log density of each observation, by (column, observation)."""
         z = (y - self.location) / self.sigma
-        pull = cho_solve(cho_factor(self.correlations), z)
+        pull = z if self.corr is None else cho_solve(cho_factor(self.corr), z)
         if self.nu is None:
             return np.asarray(-pull / self.sigma)
         # Of a long z its square would overflow.

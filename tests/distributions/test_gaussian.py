@@ -126,7 +126,7 @@ def test_uniform_means_fill_their_box() -> None:
         ({}, "either `sigma` or `covariance`"),
         ({"sigma": 1, "covariance": COVARIANCE}, "either `sigma` or `covariance`"),
         ({"sigma": [1, 2]}, "different numbers of components"),
-        ({"sigma": -1}, "must be between 0 and inf"),
+        ({"sigma": -1}, "must be above 0"),
         ({"sigma": DIAGONAL[:, :2]}, "differ in length"),
         ({"sigma": "wide"}, "array of numbers"),
         ({"covariance": COVARIANCE[:2]}, r"shape \(K, D, D\)"),

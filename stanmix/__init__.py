@@ -1,5 +1,6 @@
 """stanmix: Bayesian mixtures and hidden Markov models from one formula, on Stan."""
 
+from stanmix import distributions
 from stanmix.api import fit, simulate
 from stanmix.comparison import compare
 from stanmix.conformance import check_family
@@ -59,6 +60,7 @@ __all__ = [
     "check_family",
     "compare",
     "distances",
+    "distributions",
     "fit",
     "fit_many",
     "load",

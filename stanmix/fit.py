@@ -29,7 +29,16 @@ from stanmix.diagnosis import Diagnosis, diagnose
 from stanmix.diagnostics import agreeing, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
-from stanmix.questions import checks, contrasts, effects, paths, prediction, residuals, states
+from stanmix.questions import (
+    checks,
+    contrasts,
+    effects,
+    fitted,
+    paths,
+    prediction,
+    residuals,
+    states,
+)
 from stanmix.questions.invariants import invariants
 
 if TYPE_CHECKING:
@@ -161,6 +170,7 @@ class Fit:
     forecast = prediction.forecast
     residuals = residuals.residuals
     check = checks.check
+    at = fitted.at
 
     # Labels and modes.
 

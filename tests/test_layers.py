@@ -62,6 +62,7 @@ def test_latent_algebra_imports_numpy_and_nothing_else() -> None:
     [
         ("families/", ("stanmix.language", "stanmix.program", "stanmix.engines", "stanmix.spec")),
         ("conformance/", ("stanmix.fit", "stanmix.model", "stanmix.spec", "stanmix.latent")),
+        ("distributions/", ("stanmix.fit", "stanmix.model", "stanmix.spec", "stanmix.engines")),
         ("language/", ("stanmix.program", "stanmix.engines", "stanmix.fit", "stanmix.model")),
         ("program/", ("stanmix.language", "stanmix.engines", "stanmix.fit")),
         ("engines/", ("stanmix.spec", "stanmix.language", "stanmix.families", "stanmix.fit")),

@@ -30,7 +30,8 @@ def check_family(family: Family, *, engine: str | Engine = "stanli", seed: int =
     The density equals that of the reference, has a total of one, and is minus infinity outside the
     support; it takes parameters that vary by row; its gradient is that of differences, and finite
     next to bounds; draws have its distribution; chains can start at the rough values. So it is for
-    the distribution function, if there is one.
+    the distribution function, if there is one. The score is the derivative of the density, if it is
+    there.
 
     Parameters
     ----------
@@ -118,6 +119,8 @@ def _checks(side: StanSide) -> Iterator[tuple[Check, str | None]]:
         yield checks.require_gradient, name
         yield checks.require_gradient_by_row, name
         yield checks.require_edges, name
+    if variant.family.score is not None and not variant.chooses:
+        yield checks.require_score, None
     yield checks.require_start, None
     yield checks.require_reference_draws, None
     if side.draws_emissions:

@@ -182,6 +182,35 @@ def require_edges(side: StanSide, uniform: Uniform, name: str = "log_omega") -> 
                 )
 
 
+def require_score(side: StanSide, uniform: Uniform) -> None:
+    """The score is the derivative of the log density by the response."""
+    variant = side.variant
+    params = some_params(variant, uniform)
+    (response,) = some_response(variant, params, uniform)
+    score = variant.family.score
+    ours = np.atleast_2d(score(response, **params) if score else np.nan)
+    rows, kind = np.atleast_2d(response), variant.columns[0].kind
+    room = {"positive": rows - variant.shift(params), "unit": rows * (1 - rows)}
+    step = 1e-5 * np.abs(room.get(kind, np.ones_like(rows)))
+    slopes = np.empty_like(rows)
+    for place in range(len(rows)):
+        moved = np.zeros_like(rows)
+        moved[place] = step[place]
+        up, down = (
+            log_reference(variant, params, [np.reshape(rows + way * moved, response.shape)])
+            for way in (1, -1)
+        )
+        with np.errstate(invalid="ignore"):
+            slopes[place] = (up - down) / (2 * step[place])
+    # Outside the support there is no density.
+    known = np.isfinite(slopes)
+    apart = known & ~(np.abs(ours - slopes) < 1e-5 * (1 + np.abs(slopes)))
+    if apart.any():
+        raise SpecError(
+            f"`score` is {_shown(ours)}, and by differences {_shown(slopes)}{_at(params)}."
+        )
+
+
 def require_start(side: StanSide, uniform: Uniform) -> None:
     """Rough estimates lie within bounds and fit the rows, however few or alike these are."""
     variant = side.variant

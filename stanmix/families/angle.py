@@ -32,4 +32,5 @@ VON_MISES = Family(
     ),
     reference=lambda mu, kappa: stats.vonmises(kappa, loc=mu),
     start=start_von_mises,
+    score=lambda y, mu, kappa: kappa * np.sin(mu - y),
 )

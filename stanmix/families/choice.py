@@ -158,6 +158,12 @@ def start_uniform(
     return {"low": np.min(y, initial=0.0) - margin, "high": np.max(y, initial=0.0) + margin}
 
 
+def wald_score(rt: Vector, threshold: float, drift: float, ndt: float) -> Vector:
+    """Derivative of the log density of a first passage by the response time."""
+    time = rt - ndt
+    return np.asarray(((threshold / time) ** 2 - drift**2) / 2 - 1.5 / time)
+
+
 RT = Column("positive", name="rt")
 CHANCE = Column("choice", name="choice", addition="dec", optional=True)
 
@@ -167,6 +173,7 @@ WALD = Family(
     params=(THRESHOLD, DRIFT, NDT),
     reference=Wald,
     start=start_wald,
+    score=wald_score,
     cumulative=True,
 )
 UNIFORM = Family(
@@ -178,5 +185,6 @@ UNIFORM = Family(
     ),
     reference=Uniform,
     start=start_uniform,
+    score=lambda y, low, high: np.zeros_like(y),
     cumulative=True,
 )

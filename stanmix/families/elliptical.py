@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
+from scipy.linalg import cho_factor, cho_solve
 
 from stanmix.families.family import Column, Family, Param
 from stanmix.families.real import MU, NORMAL, SIGMA, STUDENT, Vector, positive_scale
@@ -61,6 +62,18 @@ class Elliptical:
             log_density[nu == own] = unit.logpdf(z[nu == own])
         return np.asarray(log_density - volume)
 
+    def score(self, y: Vector) -> Vector:
+        """Derivative of the log density of each observation, by (column, observation)."""
+        z = (y - self.location) / self.sigma
+        pull = z if self.corr is None else cho_solve(cho_factor(self.corr), z)
+        if self.nu is None:
+            return np.asarray(-pull / self.sigma)
+        # Of a long z its square would overflow.
+        length = np.maximum(np.abs(z).max(axis=0), 1.0)
+        square = np.sum(z / length * (pull / length), axis=0)
+        ratio = (self.nu + len(z)) / (self.nu / length / length + square)
+        return np.asarray(-pull / length * (ratio / length) / self.sigma)
+
     def mean(self) -> Vector:
         """Mean by (column, observation)."""
         return self.location
@@ -73,6 +86,12 @@ class Elliptical:
         nu = np.asarray(self.nu)
         with np.errstate(divide="ignore"):
             return np.asarray(square * np.where(nu > 2, nu / np.maximum(nu - 2, 0), np.inf))
+
+    def cov(self) -> Vector:
+        """Covariance matrix of an observation, by (column, column)."""
+        scale = np.broadcast_to(self.sigma, (len(self.mu), 1))
+        inflation = self.var()[:, :1] / scale**2
+        return np.asarray(self.correlations * scale * scale.T * inflation)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations."""
@@ -138,6 +157,7 @@ def elliptical_family(of_one: Family, cov: Cov) -> Family:
         params=tuple(params()),
         reference=reference,
         start=lambda y: start_elliptical(y, of_one, cov),
+        score=lambda y, **params: reference(**params).score(y),
     )
 
 

@@ -221,6 +221,10 @@ class Family:
         parameters by name, from which chains start; they respect the bounds that a parameter has of
         its own.
         Where it is not given, all parameters must be numbers, and the reference is fitted roughly.
+    score
+        Takes the first response and the parameters by name, and returns the derivative of the log
+        density by that response, inside the support; of several columns by (column, row). Without
+        it, a mixture of the family at given parameters has no score (`stanmix.distributions`).
     stan
         Prefix of its Stan functions; its name unless given.
     cumulative
@@ -250,6 +254,7 @@ class Family:
     params: tuple[Param, ...]
     reference: Callable[..., Any] = field(compare=False, repr=False)
     start: Callable[..., Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
+    score: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     stan: str = ""
     cumulative: bool = False
     cov: str | None = None

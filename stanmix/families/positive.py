@@ -24,8 +24,11 @@ SHARPENS = Collapse("infinity", gain=0.5, location="mu")
 
 
 @dataclass(frozen=True)
-class Frechet:
-    """A variable whose logarithm has a Gumbel distribution; scipy's own underflows in its tails."""
+class LogLocation:
+    """A variable whose logarithm has a location and a scale; scipy's own underflow in their tails.
+
+    The logarithm of `scale` is the location of the logarithm, and the inverse of `shape` its scale.
+    """
 
     scale: float
     shape: float
@@ -33,7 +36,7 @@ class Frechet:
     @property
     def logarithm(self) -> Any:
         """The distribution of the logarithm."""
-        return stats.gumbel_r(np.log(self.scale), 1 / np.asarray(self.shape))
+        raise NotImplementedError
 
     def logpdf(self, y: Vector) -> Vector:
         """Log density of each row."""
@@ -66,12 +69,42 @@ class Frechet:
     def moment(self, power: int) -> Vector:
         """Mean of a power; infinite where the shape is not above it."""
         ratio = power / np.asarray(self.shape)
-        finite = np.asarray(self.scale) ** power * gamma(1 - np.where(ratio < 1, ratio, 0.0))
+        finite = np.asarray(self.scale) ** power * self.unit_moment(np.where(ratio < 1, ratio, 0.0))
         return np.where(ratio < 1, finite, np.inf)
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        raise NotImplementedError
 
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw rows."""
         return np.asarray(np.exp(self.logarithm.rvs(size, random_state=random_state)))
+
+
+class Frechet(LogLocation):
+    """A variable whose logarithm has a Gumbel distribution."""
+
+    @property
+    def logarithm(self) -> Any:
+        """The distribution of the logarithm."""
+        return stats.gumbel_r(np.log(self.scale), 1 / np.asarray(self.shape))
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        return np.asarray(gamma(1 - power))
+
+
+class LogLogistic(LogLocation):
+    """A variable whose logarithm has a logistic distribution."""
+
+    @property
+    def logarithm(self) -> Any:
+        """The distribution of the logarithm."""
+        return stats.logistic(np.log(self.scale), 1 / np.asarray(self.shape))
+
+    def unit_moment(self, power: Vector) -> Vector:
+        """Mean of a power below 1 where scale and shape are 1."""
+        return np.asarray(1 / np.sinc(power))
 
 
 def positive_mean(y: Vector) -> float:
@@ -111,6 +144,7 @@ LOGNORMAL = Family(
     ),
     reference=lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
     start=start_lognormal,
+    score=lambda y, mu, sigma: ((mu - np.log(y)) / sigma / sigma - 1) / y,
     cumulative=True,
 )
 
@@ -120,6 +154,7 @@ EXPONENTIAL = Family(
     params=(Param("rate", link="log", lower=0, prior="exponential({mean})", orders=True),),
     reference=lambda rate: stats.expon(scale=1 / np.asarray(rate)),
     start=lambda y: {"rate": 1 / positive_mean(y)},
+    score=lambda y, rate: -rate + np.zeros_like(y),
     cumulative=True,
 )
 
@@ -132,6 +167,7 @@ GAMMA = Family(
     ),
     reference=lambda mu, shape: stats.gamma(shape, scale=np.asarray(mu) / shape),
     start=start_gamma,
+    score=lambda y, mu, shape: (shape - 1) / y - shape / mu,
     cumulative=True,
 )
 
@@ -141,6 +177,7 @@ WEIBULL = Family(
     params=(SCALE, SHAPE),
     reference=lambda scale, shape: stats.weibull_min(shape, scale=scale),
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    score=lambda y, scale, shape: (shape - 1 - shape * (y / scale) ** shape) / y,
     cumulative=True,
 )
 
@@ -148,8 +185,9 @@ LOGLOGISTIC = Family(
     name="loglogistic",
     response=(Column("positive"),),
     params=(SCALE, SHAPE),
-    reference=lambda scale, shape: stats.fisk(shape, scale=scale),
+    reference=LogLogistic,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
+    score=lambda y, scale, shape: -(1 + shape * np.tanh(shape / 2 * np.log(y / scale))) / y,
     cumulative=True,
 )
 
@@ -159,5 +197,6 @@ FRECHET = Family(
     params=(SCALE, SHAPE),
     reference=Frechet,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(6)),
+    score=lambda y, scale, shape: (shape * (y / scale) ** -shape - shape - 1) / y,
     cumulative=True,
 )

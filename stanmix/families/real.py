@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import logsumexp
 
 from stanmix.families.family import Collapse, Column, Family, Param
+from stanmix.families.tails import (
+    ExGaussian,
+    Laplace,
+    SkewNormal,
+    Student,
+    exgaussian_score,
+    skew_normal_score,
+)
 
 Vector = NDArray[np.float64]
 
@@ -69,55 +75,11 @@ def start_exgaussian(y: Vector) -> dict[str, float]:
     return {"mu": mean - 0.6 * scale, "sigma": 0.8 * scale, "tau": 0.6 * scale}
 
 
-@dataclass(frozen=True)
-class SkewNormal:
-    """A skew normal distribution; the tails of scipy's own lose their digits."""
-
-    mu: float
-    sigma: float
-    alpha: float
-
-    @property
-    def scipy(self) -> Any:
-        """The distribution as scipy has it."""
-        return stats.skewnorm(self.alpha, self.mu, self.sigma)
-
-    def logpdf(self, y: Vector) -> Vector:
-        """Log density of each row."""
-        return np.asarray(self.scipy.logpdf(y))
-
-    def logcdf(self, y: Vector) -> Vector:
-        """Log distribution function at each row."""
-        return self.log_tail(y, -1)
-
-    def logsf(self, y: Vector) -> Vector:
-        """Log probability of a larger value at each row."""
-        return self.log_tail(y, 1)
-
-    def mean(self) -> Vector:
-        """Mean."""
-        return np.asarray(self.scipy.mean())
-
-    def var(self) -> Vector:
-        """Variance."""
-        return np.asarray(self.scipy.var())
-
-    def log_tail(self, y: Vector, side: int) -> Vector:
-        """Log probability of what lies on one side of each row, from the smaller of both tails."""
-        own, other = self.log_integral(y, side), self.log_integral(y, -side)
-        return np.where(own < other, own, np.log1p(-np.exp(np.minimum(other, own))))
-
-    def log_integral(self, y: Vector, side: int) -> Vector:
-        """Log integral of the density, by the trapezoidal rule in the logarithm of distance."""
-        step = 0.01
-        log_distance = np.arange(-40, 8, step)
-        at = np.reshape(y, (-1, 1)) + side * self.sigma * np.exp(log_distance)
-        log_density = self.logpdf(at) + np.log(self.sigma)
-        return np.asarray(logsumexp(log_density + log_distance, axis=1) + np.log(step))
-
-    def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
-        """Draw rows."""
-        return np.asarray(self.scipy.rvs(size, random_state=random_state))
+def student_score(y: Vector, mu: float, sigma: float, nu: float) -> Vector:
+    """Derivative of the log density of Student's t, without a square, which may overflow."""
+    z = np.asarray((y - mu) / sigma)
+    far = np.abs(z) > 1
+    return -(nu + 1) / sigma * np.where(far, 1 / (nu / np.where(far, z, 1.0) + z), z / (nu + z**2))
 
 
 NORMAL = Family(
@@ -126,6 +88,7 @@ NORMAL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.norm(mu, sigma),
     start=start_normal,
+    score=lambda y, mu, sigma: (mu - y) / sigma / sigma,
     cumulative=True,
 )
 
@@ -133,8 +96,9 @@ STUDENT = Family(
     name="student",
     response=(Column("real"),),
     params=(MU, SIGMA, Param("nu", link="log", lower=1, closed=True, prior="gamma(2, 0.1)")),
-    reference=lambda mu, sigma, nu: stats.t(nu, mu, sigma),
+    reference=Student,
     start=start_student,
+    score=student_score,
     cumulative=True,
 )
 
@@ -142,8 +106,10 @@ LAPLACE = Family(
     name="laplace",
     response=(Column("real"),),
     params=(MU, SIGMA),
-    reference=lambda mu, sigma: stats.laplace(mu, sigma),
+    reference=Laplace,
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) / np.sqrt(2)},
+    # At the location, where there is no derivative, half-way between those beside it.
+    score=lambda y, mu, sigma: np.sign(mu - y) / sigma,
     cumulative=True,
 )
 
@@ -153,6 +119,7 @@ LOGISTIC = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.logistic(mu, sigma),
     start=lambda y: {"mu": center(y), "sigma": positive_scale(y) * np.sqrt(3) / np.pi},
+    score=lambda y, mu, sigma: np.tanh((mu - y) / (2 * sigma)) / sigma,
     cumulative=True,
 )
 
@@ -162,6 +129,7 @@ GUMBEL = Family(
     params=(MU, SIGMA),
     reference=lambda mu, sigma: stats.gumbel_r(mu, sigma),
     start=start_gumbel,
+    score=lambda y, mu, sigma: np.expm1((mu - y) / sigma) / sigma,
     cumulative=True,
 )
 
@@ -174,8 +142,9 @@ EXGAUSSIAN = Family(
         replace(SIGMA, collapse=None),
         Param("tau", link="log", lower=0, prior="exponential(1 / {scale})"),
     ),
-    reference=lambda mu, sigma, tau: stats.exponnorm(np.asarray(tau) / sigma, mu, sigma),
+    reference=ExGaussian,
     start=start_exgaussian,
+    score=exgaussian_score,
     cumulative=True,
 )
 
@@ -185,5 +154,6 @@ SKEW_NORMAL = Family(
     params=(MU, SIGMA, Param("alpha", prior="normal(0, 4)")),
     reference=SkewNormal,
     start=start_skew_normal,
+    score=skew_normal_score,
     cumulative=True,
 )

@@ -46,6 +46,10 @@ class Dirichlet:
         """Variance by (share, observation)."""
         return np.asarray((self.mu * (1 - self.mu))[:, None] / (np.asarray(self.phi) + 1))
 
+    def cov(self) -> Vector:
+        """Covariance matrix of an observation, by (share, share)."""
+        return np.asarray((np.diag(self.mu) - np.outer(self.mu, self.mu)) / (self.phi + 1))
+
     def rvs(self, size: int, random_state: np.random.Generator) -> Vector:
         """Draw observations, each of whose shares is above 0."""
         alpha = self.mu[:, None] * np.broadcast_to(self.phi, size)

@@ -35,5 +35,6 @@ BETA = Family(
     ),
     reference=lambda mu, phi: stats.beta(mu * phi, (1 - mu) * phi),
     start=start_beta,
+    score=lambda y, mu, phi: (mu * phi - 1) / y - ((1 - mu) * phi - 1) / (1 - y),
     cumulative=True,
 )

@@ -68,9 +68,13 @@ class Hurdle:
         return np.asarray(np.where(np.asarray(y) == 0, np.log(self.hu), log_mass))
 
     def logcdf(self, y: ArrayLike) -> Vector:
-        """Log distribution function at each row, as a sum over the counts up to it."""
-        upto = [np.logaddexp.reduce(self.logpmf(np.arange(int(n) + 1))) for n in np.ravel(y)]
-        return np.where(np.asarray(y) >= 0, upto, -np.inf)
+        """Log distribution function at each row, below the median as a sum over the counts."""
+        counts, log_survival = np.ravel(y), np.ravel(self.logsf(y))
+        with np.errstate(divide="ignore"):
+            log_cumulative = np.log1p(-np.exp(log_survival))
+        for i in np.flatnonzero(log_survival > np.log(0.5)):
+            log_cumulative[i] = np.logaddexp.reduce(self.logpmf(np.arange(int(counts[i]) + 1)))
+        return np.asarray(log_cumulative)
 
     def logsf(self, y: ArrayLike) -> Vector:
         """Log probability of more, at each row."""

@@ -130,12 +130,39 @@ QUESTIONS = {
         "mixture.residuals('forecast')",
         "mixture.check(statistics={'odd': 3})",
     ],
+    "Distributions": [
+        "mixture.at((0, 0))",
+        "mixture.at(5)",
+        "regression.at(0)",
+        "regression.at(0, at={'z': 1})",
+        "mixture.at(0).log_prob([0.0, float('nan')])",
+        "mixture.at(0).quantile(1)",
+        "mixture.at(0).dataset(10, split='trian')",
+        "plane.at(0).log_prob([0.0])",
+        "plane.at(0).cdf(0.0)",
+        "plane.at(0).marginal(2)",
+        "chain.at(0, at={}).log_prob(3)",
+        "d.component('norml', mu=0, sigma=1)",
+        "d.component('normal', mu=0, sd=1)",
+        "d.component('normal', mu=0, sigma=-1)",
+        "d.component('binomial', prob=0.5)",
+        "d.components('normal', mu=[0, 1], sigma=[1, 2, 3])",
+        "d.Mixture([0.5, 0.6], d.components('normal', mu=[0, 1], sigma=1))",
+        "d.Mixture([0.5, 0.5], [d.component('normal', mu=0, sigma=1), "
+        "d.component('poisson', rate=1)])",
+        "d.Mixture([1], d.components('poisson', rate=[1])).score(3)",
+        "d.Mixture([1], d.components('von_mises', mu=[0], kappa=1)).mean()",
+        "d.gaussian_mixture([1], [[0, 0]], covariance=[[[1, 1], [1, 1]]])",
+        "d.HiddenMarkov('first', [[1]], d.components('poisson', rate=[1]))",
+        "d.HiddenMarkov('stationary', np.eye(2), d.components('poisson', rate=[1, 2]))",
+    ],
 }
 
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
-    return {"sm": sm, "ROWS": ROWS, **{n: short_fit(f, ROWS) for n, f in MODELS.items()}}
+    known = {"sm": sm, "d": sm.distributions, "np": np, "ROWS": ROWS}
+    return {**known, **{n: short_fit(f, ROWS) for n, f in MODELS.items()}}
 
 
 def test_every_refusal_is_as_the_page_has_it(

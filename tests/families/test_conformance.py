@@ -143,6 +143,15 @@ def test_density_and_gradient_are_finite_at_the_bounds(variant: Variant) -> None
     checks.require_edges(on_stanli(variant), generator(variant))
 
 
+@few_examples
+@given(data=st.data())
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if v.family.score and not v.chooses], ids=str
+)
+def test_the_score_is_the_derivative_by_the_response(variant: Variant, data: st.DataObject) -> None:
+    checks.require_score(on_stanli(variant), uniform_of(data))
+
+
 @each_variant
 def test_chains_start_within_the_bounds_at_a_possible_value(variant: Variant) -> None:
     checks.require_start(on_stanli(variant), generator(variant))

@@ -29,6 +29,7 @@ from stanmix.diagnosis import Diagnosis, diagnose
 from stanmix.diagnostics import agreeing, summarise
 from stanmix.engines import engine as find_engine
 from stanmix.engines.base import Engine
+from stanmix.errors import SpecError, plural
 from stanmix.questions import (
     checks,
     contrasts,
@@ -73,10 +74,13 @@ class Fit:
     def __repr__(self) -> str:
         sizes = self.draws["posterior"].sizes
         diverging = int(self.draws["sample_stats"]["diverging"].sum())
+        run = self.draws["sample_stats"].attrs
+        # Of draws that were given it is not known how they came to be.
+        how = "" if "given" in run else f", seed {run['seed']}; {diverging} divergent"
         lines = [
             self.model.spec.formula,
-            f"{sizes['chain']} chains of {sizes['draw']} draws by {self.engine}, "
-            f"seed {self.draws['sample_stats'].attrs['seed']}; {diverging} divergent",
+            f"{plural(sizes['chain'], 'chain')} of {plural(sizes['draw'], 'draw')} by "
+            f"{self.engine}{how}",
             "",
             (summary := self.summary()).to_string(float_format=lambda v: f"{v:.3g}"),
         ]
@@ -132,9 +136,14 @@ class Fit:
         Raises
         ------
         SpecError
-            The draws are those of `stack`.
+            The draws are those of `stack`, or were given.
         """
         stacking.require_posterior(self, "diagnose()")
+        if "given" in self.draws["sample_stats"].attrs:
+            raise SpecError(
+                "These draws were given, and how they were sampled is not known; `sm.referee` "
+                "judges them by a fit."
+            )
         return diagnose(self.model.spec, self.draws, self.invariants)
 
     @cached_property

@@ -21,7 +21,7 @@ from stanmix.named_draws import Source, read
 from stanmix.program.declare import effect_axes
 from stanmix.questions.asking import flat
 from stanmix.spec import ModelSpec, reported
-from stanmix.storage import labelled
+from stanmix.storage import data_groups, labelled
 from stanmix.unconstrained import target_of
 
 if TYPE_CHECKING:
@@ -70,10 +70,11 @@ def with_draws(model: Model, draws: Source, *, origin: str = "given draws") -> F
     stats = xr.Dataset(
         {"lp": (("chain", "draw"), lp), "diverging": (("chain", "draw"), np.zeros_like(lp, bool))},
         coords=along,
-        attrs={"seed": 0, "warmup": 0},
+        attrs={"seed": 0, "warmup": 0, "given": 1},
     )
     groups = {n: g.assign_coords(along) for n, g in labelled(model.spec, variables).items()}
-    return Fit(model, xr.DataTree.from_dict({**groups, "sample_stats": stats}), origin)
+    groups |= {"sample_stats": stats, **data_groups(model.spec, model.table)}
+    return Fit(model, xr.DataTree.from_dict(groups), origin)
 
 
 def points_of(model: Model, draws: xr.Dataset) -> Points:

@@ -66,6 +66,20 @@ def test_arrays_tables_trees_and_files_are_the_same_draws(tmp_path) -> None:  # 
     assert sm.Model.with_draws(fit.model, dotted).summary().shape == fit.summary().shape
 
 
+def test_what_was_given_is_kept_and_says_so(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    fit = short_fit(FORMULA, FRAME)
+    given = fit.model.with_draws(fit.draws, origin="a network")
+    assert "1 chain of 5 draws by a network\n" in repr(given)
+    again = sm.load(given.save(tmp_path / "given.nc"))
+    assert again.engine == "a network"
+    xr.testing.assert_equal(
+        again.draws["posterior"].to_dataset(), given.draws["posterior"].to_dataset()
+    )
+    for question in ("diagnose", "report"):
+        with pytest.raises(sm.SpecError, match="how they were sampled is not known"):
+            getattr(again, question)(*([tmp_path / "out.html"] if question == "report" else []))
+
+
 def test_a_column_of_chains_makes_chains() -> None:
     table = pd.DataFrame({".chain": [2, 1, 2, 1], "mu": [3.0, 1.0, 4.0, 2.0]})
     found = read(table, "They")

@@ -26,6 +26,8 @@ from stanmix.referee.c2st import C2ST, c2st
 from stanmix.referee.distances import distances
 from stanmix.referee.mmd import MMD, mmd
 from stanmix.referee.psis import Corrected, psis
+from stanmix.referee.recovery import Recovery, recovery
+from stanmix.referee.sbc import Calibration, sbc
 from stanmix.referee.verdict import Verdict, referee
 from stanmix.simulation import Simulated
 from stanmix.storage import load
@@ -34,6 +36,7 @@ from stanmix.sweeps import Sweep, sweep
 __all__ = [
     "C2ST",
     "MMD",
+    "Calibration",
     "Collapse",
     "Column",
     "ConvergenceWarning",
@@ -50,6 +53,7 @@ __all__ = [
     "Model",
     "Modes",
     "Param",
+    "Recovery",
     "SamplingError",
     "Simulated",
     "SpecError",
@@ -67,7 +71,9 @@ __all__ = [
     "mmd",
     "model",
     "psis",
+    "recovery",
     "referee",
+    "sbc",
     "simulate",
     "sweep",
 ]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stanmix.diagnostics import independent_draws
 from stanmix.errors import DataError
 from stanmix.referee.matching import FEWEST, Sample
 
+Array = NDArray[np.float64]
+
 
 class DependentDraws(DataError):
     """Draws are worth too few independent ones to say anything."""
+
+
+def thinned(values: Array, worth: float) -> Array:
+    """Draws (chain, draw, number), about as many as they are worth, evenly spread."""
+    step = max(1, round(values.shape[0] * values.shape[1] / worth))
+    return values[:, ::step]
 
 
 def independent(sample: Sample) -> tuple[Sample, float]:
@@ -27,8 +36,7 @@ def independent(sample: Sample) -> tuple[Sample, float]:
         They are worth too few.
     """
     worth = independent_draws(sample.values)
-    step = max(1, round(len(sample) / worth))
-    kept = Sample(sample.names, sample.values[:, ::step])
+    kept = Sample(sample.names, thinned(sample.values, worth))
     if len(kept) < FEWEST:
         raise DependentDraws(
             f"{len(sample)} draws are worth {worth:.0f} independent ones, and at least {FEWEST} "

@@ -156,12 +156,44 @@ QUESTIONS = {
         "d.HiddenMarkov('first', [[1]], d.components('poisson', rate=[1]))",
         "d.HiddenMarkov('stationary', np.eye(2), d.components('poisson', rate=[1, 2]))",
     ],
+    "Draws of other tools": [
+        "mixture.model.with_draws({'mu': [[0.0, 1.0]], 'sigma': [[1.0, 1.0]]})",
+        "mixture.model.with_draws({**DRAWS, 'mu': [[1.0, 0.0]] * 60})",
+        "mixture.model.with_draws({**DRAWS, 'sigma': [[1.0]] * 60})",
+        "mixture.model.with_draws(3)",
+        "mixture.model.with_draws('nowhere.csv')",
+        "mixture.model.with_draws(pd.DataFrame({'mu[1]': ['a']}))",
+        "mixture.model.with_draws(DRAWS).diagnose()",
+        "mixture.model.transforms().constrain(np.zeros(3))",
+        "sm.c2st({'x': np.arange(99.0)}, {'y': np.arange(99.0)})",
+        "sm.c2st({'x': np.arange(99.0)}, {'x': np.ones(99)})",
+        "sm.c2st({'x': np.arange(9.0)}, {'x': np.arange(99.0)})",
+        "sm.c2st({'x': np.append(np.arange(98.0), np.nan)}, {'x': np.arange(99.0)})",
+        "sm.c2st(mixture, DRAWS)",
+        "sm.c2st({'x': np.arange(99.0)}, {'x': np.arange(99.0)}, recipe='sbi')",
+        "sm.c2st({'x': np.arange(99.0)}, {'x': np.arange(99.0)}, variables='y')",
+        "sm.mmd({'x': np.arange(99.0)}, {'x': np.arange(99.0)}, permutations=99)",
+        "sm.c2st({'x': np.arange(99.0)}, {'x': np.arange(99.0)})",
+        "sm.psis(mixture.model, DRAWS, np.zeros(60))",
+        "sm.psis('model', DRAWS, np.zeros(60))",
+        "sm.psis(mixture.model, DRAWS, np.zeros(60), scale='log')",
+        "sm.referee(DRAWS, mixture)",
+        "sm.sbc(mixture.model, 3)",
+        "sm.recovery(mixture.model, 0)",
+        "sm.sbc(mixture.model, 20, simulator=plane.model)",
+    ],
+}
+
+DRAWS = {
+    "mu": np.tile([0.0, 1.0], (60, 1)),
+    "sigma": np.ones((60, 2)),
+    "weights": np.full((60, 2), 0.5),
 }
 
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
-    known = {"sm": sm, "d": sm.distributions, "np": np, "ROWS": ROWS}
+    known = {"sm": sm, "d": sm.distributions, "np": np, "pd": pd, "ROWS": ROWS, "DRAWS": DRAWS}
     return {**known, **{n: short_fit(f, ROWS) for n, f in MODELS.items()}}
 
 

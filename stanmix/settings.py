@@ -39,7 +39,9 @@ def sampler_settings(**given: Any) -> SamplerSettings:
         raise SpecError(f"`adapt_delta` must be between 0 and 1, not {adapt_delta!r}.")
     if given.get("metric", "diag_e") not in ("diag_e", "dense_e", "unit_e"):
         raise SpecError("`metric` must be one of `diag_e`, `dense_e`, `unit_e`.")
-    return SamplerSettings(**given)
+    # As Python's own numbers, which JSON has as well.
+    plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in given.items()}
+    return SamplerSettings(**plain)
 
 
 def seed_of_call(seed: int | None) -> int:

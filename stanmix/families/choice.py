@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import erfcx, ndtr
 
 from stanmix.families.family import Collapse, Column, Family, Param
 from stanmix.families.real import Vector, positive_scale
@@ -36,6 +37,43 @@ NDT = Param(
     below="minimum",
     prior="normal(0, 0.5 * {center})",
 )
+
+
+SQRT_2 = np.sqrt(2.0)
+LOG_2PI = np.log(2 * np.pi)
+
+LOG_HALF = np.log(0.5)
+
+TINY = np.finfo(np.float64).tiny
+"""Decision times up to this are none."""
+
+FAR = 50.0
+"""From where on the scaled complementary error function is its series."""
+
+CLOSE = 1e-3
+"""A distance over which it is all but straight."""
+
+
+def log_erfcx_fall(u: Vector, gap: Vector) -> Vector:
+    """Log of erfcx(u) less erfcx(u + gap), for u >= 0 and gap > 0, without cancelling."""
+    near, w = np.minimum(u, FAR), u + gap
+    # Its slope at the two points of Gauss' rule, where the difference of both would have no digits.
+    places = [near + gap * (0.5 + side * np.sqrt(1 / 12)) for side in (-1, 1)]
+    slope = sum(2 / np.sqrt(np.pi) - 2 * at * erfcx(at) for at in places) / 2
+    with np.errstate(divide="ignore"):
+        straight = np.log(slope) + np.log(gap)
+        plain = np.log(erfcx(near) - erfcx(near + gap))
+    # Far off: 1 / u - 1 / (2 u^3) + 3 / (4 u^5) - .., of which each difference has a factor gap.
+    p, q = 1 / np.maximum(u, FAR), 1 / np.maximum(w, FAR)
+    terms = [sum(p ** (n - i) * q**i for i in range(n + 1)) for n in (2, 4, 6)]
+    series = 1 - terms[0] / 2 + 3 * terms[1] / 4 - 15 * terms[2] / 8
+    far = np.log(gap) + np.log(p) + np.log(q) + np.log(series) - np.log(np.pi) / 2
+    return np.asarray(np.where(u > FAR, far, np.where(gap < CLOSE, straight, plain)))
+
+
+def log_less(log_tail: Vector) -> Vector:
+    """Log of 1 less a probability of at most a half."""
+    return np.asarray(np.log1p(-np.exp(np.minimum(log_tail, LOG_HALF))))
 
 
 def with_chance(log_density: Vector, choice: ArrayLike | None, A: int | None) -> Vector:
@@ -73,15 +111,50 @@ class Wald:
         self, rt: ArrayLike, choice: ArrayLike | None = None, A: int | None = None
     ) -> Vector:
         """Log density of each row; without `A` there are as many choices as were made."""
-        return with_chance(np.asarray(self.time.logpdf(rt)), choice, A)
+        t, below, _ = self._standard(rt)
+        with np.errstate(over="ignore"):
+            log_density = np.log(self.threshold) - 1.5 * np.log(t) - (LOG_2PI + below**2) / 2
+        return with_chance(np.where(t > TINY, log_density, -np.inf), choice, A)
 
     def logcdf(self, rt: ArrayLike) -> Vector:
         """Log distribution function of the response time at each row."""
-        return np.asarray(self.time.logcdf(rt))
+        log_reached, log_left = self._tails(rt)
+        return np.where(log_left < LOG_HALF, log_less(log_left), log_reached)
 
     def logsf(self, rt: ArrayLike) -> Vector:
         """Log probability of a longer response time at each row."""
-        return np.asarray(self.time.logsf(rt))
+        log_reached, log_left = self._tails(rt)
+        return np.where(log_reached < LOG_HALF, log_less(log_reached), log_left)
+
+    def _tails(self, rt: ArrayLike) -> tuple[Vector, Vector]:
+        """Logs of both tails at each row, each with its digits where it is the smaller."""
+        t, below, above = self._standard(rt)
+        early, size = below > 0, np.abs(below) / SQRT_2
+        mirrored = erfcx(above / SQRT_2)
+        gap = SQRT_2 * self.threshold / np.sqrt(t)
+        with np.errstate(over="ignore", divide="ignore"):
+            bell = -(below**2) / 2
+            reached = np.where(
+                early,
+                np.log((erfcx(size) + mirrored) / 2) + bell,
+                np.log(ndtr(-below) + np.exp(bell) * mirrored / 2),
+            )
+            left = np.where(
+                early,
+                np.log(np.maximum(ndtr(below) - np.exp(bell) * mirrored / 2, 0.0)),
+                log_erfcx_fall(size, gap) - np.log(2) + bell,
+            )
+        none = t <= TINY
+        return np.where(none, -np.inf, np.minimum(reached, 0.0)), np.where(none, 0.0, left)
+
+    def _standard(self, rt: ArrayLike) -> tuple[Vector, Vector, Vector]:
+        """Decision times; how far the threshold is ahead of a mean path, and of its mirror image.
+
+        Both in standard deviations of a path at that time; and the time before the first is `TINY`.
+        """
+        t = np.maximum(np.asarray(rt, dtype=np.float64) - self.ndt, TINY)
+        ahead, gone = self.threshold / np.sqrt(t), self.drift * np.sqrt(t)
+        return t, ahead - gone, ahead + gone
 
     def mean(self, A: int | None = None) -> Vector:
         """Mean of the response time; infinite without a drift."""

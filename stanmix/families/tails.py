@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import betaln, erfcx, log_ndtr, logsumexp
+from scipy.special import betaln, erfcx, log_ndtr, logsumexp, ndtr, owens_t
 
 Vector = NDArray[np.float64]
 
@@ -202,9 +202,15 @@ class SkewNormal:
         return np.asarray(self.scipy.var())
 
     def log_tail(self, y: Vector, side: int) -> Vector:
-        """Log probability of what lies on one side of each row, from the smaller of both tails."""
-        own, other = self.log_integral(y, side), self.log_integral(y, -side)
-        return np.where(own < other, own, np.log1p(-np.exp(np.minimum(other, own))))
+        """Log probability of what lies on one side of each row, by the integral away from `mu`."""
+        z = (np.asarray(y, dtype=np.float64) - self.mu) / self.sigma
+        outward = np.where((z < 0) | ((z == 0) & (self.alpha > 0)), -1, 1)
+        log_outer = np.where(outward < 0, self.log_integral(y, -1), self.log_integral(y, 1))
+        # Inwards the density may bend sharply, which an integral does not see from far off.
+        steep = np.log(ndtr(np.abs(z)) - 2 * owens_t(np.abs(z), abs(self.alpha)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_inner = np.where(self.alpha * z > 0, steep, np.log1p(-np.exp(log_outer)))
+        return np.where(outward == side, log_outer, log_inner)
 
     def log_integral(self, y: Vector, side: int) -> Vector:
         """Log integral of the density, by the trapezoidal rule in the logarithm of distance."""

@@ -59,3 +59,55 @@ def test_the_distribution_function_of_a_hurdle_is_a_sum_wherever_it_is_asked_for
     mass[0] = mpf(1e-30) / (1 - mpf(1e-30))
     sums = [float((1 - mpf(1e-30)) * mp.fsum(mass[: min(int(n), 59) + 1])) for n in counts]
     np.testing.assert_allclose(np.exp(hurdle.logcdf(counts)), sums, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "drift"), [(1.0, 1.0), (5.0, 0.5), (30.0, 0.1), (0.5, 3.0), (2.0, 0.0)]
+)
+@pytest.mark.parametrize("t", [1e-3, 0.1, 0.5, 2.0, 20.0, 200.0])
+def test_a_wald_distribution_keeps_its_tails(threshold: float, drift: float, t: float) -> None:
+    wald = FAMILIES["wald"].reference(threshold=threshold, drift=drift, ndt=0.0)
+    a, v, time = mpf(threshold), mpf(drift), mpf(t)
+    ahead, mirrored = (a - v * time) / mp.sqrt(time), (a + v * time) / mp.sqrt(time)
+    returned = mp.exp(2 * a * v) * mp.erfc(mirrored / mp.sqrt(2)) / 2
+    below = mp.erfc(ahead / mp.sqrt(2)) / 2 + returned
+    density = mp.log(a) - mp.log(2 * mp.pi * time**3) / 2 - ahead**2 / 2
+    exact = [float(x) for x in (density, mp.log(below), mp.log(1 - below))]
+    close = {"rel": 1e-11, "abs": 1e-15}
+    found = [wald.logpdf(t), wald.logcdf(t), wald.logsf(t)]
+    assert found == [pytest.approx(value, **close) for value in exact]
+
+
+@pytest.mark.parametrize("t", [1e-310, 1e-300, 1e9, 1e300, 1e308])
+def test_a_wald_distribution_has_a_value_at_any_time(t: float) -> None:
+    wald = FAMILIES["wald"].reference(threshold=1.0, drift=1.0, ndt=0.0)
+    found = np.array([wald.logpdf(t), wald.logcdf(t), wald.logsf(t)])
+    assert not np.isnan(found).any() and (found < np.inf).all()
+    if t > 1:
+        assert found[0] == pytest.approx(-t / 2, rel=1e-6) == found[2]
+
+
+@pytest.mark.parametrize("alpha", [0.5, 30.0, 1e3, 1e6, -1e3, -1e6])
+@pytest.mark.parametrize("z", [-2.0, -0.02, -1e-5, 1e-6, 0.1, 0.5, 5.0])
+def test_a_skew_normal_distribution_of_any_skewness_keeps_both_sides(
+    alpha: float, z: float
+) -> None:
+    skewed = FAMILIES["skew_normal"].reference(mu=1.0, sigma=2.0, alpha=alpha)
+    digits, mp.dps = mp.dps, 40
+    h, slope = abs(mpf(z)), abs(mpf(alpha))
+    bends = [mpf(10) ** n for n in range(-4, 7) if mpf(10) ** n < slope]
+    owen = mp.quad(lambda x: mp.exp(-(h**2) * (1 + x**2) / 2) / (1 + x**2), [0, *bends, slope])
+    normal = mp.erfc(-h / mp.sqrt(2)) / 2
+    # The side that 0 is on.
+    inner = normal - owen / mp.pi if alpha * z > 0 else normal + owen / mp.pi
+    exact = float(mp.log(inner))
+    mp.dps = digits
+    found = skewed.logcdf(1.0 + 2.0 * z) if z > 0 else skewed.logsf(1.0 + 2.0 * z)
+    # What is rounded is y.
+    assert float(found[0]) == pytest.approx(exact, rel=1e-9, abs=1e-14)
+
+
+def test_the_distribution_function_of_a_steep_skew_normal_increases() -> None:
+    skewed = FAMILIES["skew_normal"].reference(mu=0.0, sigma=1.0, alpha=1e4)
+    below = skewed.logcdf(np.linspace(-0.001, 0.8, 3000))
+    assert (np.diff(below) > 0).all()

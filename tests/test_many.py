@@ -360,7 +360,7 @@ def test_two_calls_do_not_share_a_folder(tmp_path: Path) -> None:
 
 # What cuts a call off.
 
-MANY = 12
+MANY = 24
 CALL = """
 import sys
 from tests.test_many import fit_many, longer

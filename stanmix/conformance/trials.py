@@ -146,7 +146,7 @@ def some_response(variant: Variant, params: Params, uniform: Uniform, rows: int 
 def outside_response(variant: Variant, params: Params, response: Response) -> Response:
     """The rows of a response, followed by rows outside the support or at its edge.
 
-    A choice is always one of its codes: it is an index, and checked with the data.
+    A choice is always one of its codes: it is an index, and checked with the data. So are trials.
     """
     start = variant.shift(params)
     strange: dict[str, list[float]] = {
@@ -162,6 +162,8 @@ def outside_response(variant: Variant, params: Params, response: Response) -> Re
     }
     rows = list(zip(*response, strict=True))
     for place, column in enumerate(variant.columns):
+        if column.addition == "trials":
+            continue
         for value in strange[column.kind]:
             rows.append(tuple(value if i == place else c[0] for i, c in enumerate(response)))
     return [np.array(column) for column in zip(*rows, strict=True)]

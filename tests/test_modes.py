@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
 import stanmix as sm
+from stanmix import modes
 
 pytestmark = pytest.mark.engine
 
@@ -42,7 +45,7 @@ def test_a_mode_is_found_that_four_agreeing_chains_have_missed(
     assert (found.table.loc[1, chains] == 1).all()
     assert (found.table.loc[2, chains] == 0).all()
     assert 0.05 < found.table.loc[2, "mass"] < 0.15
-    assert found.missed["mass"].sum() == pytest.approx(1 - found.table.loc[1, "mass"])
+    assert found.missed == (2,)
 
 
 def test_masses_agree_with_bridge_sampling_of_chains_that_start_in_each_mode(
@@ -94,6 +97,20 @@ def test_masses_are_those_of_quadrature() -> None:
     assert 0.05 < exact < 0.95
 
 
+@pytest.mark.parametrize("seed", [2, 3, 6, 7, 10])
+def test_chains_that_are_right_have_of_each_mode_what_its_mass_says(seed: int) -> None:
+    """Two groups that overlap: modes without a gap between them, of which masses are small."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([rng.normal(0, 1, 14), rng.normal(3.5, 1.2, 10)])
+    fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, **RUN | {"draws": 2000})
+    found = fit.modes()
+    assert len(found.table) > 1 and found.missed == () and found.problems == ()
+    shares = found.table.filter(like="chain").mean(axis=1)
+    # Effective draws of being in a mode, from how the shares of chains vary; and of the masses.
+    spread = found.table.filter(like="chain").std(axis=1) / 2
+    assert (np.abs(shares - found.table["mass"]) < 4 * spread + 0.02).all(), found
+
+
 def test_numberings_of_components_are_no_modes(agreeing: sm.Fit, found: sm.Modes) -> None:
     free = sm.fit("y ~ mix(normal(sigma=1), K=3, order=none)", {"y": outliers()}, **RUN)
     with pytest.warns(sm.ConvergenceWarning, match="No chain has found mode 2"):
@@ -108,19 +125,19 @@ def test_where_an_order_may_cut_a_mode_in_two_other_orders_are_advised(found: sm
 
 def test_one_component_has_one_mode() -> None:
     fit = sm.fit("y ~ mix(normal, K=1)", {"y": outliers()}, **SHORT)
-    modes = fit.modes(starts=3)
-    assert modes.table["mass"].tolist() == [1.0]
-    assert modes.problems == ()
-    top = modes.parameters["mu"].item()
+    found = fit.modes(starts=3)
+    assert found.table["mass"].tolist() == [1.0]
+    assert found.problems == ()
+    top = found.parameters["mu"].item()
     assert top == pytest.approx(fit.draws["posterior"]["mu"].mean().item(), abs=0.2)
 
 
 def test_a_chain_of_states_has_its_modes() -> None:
     y = np.array([0, 1, 0, 9, 8, 11, 9, 1, 0, 0, 2, 1, 8, 12, 7])
     fit = sm.fit("y ~ hmm(poisson, states=2)", {"y": y}, **SHORT)
-    modes = fit.modes(starts=10)
-    assert modes.table["mass"].iloc[0] > 0.99
-    assert modes.parameters["transition"].sel(mode=1).sum("state_to").values == pytest.approx(1.0)
+    found = fit.modes(starts=10)
+    assert found.table["mass"].iloc[0] > 0.99
+    assert found.parameters["transition"].sel(mode=1).sum("state_to").values == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("starts", [0, 2.5, "many", True])
@@ -145,12 +162,35 @@ def test_numberings_that_moves_restrict_are_not_called_missed() -> None:
         "y ~ hmm(normal(sigma=1), states=3, transition='110;011;101', order=none, initial=uniform)"
     )
     fit = sm.fit(formula, {"y": y}, **SHORT)
-    modes = fit.modes(starts=10)
-    assert "numberings of each other" in modes.problems[0]
-    assert not any("No chain has found" in problem for problem in modes.problems)
+    found = fit.modes(starts=10)
+    assert "numberings of each other" in found.problems[0]
+    assert not any("No chain has found" in problem for problem in found.problems)
 
 
 @pytest.mark.parametrize("chains", [0, 2.5, "a"])
 def test_starting_points_are_counted(found: sm.Modes, chains: object) -> None:
     with pytest.raises(sm.SpecError, match="`chains` must be a whole number"):
         found.inits(chains)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("share", "worth", "mass", "rare"),
+    [
+        (0.0, 1000, 0.02, True),
+        (0.0, 50, 0.02, False),
+        (0.1, 1000, 0.2, False),
+        (0, 1e5, 0.005, False),
+    ],
+)
+def test_few_draws_in_a_mode_are_too_few_where_chance_does_not_explain_them(
+    share: float, worth: float, mass: float, rare: bool
+) -> None:
+    assert modes.is_rare(share, worth, mass) is rare
+
+
+def test_of_masses_that_are_not_known_no_number_is_quoted(found: sm.Modes) -> None:
+    unknown = dataclasses.replace(found, pareto_k=1.2)
+    assert "cannot tell how much mass" in unknown.problems[0]
+    assert (
+        unknown.problems[1] == f"The masses are rough: Pareto k is 1.20, above {found.good_k:.2f}."
+    )

@@ -8,6 +8,7 @@ annealed importance sampling bootstrap. *International Conference on Learning Re
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -175,4 +176,4 @@ def gmm40(columns: int = 2, *, seed: int = 0) -> Mixture:
     # Torch keeps 24 bits of each number that the generator gives.
     drawn = np.random.RandomState(seed).randint(0, 2**24, (40, columns), dtype=np.uint32)
     mu = 80 * (drawn / 2**24 - 0.5)
-    return gaussian_mixture(np.full(40, 1 / 40), mu, np.log1p(np.e))
+    return gaussian_mixture(np.full(40, 1 / 40), mu, math.log1p(math.e))

@@ -19,16 +19,16 @@ from stanmix.evidence import Evidence
 from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
 from stanmix.fits import Fits
+from stanmix.judging.c2st import C2ST, c2st
+from stanmix.judging.distances import distances
+from stanmix.judging.mmd import MMD, mmd
+from stanmix.judging.psis import Corrected, psis
+from stanmix.judging.recovery import Recovery, recovery
+from stanmix.judging.sbc import Calibration, sbc
+from stanmix.judging.verdict import Verdict, referee
 from stanmix.many import fit_many
 from stanmix.model import Model, model
 from stanmix.modes import Modes
-from stanmix.referee.c2st import C2ST, c2st
-from stanmix.referee.distances import distances
-from stanmix.referee.mmd import MMD, mmd
-from stanmix.referee.psis import Corrected, psis
-from stanmix.referee.recovery import Recovery, recovery
-from stanmix.referee.sbc import Calibration, sbc
-from stanmix.referee.verdict import Verdict, referee
 from stanmix.simulation import Simulated
 from stanmix.storage import load
 from stanmix.sweeps import Sweep, sweep

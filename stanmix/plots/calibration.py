@@ -11,8 +11,8 @@ import plotnine as p9
 from stanmix.plots.look import BARS, DARK, GREY, STRIKING, caption, panels, ticks
 
 if TYPE_CHECKING:
-    from stanmix.referee.recovery import Recovery
-    from stanmix.referee.sbc import Calibration
+    from stanmix.judging.recovery import Recovery
+    from stanmix.judging.sbc import Calibration
 
 
 def calibration(found: Calibration) -> p9.ggplot:

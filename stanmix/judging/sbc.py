@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from stanmix.errors import SpecError, plural
 from stanmix.fits import Fits
+from stanmix.judging.replications import replicated
 from stanmix.model import Model
-from stanmix.referee.replications import replicated
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stanmix.errors import StanmixError, require_count, require_one_of
+from stanmix.judging.independence import evenly, independent
+from stanmix.judging.matching import Sample, matched
 from stanmix.named_draws import Source
-from stanmix.referee.independence import evenly, independent
-from stanmix.referee.matching import Sample, matched
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from stanmix.errors import require_count
+from stanmix.judging.independence import evenly, independent
+from stanmix.judging.matching import matched
 from stanmix.named_draws import Source
-from stanmix.referee.independence import evenly, independent
-from stanmix.referee.matching import matched
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import stanmix as sm
-from stanmix.referee.mmd import _unbiased, gaussian
+from stanmix.judging.mmd import _unbiased, gaussian
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Widths of the kernels, by the median distance."""

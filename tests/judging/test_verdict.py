@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import stanmix as sm
-from stanmix.referee import suspicions
+from stanmix.judging import suspicions
 from tests.cases import CASES
 
 pytestmark = pytest.mark.engine

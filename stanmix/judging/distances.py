@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stanmix.judging.independence import evenly, independent
+from stanmix.judging.matching import matched
 from stanmix.named_draws import Source
-from stanmix.referee.independence import evenly, independent
-from stanmix.referee.matching import matched
 
 
 def distances(

@@ -16,12 +16,12 @@ from stanmix.diagnostics import independent_draws
 from stanmix.errors import SpecError, StanmixWarning, require_count
 from stanmix.fit import Fit
 from stanmix.fits import Fits
+from stanmix.judging.independence import thinned
 from stanmix.many import fit_many, seed_of
 from stanmix.model import Model
 from stanmix.named_draws import numbers
 from stanmix.questions.asking import ask
 from stanmix.questions.invariants import sorted_probabilities
-from stanmix.referee.independence import thinned
 from stanmix.sensitivity import log_likelihood
 from stanmix.simulation import required
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from stanmix.errors import plural
 from stanmix.fits import Fits
+from stanmix.judging.replications import LIKELIHOOD, replicated
 from stanmix.model import Model
 from stanmix.named_draws import numbers
-from stanmix.referee.replications import LIKELIHOOD, replicated
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stanmix.diagnostics import independent_draws
 from stanmix.errors import DataError
-from stanmix.referee.matching import FEWEST, Sample
+from stanmix.judging.matching import FEWEST, Sample
 
 Array = NDArray[np.float64]
 

@@ -13,15 +13,15 @@ import xarray as xr
 from stanmix.errors import DataError
 from stanmix.fit import Fit
 from stanmix.foreign import points_of, template, with_draws
+from stanmix.judging import suspicions
+from stanmix.judging.c2st import C2ST, LEVEL, VERDICT, c2st
+from stanmix.judging.distances import distances
+from stanmix.judging.independence import DependentDraws
+from stanmix.judging.mmd import MMD, mmd
+from stanmix.judging.psis import Corrected, Scale, psis
+from stanmix.judging.suspicions import Suspicion
 from stanmix.modes import Modes
 from stanmix.named_draws import Source, read
-from stanmix.referee import suspicions
-from stanmix.referee.c2st import C2ST, LEVEL, VERDICT, c2st
-from stanmix.referee.distances import distances
-from stanmix.referee.independence import DependentDraws
-from stanmix.referee.mmd import MMD, mmd
-from stanmix.referee.psis import Corrected, Scale, psis
-from stanmix.referee.suspicions import Suspicion
 
 
 @dataclass(frozen=True, repr=False, eq=False)

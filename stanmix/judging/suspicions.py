@@ -18,9 +18,9 @@ from stanmix.diagnostics import independent_draws
 from stanmix.errors import ConvergenceWarning
 from stanmix.fit import Fit
 from stanmix.foreign import Points, points_of, template
+from stanmix.judging.psis import Corrected
 from stanmix.modes import Modes
 from stanmix.named_draws import numbers
-from stanmix.referee.psis import Corrected
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import stanmix as sm
-from stanmix.referee.sbc import _band, _judged, _place
+from stanmix.judging.sbc import _band, _judged, _place
 from tests.cases import CASES
 
 PRIORS = {case.name: case.priors for case in CASES}
@@ -86,7 +86,7 @@ def test_a_right_posterior_is_calibrated_and_recovered_and_a_wrong_prior_is_seen
 
 def test_fits_that_failed_leave_nothing_calibrated(counts: sm.Model) -> None:
     from stanmix.fits import Fits
-    from stanmix.referee.sbc import Calibration
+    from stanmix.judging.sbc import Calibration
 
     table = pd.DataFrame({"leaves": [False], "mean": [0.5], "sd": [0.29]}, index=["mu"])
     fits = Fits({}, {3: sm.SamplingError("It failed.")}, pd.DataFrame(), counts)

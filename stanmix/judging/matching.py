@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from stanmix.errors import DataError, Problem, did_you_mean, listing
 from stanmix.fit import Fit
+from stanmix.judging.alignment import aligned
 from stanmix.named_draws import Source, numbers, read
-from stanmix.referee.alignment import aligned
 
 Array = NDArray[np.float64]
 

@@ -1,1 +1,0 @@
-"""The referee: whether the posterior of another tool is the posterior."""

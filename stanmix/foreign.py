@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stanmix.model import Model
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 WHAT = "The draws"
 """What they are called in errors."""
@@ -49,6 +50,16 @@ class Points:
     values: Array
     broken: Mapping[str, float]
 
+    @property
+    def good(self) -> Mask:
+        """Which draws break no constraint: (draw)."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    def require_some(self) -> None:
+        """Raise DataError if no draw is one of the model."""
+        if not self.good.any():
+            raise DataError(f"No draw is one of the model: {next(iter(self.broken))}.")
+
 
 def with_draws(model: Model, draws: Source, *, origin: str = "given draws") -> Fit:
     """Draws of another tool as a fit of this model; see `Model.with_draws`."""
@@ -59,13 +70,30 @@ def with_draws(model: Model, draws: Source, *, origin: str = "given draws") -> F
             f"{text} ({share:.1%} of the draws do not)" for text, share in found.broken.items()
         )
         raise DataError(f"{WHAT} are none of this model: {said}.")
+    sizes = given.sizes["chain"], given.sizes["draw"]
+    return fit_at(model, found.values.reshape(*sizes, -1), origin)
+
+
+def fit_at(model: Model, points: Array, origin: str = "given draws") -> Fit:
+    """A fit with draws at points (chain, draw, number) without bounds.
+
+    Parameters
+    ----------
+    model
+        The model.
+    points
+        On the scale of `Model.transforms`.
+    origin
+        What made them.
+    """
     target = target_of(model)
-    chains, count = given.sizes["chain"], given.sizes["draw"]
+    chains, count = points.shape[:2]
+    every = points.reshape(chains * count, -1)
     variables = {
         name: values.reshape(chains, count, *values.shape[1:])
-        for name, values in target.constrain(found.values).items()
+        for name, values in target.constrain(every).items()
     }
-    lp = target.log_density(found.values).reshape(chains, count)
+    lp = target.log_density(every).reshape(chains, count)
     along = {"chain": np.arange(1, chains + 1), "draw": np.arange(count)}
     stats = xr.Dataset(
         {"lp": (("chain", "draw"), lp), "diverging": (("chain", "draw"), np.zeros_like(lp, bool))},

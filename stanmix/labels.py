@@ -35,7 +35,7 @@ from scipy import optimize
 
 from stanmix.data import numbers
 from stanmix.errors import SpecError, require_one_of
-from stanmix.permutations import interchangeable, permuted
+from stanmix.permutations import can_be_renumbered, interchangeable, permuted
 from stanmix.questions.asking import ask
 from stanmix.questions.states import state_probabilities
 from stanmix.spec import Use
@@ -172,6 +172,19 @@ def relabel(fit: Fit, method: Method = "stephens", *, to: Any = None) -> Relabel
     )
     how = method if to is None else "matching"
     return Relabelled(again, how, labelled, ambiguous, least)
+
+
+def one_numbering(fit: Fit, to: Fit | None = None) -> Fit:
+    """The fit with one numbering of its components, where nothing orders those that are alike.
+
+    Parameters
+    ----------
+    fit
+        The fit; it is returned as it is where components are ordered, or differ.
+    to
+        Another fit of the model, whose numbering it is to be; by `relabel` alone if not given.
+    """
+    return fit.relabel(to=to).fit if can_be_renumbered(fit.model.spec) else fit
 
 
 def _probabilities(fit: Fit) -> Array:

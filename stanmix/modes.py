@@ -29,6 +29,7 @@ from stanmix.errors import (
     warn,
 )
 from stanmix.inits import starting_points
+from stanmix.labels import one_numbering
 from stanmix.permutations import can_be_renumbered, told_apart
 from stanmix.questions.asking import flat, seed_of, thinned
 from stanmix.regions import regions
@@ -218,8 +219,7 @@ def modes(
     require_count("starts", starts, 1)
     require_count("climbs", climbs, 1)
     require_posterior(fit, "modes()")
-    numbered = fit.relabel().fit if can_be_renumbered(fit.model.spec) else fit
-    found = search([numbered], starts, climbs, np.random.default_rng(seed_of(fit, seed)))
+    found = search([one_numbering(fit)], starts, climbs, np.random.default_rng(seed_of(fit, seed)))
     table, (chains,), (worth,) = found.modes.table, found.shares, found.worth
     for chain, name in enumerate(fit.draws["posterior"].to_dataset()["chain"].values):
         table[f"chain {name}"] = chains[chain]
@@ -358,4 +358,4 @@ def _numbered(fit: Fit, ends: Sequence[Optimum]) -> xr.Dataset:
     groups = {**labelled(spec, stacked), "sample_stats": lp}
     groups = {name: group.assign_coords(along) for name, group in groups.items()}
     there = replace(fit, draws=xr.DataTree.from_dict(groups))
-    return thinned(there.relabel(to=fit).fit if can_be_renumbered(spec) else there, None)
+    return thinned(one_numbering(there, to=fit), None)

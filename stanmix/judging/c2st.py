@@ -13,6 +13,7 @@ simulation-based inference. *Proceedings of Machine Learning Research*, 130, 343
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -25,8 +26,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stanmix.errors import StanmixError, require_count, require_one_of
-from stanmix.judging.independence import evenly, independent
-from stanmix.judging.matching import Sample, matched
+from stanmix.judging.compared import Compared, compared, counted, evenly
+from stanmix.judging.matching import Sample
 from stanmix.named_draws import Source
 
 Array = NDArray[np.float64]
@@ -162,8 +163,7 @@ class C2ST:
         lines = [
             f"C2ST {self.score:.3f} (recipe {self.recipe}: {RECIPES[self.recipe].text})",
             f"reference against itself {self.floor:.3f}; p = {self.p_value:.2g}",
-            f"{self.n} draws of each; worth {self.ess[0]:.0f} and {self.ess[1]:.0f} independent "
-            "ones",
+            counted(self.n, self.ess),
         ]
         if self.verdict == "none":
             lines.append(f"No verdict: fewer than {VERDICT} independent draws.")
@@ -243,36 +243,39 @@ def c2st(
     require_one_of("recipe", recipe, RECIPES)
     require_count("repeats", repeats, 1)
     require_count("seed", seed, 0, 2**32 - 1 - repeats)
+    require_classifier()
+    return tell_apart(compared(a, b, variables), recipe=recipe, repeats=repeats, seed=seed)
+
+
+def tell_apart(pair: Compared, *, recipe: str = "stanmix", repeats: int = 1, seed: int = 1) -> C2ST:
+    """Whether a classifier can tell draws apart that are matched and independent; see `c2st`."""
     chosen = RECIPES[recipe]
-    _classifier(chosen, 1, seed)
-    pair = matched(a, b, variables)
-    (first, ess_a), (second, ess_b) = independent(pair.reference), independent(pair.candidate)
-    n = min(len(first), len(second))
     if chosen.slow:
         print(f"C2ST with the recipe {recipe!r} takes minutes.", file=sys.stderr, flush=True)
-    x, y = _scaled(evenly(first, n), evenly(second, n), chosen)
+    x, y = _scaled(*pair.evenly(), chosen)
     folds = pd.DataFrame(
         [_cross_validated(x, y, chosen, seed + r) for r in range(repeats)],
         index=pd.RangeIndex(1, repeats + 1, name="repetition"),
         columns=pd.RangeIndex(1, FOLDS + 1, name="fold"),
     )
     p_value, importance = _tested(x, y, chosen, seed)
-    floor = _cross_validated(*_scaled(*_halves(first, n // 2), chosen), chosen, seed).mean()
+    halves = _halves(pair.reference, pair.n // 2)
+    floor = _cross_validated(*_scaled(*halves, chosen), chosen, seed).mean()
     return C2ST(
         score=float(folds.to_numpy().mean()),
         p_value=p_value,
         floor=float(floor),
         folds=folds,
-        importance=pd.Series(importance, first.names).sort_values(ascending=False),
-        n=n,
-        ess=(ess_a, ess_b),
+        importance=pd.Series(importance, pair.reference.names).sort_values(ascending=False),
+        n=pair.n,
+        ess=pair.ess,
         dropped=pair.dropped,
         notes=pair.notes,
         recipe=recipe,
     )
 
 
-def _halves(reference: Sample, n: int) -> tuple[Sample, Sample]:
+def _halves(reference: Sample, n: int) -> tuple[Array, Array]:
     """Two parts of the reference that do not hang together: chains, or halves of one."""
     chains, draws = reference.values.shape[:2]
     if chains > 1:
@@ -284,21 +287,25 @@ def _halves(reference: Sample, n: int) -> tuple[Sample, Sample]:
     return evenly(one, n), evenly(other, n)
 
 
-def _scaled(first: Sample, second: Sample, recipe: Recipe) -> tuple[Array, Labels]:
+def _scaled(first: Array, second: Array, recipe: Recipe) -> tuple[Array, Labels]:
     """Draws of both on the scale of one, and which they are."""
-    by = (first, second)[recipe.scale_by].flat
-    x = (np.concatenate([first.flat, second.flat]) - by.mean(axis=0)) / by.std(axis=0)
+    by = (first, second)[recipe.scale_by]
+    x = (np.concatenate([first, second]) - by.mean(axis=0)) / by.std(axis=0)
     return x, np.repeat([0, 1], [len(first), len(second)])
+
+
+def require_classifier() -> None:
+    """Raise StanmixError where scikit-learn is not installed."""
+    if importlib.util.find_spec("sklearn") is None:
+        raise StanmixError(
+            "A classifier two-sample test needs scikit-learn: `pip install 'stanmix[referee]'`."
+        )
 
 
 def _classifier(recipe: Recipe, d: int, seed: int) -> Any:
     """A classifier that has not been fitted."""
-    try:
-        from sklearn.neural_network import MLPClassifier
-    except ImportError:
-        raise StanmixError(
-            "A classifier two-sample test needs scikit-learn: `pip install 'stanmix[referee]'`."
-        ) from None
+    from sklearn.neural_network import MLPClassifier
+
     layers = tuple(units * d for units in recipe.layers) if recipe.scaled else recipe.layers
     return MLPClassifier(hidden_layer_sizes=layers, random_state=seed, **recipe.options)
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from stanmix.judging.independence import evenly, independent
-from stanmix.judging.matching import matched
+from stanmix.judging.compared import Compared, compared
 from stanmix.named_draws import Source
 
 
@@ -49,10 +48,12 @@ def distances(
     >>> sm.distances({"x": a}, {"x": b + [0, 1]})["shift"].round(1).to_dict()
     {'x[2]': 1.0, 'x[1]': 0.0}
     """
-    pair = matched(a, b, variables)
-    first, second = independent(pair.reference)[0], independent(pair.candidate)[0]
-    n = min(len(first), len(second))
-    x, y = evenly(first, n).flat, evenly(second, n).flat
+    return apart(compared(a, b, variables))
+
+
+def apart(pair: Compared) -> pd.DataFrame:
+    """How far apart draws are that are matched and independent, by number; see `distances`."""
+    x, y = pair.evenly()
     center, scale = x.mean(axis=0), x.std(axis=0)
     x, y = (x - center) / scale, (y - center) / scale
     rows = []
@@ -68,5 +69,7 @@ def distances(
                 "p_value": ks.pvalue,
             }
         )
-    table = pd.DataFrame(rows, index=pd.Index(first.names, name="number"), dtype=np.float64)
+    table = pd.DataFrame(
+        rows, index=pd.Index(pair.reference.names, name="number"), dtype=np.float64
+    )
     return table.sort_values("ks", ascending=False)

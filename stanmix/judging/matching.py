@@ -92,16 +92,19 @@ def matched(a: Source, b: Source, variables: str | Iterable[str] | None) -> Pair
     else:
         second = read(b, SECOND)
         first = read(a, FIRST, like=second if isinstance(b, Fit | xr.DataTree) else None)
-    _require_chains(a, first, FIRST)
+    # Chains of an engine; of draws that come as arrays or tables none are known.
+    if isinstance(a, Fit | xr.DataTree | xr.Dataset):
+        require_chains(first, FIRST)
     if isinstance(b, Fit):
-        _require_chains(b, second, SECOND)
+        require_chains(second, SECOND)
     notes: tuple[str, ...] = ()
     if isinstance(a, Fit):
-        first, second, notes = aligned(a, second)
+        found = aligned(a, second)
+        first, second, notes = found.reference, found.candidate, found.notes
     elif isinstance(b, Fit):
-        second, first, notes = aligned(b, first)
-    reference, candidate, dropped = common(first, second, variables)
-    return Pair(reference, candidate, dropped, notes)
+        found = aligned(b, first)
+        first, second, notes = found.candidate, found.reference, found.notes
+    return Pair(*common(first, second, variables), notes)
 
 
 def common(
@@ -157,9 +160,9 @@ def common(
     return first, second, tuple(dropped)
 
 
-def _require_chains(source: Source, draws: xr.Dataset, what: str) -> None:
-    """Raise DataError if draws are of one chain of an engine, which shows no convergence."""
-    if not isinstance(source, Fit | xr.DataTree | xr.Dataset) or draws.sizes["chain"] > 1:
+def require_chains(draws: xr.Dataset, what: str) -> None:
+    """Raise DataError if draws are of one chain, which shows no convergence."""
+    if draws.sizes["chain"] > 1:
         return
     raise DataError(
         f"{what} are of one chain, which cannot show that it has converged; two or more are needed."

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from stanmix.errors import require_count
-from stanmix.judging.independence import evenly, independent
-from stanmix.judging.matching import matched
+from stanmix.judging.compared import Compared, compared, counted
 from stanmix.named_draws import Source
 
 Array = NDArray[np.float64]
@@ -79,8 +78,7 @@ class MMD:
         lines = [
             f"Squared MMD {self.statistic:.4f} (Gaussian kernels, unbiased); p = "
             f"{self.p_value:.2g} by {self.permutations} permutations",
-            f"{self.n} draws of each; worth {self.ess[0]:.0f} and {self.ess[1]:.0f} independent "
-            "ones",
+            counted(self.n, self.ess),
         ]
         return "\n".join([*lines, *self.notes])
 
@@ -134,10 +132,13 @@ def mmd(
     """
     require_count("permutations", permutations, FEWEST)
     require_count("seed", seed, 0, 2**32 - 1)
-    pair = matched(a, b, variables)
-    (first, ess_a), (second, ess_b) = independent(pair.reference), independent(pair.candidate)
-    n = min(len(first), len(second), MOST)
-    x, y = evenly(first, n).flat, evenly(second, n).flat
+    return discrepancy(compared(a, b, variables), permutations=permutations, seed=seed)
+
+
+def discrepancy(pair: Compared, *, permutations: int = 1000, seed: int = 1) -> MMD:
+    """The discrepancy of draws that are matched and independent, and its test; see `mmd`."""
+    x, y = pair.evenly(MOST)
+    n = len(x)
     both = (np.concatenate([x, y]) - x.mean(axis=0)) / x.std(axis=0)
     kernel = gaussian(both)
     rng = np.random.default_rng(seed)
@@ -153,7 +154,7 @@ def mmd(
         # The draws as they are, are one of the permutations.
         p_value=(1 + as_large) / (1 + permutations),
         n=n,
-        ess=(ess_a, ess_b),
+        ess=pair.ess,
         permutations=permutations,
         dropped=pair.dropped,
         notes=pair.notes,

@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 
 from stanmix.errors import DataError, SpecError, require_count, require_one_of
 from stanmix.fit import Fit
-from stanmix.foreign import points_of, template
+from stanmix.foreign import WHAT, Points, points_of, template
 from stanmix.importance import FEWEST, good_k, smoothed
 from stanmix.model import Model
 from stanmix.named_draws import Source, read
@@ -173,7 +173,8 @@ def psis(
     Raises
     ------
     DataError
-        Draws are none of the model; `log_q` has another number of values, or is NaN.
+        Draws are none of the model; `log_q` has another number of values, is NaN, or infinite at
+        draws.
     SpecError
         There is no such scale, or none of these parameters: angles and horseshoes are sampled as
         more numbers than they are; or there are fewer than 100 draws.
@@ -201,39 +202,68 @@ def psis(
     if not isinstance(model, Model):
         raise DataError(f"A fit or a model is needed, not {type(fit).__name__}.")
     _require_density(model.spec, scale)
-    given = read(draws, "The draws", like=template(model.spec))
-    found = points_of(model, given)
-    good: Mask = np.asarray(np.isfinite(found.values).all(axis=1))
+    given = read(draws, WHAT, like=template(model.spec))
+    return weighed(model, given, points_of(model, given), log_q, scale, fit)
+
+
+def weighed(
+    model: Model,
+    given: xr.Dataset,
+    points: Points,
+    log_q: Any,
+    scale: Scale,
+    fit: Fit | Model,
+) -> Corrected:
+    """Draws that have been read, weighted; see `psis`.
+
+    Parameters
+    ----------
+    model
+        The model.
+    given, points
+        The draws, and where they are without bounds.
+    log_q, scale, fit
+        As in `psis`.
+    """
+    good = points.good
     if len(good) < FEWEST:
         raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
-    if not good.any():
-        raise DataError(f"No draw is one of the model: {next(iter(found.broken))}.")
+    points.require_some()
     log_p = np.full(len(good), -np.inf)
-    log_p[good] = _log_posterior(model, found.values[good], scale)
-    theirs = _asked(log_q, given, found.values, good, scale)
+    log_p[good] = _log_posterior(model, points.values[good], scale)
+    theirs = _asked(log_q, given, points.values, good, scale)
     log_ratios = log_p - theirs
     if not (np.isfinite(log_ratios) | np.isneginf(log_ratios)).all():
         raise DataError("`log_q` is NaN or infinite at some draws.")
-    log_weights = np.full(len(good), -np.inf)
     has_density = np.isfinite(log_ratios)
+    if has_density.sum() < FEWEST:
+        raise DataError(
+            f"{int(has_density.sum())} draws have a density, and importance sampling needs "
+            f"{FEWEST} or more."
+        )
+    log_weights = np.full(len(good), -np.inf)
     log_weights[has_density], k = smoothed(log_ratios[has_density])
-    ess = float(np.exp(-logsumexp(2 * log_weights)))
-    log_scale = float(logsumexp(log_ratios) - np.log(len(good)))
     lacking = np.nan
     if isinstance(fit, Fit) and callable(log_q):
+        log_scale = float(logsumexp(log_ratios) - np.log(len(good)))
         lacking = _lacking(fit, log_q, scale, log_scale)
     return Corrected(
         log_weights=log_weights,
         log_q=theirs,
         log_ratios=log_ratios,
         pareto_k=k,
-        good_k=good_k(len(good)),
-        ess=ess,
-        broken=found.broken,
+        good_k=good_k(int(has_density.sum())),
+        ess=worth_of(log_weights),
+        broken=points.broken,
         lacking=lacking,
         draws=given,
         scale=scale,
     )
+
+
+def worth_of(log_weights: Array) -> float:
+    """How many draws of equal weight weighted ones are worth; log weights sum to 1."""
+    return float(np.exp(-logsumexp(2 * log_weights)))
 
 
 def _require_density(spec: ModelSpec, scale: Scale) -> None:
@@ -281,8 +311,6 @@ def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scal
         raise DataError("`log_q` must be numbers, or a function.") from None
     if len(values) != len(points):
         raise DataError(f"`log_q` has {len(values)} values, and there are {len(points)} draws.")
-    if np.isnan(values).any():
-        raise DataError(f"`log_q` is NaN at {int(np.isnan(values).sum())} draws.")
     found[good] = values[good]
     return found
 
@@ -293,5 +321,7 @@ def _lacking(fit: Fit, log_q: Density, scale: Scale, log_scale: float) -> float:
     points = points_of(fit.model, posterior).values
     everything = np.ones(len(points), dtype=bool)
     theirs = _asked(log_q, posterior, points, everything, scale)
+    if np.isnan(theirs).any():
+        raise DataError("`log_q` is NaN at some draws of the fit.")
     ratios = _log_posterior(fit.model, points, scale) - theirs - log_scale
     return float((ratios > FAR).mean())

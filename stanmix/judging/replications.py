@@ -16,7 +16,7 @@ from stanmix.diagnostics import independent_draws
 from stanmix.errors import SpecError, StanmixWarning, require_count
 from stanmix.fit import Fit
 from stanmix.fits import Fits
-from stanmix.judging.independence import thinned
+from stanmix.judging.compared import thinned
 from stanmix.many import fit_many, seed_of
 from stanmix.model import Model
 from stanmix.named_draws import numbers

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from stanmix.errors import DataError
 from stanmix.fit import Fit
-from stanmix.foreign import points_of, template, with_draws
-from stanmix.judging import suspicions
-from stanmix.judging.c2st import C2ST, LEVEL, VERDICT, c2st
-from stanmix.judging.distances import distances
-from stanmix.judging.independence import DependentDraws
-from stanmix.judging.mmd import MMD, mmd
-from stanmix.judging.psis import Corrected, Scale, psis
-from stanmix.judging.suspicions import Suspicion
-from stanmix.modes import Modes
+from stanmix.foreign import WHAT, fit_at, points_of, template
+from stanmix.judging.alignment import in_order, kept
+from stanmix.judging.c2st import C2ST, LEVEL, VERDICT, require_classifier, tell_apart
+from stanmix.judging.compared import Compared, DependentDraws, compared_pair
+from stanmix.judging.distances import apart
+from stanmix.judging.explanations import of_densities, of_jacobians, of_labels
+from stanmix.judging.matching import FEWEST, Pair, common, require_chains
+from stanmix.judging.mmd import MMD, discrepancy
+from stanmix.judging.psis import Corrected, Scale, weighed
+from stanmix.judging.suspicions import Suspicion, of_constraints, of_modes, of_reference
+from stanmix.labels import one_numbering
+from stanmix.modes import CLIMBS, STARTS, Modes, search
 from stanmix.named_draws import Source, read
 
 
@@ -30,33 +32,39 @@ class Verdict:
 
     Parameters
     ----------
-    table
-        A row for each check: its `value`, the `limit`, and what it `says`.
     suspicions
         What speaks against the draws, or against the reference.
-    c2st, mmd, distances, modes
-        What these checks found; None if draws are worth too few independent ones.
+    broken
+        The share of the draws that break a constraint.
+    c2st, mmd, distances
+        What these checks found of the others; None if they are too few, or worth too few.
+    uncompared
+        Why they found nothing, in words.
+    modes
+        Modes, by climbs from draws of both.
     psis
         The draws weighted by their densities, if these were given.
     """
 
-    table: pd.DataFrame
     suspicions: tuple[Suspicion, ...]
-    c2st: C2ST | None
-    mmd: MMD | None
-    distances: pd.DataFrame | None
-    modes: Modes | None
-    psis: Corrected | None
+    broken: float
+    c2st: C2ST | None = None
+    mmd: MMD | None = None
+    distances: pd.DataFrame | None = None
+    uncompared: str = ""
+    modes: Modes | None = None
+    psis: Corrected | None = None
 
     @property
     def suspect(self) -> str:
-        """`draws`, `reference`, `both`, `neither`, or `unknown` where there are too few draws."""
+        """`draws`, `reference`, `both`, `neither`, or `unknown`."""
         sides = {suspicion.side for suspicion in self.suspicions}
-        if len(sides) == 2:
+        if {"draws", "reference"} <= sides:
             return "both"
-        if sides:
-            return sides.pop()
-        if self.c2st is None or self.c2st.n < VERDICT:
+        for side in ("draws", "reference"):
+            if side in sides:
+                return side
+        if sides or self.c2st is None or self.c2st.n < VERDICT:
             return "unknown"
         return "draws" if self.differ else "neither"
 
@@ -70,6 +78,8 @@ class Verdict:
     @property
     def text(self) -> str:
         """The verdict, in a sentence."""
+        if self.suspect == "unknown" and self.suspicions:
+            return "The draws or the reference are wrong, and which of them is not known."
         if self.suspect == "unknown":
             return f"No verdict: fewer than {VERDICT} independent draws."
         if self.suspect == "neither":
@@ -86,9 +96,36 @@ class Verdict:
             f"the difference is in {away}."
         )
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each check: its `value`, the `limit`, and what it `says`."""
+        rows = {"constraints": (self.broken, 0.0, "share of draws that break one")}
+        if self.psis is not None:
+            worth = f"{len(self.psis.log_weights)} draws are worth {self.psis.ess:.0f}"
+            rows["pareto k"] = (self.psis.pareto_k, self.psis.good_k, worth)
+        if self.uncompared:
+            rows["c2st"] = (np.nan, np.nan, self.uncompared)
+        if self.c2st is not None:
+            says = f"p = {self.c2st.p_value:.2g}: {self.c2st.verdict}"
+            rows["c2st"] = (self.c2st.score, self.c2st.floor, says)
+        if self.mmd is not None:
+            rows["mmd"] = (self.mmd.statistic, 0.0, f"p = {self.mmd.p_value:.2g}")
+        if self.distances is not None:
+            most = self.distances.iloc[0]
+            rows["ks"] = (most["ks"], np.nan, f"largest, of {self.distances.index[0]}")
+        if self.modes is not None:
+            rows["modes"] = (len(self.modes.table), np.nan, "found from draws of both")
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "limit", "says"])
+        table["value"] = table["value"].astype(np.float64).round(4)
+        return table.rename_axis("check")
+
     def __repr__(self) -> str:
         found = [f"- {suspicion.text}" for suspicion in self.suspicions]
         return "\n".join([self.text, *found, "", self.table.to_string()])
+
+    def with_suspicions(self, found: Iterable[Suspicion]) -> Verdict:
+        """The verdict, with more that speaks against one side."""
+        return replace(self, suspicions=(*self.suspicions, *found))
 
 
 def referee(
@@ -143,54 +180,53 @@ def referee(
     """
     if not isinstance(fit, Fit):
         raise DataError(f"The reference must be a fit, not {type(fit).__name__}.")
-    given = read(draws, "The draws", like=template(fit.model.spec))
-    points = points_of(fit.model, given)
-    if variables is None:
-        # What follows from parameters, other tools need not have.
-        variables = list(map(str, template(fit.model.spec)))
-    found = [*suspicions.of_reference(fit), *suspicions.of_constraints(points)]
-    rows = [_row("constraints", sum(points.broken.values()), 0, "share of draws that break one")]
-    told, kernel, apart = None, None, None
-    try:
-        told = c2st(fit, given, variables=variables, seed=seed)
-        kernel = mmd(fit, given, variables=variables, seed=seed)
-        apart = distances(fit, given, variables=variables)
-        rows += [
-            _row("c2st", told.score, told.floor, f"p = {told.p_value:.2g}: {told.verdict}"),
-            _row("mmd", kernel.statistic, 0, f"p = {kernel.p_value:.2g}"),
-            _row("ks", apart["ks"].iloc[0], np.nan, f"largest, of {apart.index[0]}"),
-        ]
-    except DependentDraws as error:
-        rows.append(_row("c2st", np.nan, np.nan, str(error)))
-    weighed = None
-    if log_q is not None:
-        weighed = psis(fit, given, log_q, scale=scale)
-        worth = f"{len(weighed.log_weights)} draws are worth {weighed.ess:.0f}"
-        rows.append(_row("pareto k", weighed.pareto_k, weighed.good_k, worth))
-        other: Scale = "constrained" if scale == "unconstrained" else "unconstrained"
-        again = psis(fit.model, given, weighed.log_q, scale=other)
-        found += suspicions.of_densities(weighed, again)
-    modes = None
-    good = np.isfinite(points.values).all(axis=1)
-    if good.any():
-        kept = with_draws(fit.model, _kept(given, good))
-        modes, lacking = suspicions.of_modes(fit, kept, seed)
-        rows.append(_row("modes", len(modes.table), np.nan, "found from draws of both"))
-        found += lacking
+    require_classifier()
+    require_chains(fit.draws["posterior"].to_dataset(), "The reference's draws")
+    model = fit.model
+    given = read(draws, WHAT, like=template(model.spec))
+    points = points_of(model, given)
+    if len(points.good) < FEWEST:
+        raise DataError(f"{WHAT} are {len(points.good)}, and at least {FEWEST} are needed.")
+    weights = None
+    if log_q is not None and points.good.any():
+        weights = weighed(model, given, points, log_q, scale, fit)
     result = Verdict(
-        pd.DataFrame(rows).set_index("check"), tuple(found), told, kernel, apart, modes, weighed
+        suspicions=(*of_reference(fit), *of_constraints(points)),
+        broken=float(1 - points.good.mean()),
+        psis=weights,
     )
-    if result.differ and not any(suspicion.side == "draws" for suspicion in found):
-        found += [*suspicions.of_labels(fit, given), *suspicions.of_jacobians(fit, given)]
-    return replace(result, suspicions=tuple(found))
+    ordered, notes = in_order(model.spec, given)
+    points_in_order = points_of(model, ordered) if notes else points
+    count = int(points_in_order.good.sum())
+    if count < FEWEST:
+        return replace(result, uncompared=f"{count} draws break no constraint, too few to compare")
+    ours = one_numbering(fit)
+    theirs = one_numbering(kept(model, points_in_order, given.sizes["chain"]), to=ours)
+    one, other = (f.draws["posterior"].to_dataset() for f in (ours, theirs))
+    # What follows from parameters, other tools need not have.
+    chosen = list(map(str, template(model.spec))) if variables is None else variables
+    try:
+        result = _compared(result, compared_pair(Pair(*common(one, other, chosen), notes)), seed)
+    except DependentDraws as error:
+        result = replace(result, uncompared=str(error))
+    found = search([ours, theirs], STARTS, CLIMBS, np.random.default_rng(seed))
+    modal = tuple(of_modes(found))
+    result = replace(result, modes=found.modes).with_suspicions(modal)
+    result = result.with_suspicions(of_labels(ours, theirs))
+    if weights is not None:
+        at = fit_at(model, points.values[np.isfinite(weights.log_ratios)][None])
+        wrong = of_densities(ours, one_numbering(at, to=ours), weights, modal=bool(modal))
+        result = result.with_suspicions(wrong)
+    if result.differ and not any(s.side == "draws" for s in result.suspicions):
+        result = result.with_suspicions(of_jacobians(ours, theirs))
+    return result
 
 
-def _row(check: str, value: float, limit: float, says: str) -> dict[str, Any]:
-    return {"check": check, "value": round(float(value), 4), "limit": limit, "says": says}
-
-
-def _kept(given: xr.Dataset, good: Any) -> xr.Dataset:
-    """The draws that keep to all constraints, as one chain."""
-    stacked = given.stack(all_draws=("chain", "draw")).transpose("all_draws", ...)
-    kept = stacked.isel(all_draws=np.flatnonzero(good)).drop_vars(["all_draws", "chain", "draw"])
-    return kept.rename({"all_draws": "draw"}).expand_dims("chain")
+def _compared(result: Verdict, pair: Compared, seed: int) -> Verdict:
+    """With what the tests of two sets of draws find."""
+    return replace(
+        result,
+        c2st=tell_apart(pair, seed=seed),
+        mmd=discrepancy(pair, seed=seed),
+        distances=apart(pair),
+    )

@@ -58,6 +58,16 @@ def test_chains_that_hang_together_are_thinned_and_get_no_verdict() -> None:
     assert "No verdict" in repr(found)
 
 
+def test_chains_that_alternate_are_thinned_like_others() -> None:
+    a, b = (
+        np.stack([autoregressive(0.9, 1000, 3, 10 * seed + c) for c in range(4)], axis=1)
+        for seed in (1, 2)
+    )
+    found = sm.c2st({"x": a.reshape(4000, 3)}, {"x": b.reshape(4000, 3)})
+    # Worth 4000 / 19 independent ones, or somewhat fewer.
+    assert 50 < found.n < 250 and found.p_value > 0.01
+
+
 def test_sets_of_unequal_size_are_compared_at_the_smaller() -> None:
     a, b = normal(4, 3000, 2)
     assert sm.c2st({"x": a}, {"x": b[:800]}).n == 800

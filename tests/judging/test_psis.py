@@ -129,7 +129,7 @@ def test_weights_that_cannot_be_trusted_are_not_used(conjugate) -> None:  # type
     ("options", "message"),
     [
         ({"log_q": np.zeros(99)}, "`log_q` has 99 values, and there are 200 draws"),
-        ({"log_q": np.full(200, np.nan)}, "`log_q` is NaN at 200 draws"),
+        ({"log_q": np.full(200, np.nan)}, "`log_q` is NaN or infinite at some draws"),
         ({"log_q": "x"}, "`log_q` must be numbers, or a function"),
         ({"log_q": lambda points: points}, "`log_q` gives values of shape"),
         ({"log_q": np.zeros(200), "scale": "log"}, "`scale` is one of"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 import stanmix as sm
 from stanmix.judging import suspicions
+from stanmix.judging.explanations import of_densities
+from stanmix.judging.verdict import Verdict
 from tests.cases import CASES
 
 pytestmark = pytest.mark.engine
@@ -67,12 +71,38 @@ def test_labels_that_are_swapped_in_some_draws_are_named(units: sm.Fit, another:
     assert "Labels of components are swapped in 25.0% of the draws: `mu` must" in repr(found)
 
 
-def test_labels_of_one_parameter_that_are_swapped_are_named(units: sm.Fit, another: Draws) -> None:
-    another["weights"] = another["weights"][:, [2, 1, 0]]
+@pytest.mark.parametrize(("share", "said"), [(1.0, "in all draws"), (0.3, "in about 29%")])
+def test_labels_of_one_parameter_that_are_swapped_are_named(
+    units: sm.Fit, another: Draws, share: float, said: str
+) -> None:
+    swapped = np.random.default_rng(4).random(DRAWS) < share
+    another["weights"][swapped] = another["weights"][swapped][:, [0, 2, 1]]
     found = sm.referee(units, another)
     assert found.suspect == "draws"
-    assert "swapped in `weights`: it agrees with the reference where" in repr(found)
-    assert "in the order 3, 2, 1" in repr(found)
+    assert f"swapped in `weights`, {said}" in repr(found), found
+    assert "with components in the order 1, 3, 2 there, it agrees" in repr(found)
+
+
+@pytest.fixture(scope="module")
+def chain() -> sm.Fit:
+    """A hidden Markov model whose states last unequally long."""
+    model = sm.model("y ~ hmm(normal(sigma=1), states=2)", {"y": np.linspace(-2, 3, 150)})
+    truth = {
+        "mu": [-1.0, 2.0],
+        "transition": [[0.9, 0.1], [0.4, 0.6]],
+        "initial": [0.5, 0.5],
+    }
+    data = model.simulate(truth, seed=3).data
+    return sm.fit("y ~ hmm(normal(sigma=1), states=2)", data, engine="stanli", seed=1, draws=2000)
+
+
+def test_rows_of_moves_that_are_swapped_are_named(chain: sm.Fit) -> None:
+    other = chain.model.fit(engine="stanli", seed=2, draws=2000)
+    draws = other.draws["posterior"].to_dataset().stack(all=("chain", "draw"))
+    draws = {str(n): v.transpose("all", ...).values.copy() for n, v in draws.items()}
+    assert sm.referee(chain, draws).suspect == "neither"
+    draws["transition"] = draws["transition"][:, ::-1]
+    assert "swapped in the rows of `transition`, in all draws" in repr(sm.referee(chain, draws))
 
 
 @pytest.mark.parametrize(("sign", "word"), [(-1.0, "without"), (1.0, "with twice")])
@@ -84,37 +114,130 @@ def test_a_jacobian_that_is_left_out_or_doubled_is_named(
     assert f"{word} the log Jacobian of `mu`" in repr(found)
 
 
-def test_a_density_on_the_other_scale_is_named(units: sm.Fit, another: Draws) -> None:
-    # A tool that is right, of which the density is that of points.
-    log_q = sm.psis(units.model, another, np.zeros(DRAWS)).log_ratios
-    wrong = sm.referee(units, another, log_q, scale="constrained")
-    assert wrong.suspect == "draws"
-    assert "density of points without bounds, it seems, and not of parameters" in repr(wrong)
-    right = sm.referee(units, another, log_q)
-    assert right.suspect == "neither", right
+@dataclass(frozen=True)
+class Flow:
+    """A tool that is nearly right: its draws, its density of points, and these."""
+
+    draws: Draws
+    log_q: np.ndarray
+    points: np.ndarray
+
+    def wrong_with(self, units: sm.Fit, log_q: np.ndarray, scale: Any = "unconstrained") -> str:
+        """What is said of its draws with a density."""
+        weights = sm.psis(units.model, self.draws, log_q, scale=scale)
+        given = units.model.with_draws(self.draws)
+        return "".join(s.text for s in of_densities(units, given, weights, modal=False))
 
 
-def masses(*rows: tuple[float, float, float]) -> tuple[pd.Series, pd.Series, pd.Series]:
-    table = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1))
-    return table[0], table[1], table[2]
+@pytest.fixture(scope="module")
+def flow(units: sm.Fit) -> Flow:
+    transforms = units.model.transforms()
+    posterior = units.draws["posterior"].to_dataset()
+    points = transforms.unconstrain({str(n): v.values for n, v in posterior.items()})
+    flat = points.reshape(-1, points.shape[-1])
+    q = stats.multivariate_t(flat.mean(axis=0), np.cov(flat.T), df=8)
+    drawn = q.rvs(DRAWS, random_state=5)
+    return Flow(transforms.constrain(drawn), q.logpdf(drawn), drawn)
+
+
+def test_draws_and_a_density_that_are_right_but_for_what_weights_mend_are_no_suspicion(
+    units: sm.Fit, flow: Flow
+) -> None:
+    found = sm.referee(units, flow.draws, flow.log_q)
+    assert found.psis is not None and found.psis.is_good
+    assert found.suspicions == (), found
+
+
+@pytest.mark.parametrize("name", ["mu", "weights"])
+@pytest.mark.parametrize(("sign", "wrong"), [(1, "lacks"), (-1, "has once too often")])
+def test_a_density_that_lacks_the_jacobian_of_one_parameter_is_named(
+    units: sm.Fit, flow: Flow, name: str, sign: int, wrong: str
+) -> None:
+    transforms = units.model.transforms()
+    (part,) = (part for part in transforms.parts if part.name == name)
+    volume = part.bijection.log_jacobian(flow.points[:, transforms.slices[name]])
+    said = flow.wrong_with(units, flow.log_q - sign * volume)
+    assert f"`log_q` {wrong} the log Jacobian of `{name}`" in said
+
+
+def test_a_density_of_parameters_given_as_one_of_points_is_named(units: sm.Fit, flow: Flow) -> None:
+    of_parameters = flow.log_q - units.model.transforms().log_jacobian(flow.points)
+    assert flow.wrong_with(units, of_parameters, "constrained") == ""
+    said = flow.wrong_with(units, of_parameters)
+    assert "`log_q` lacks the log Jacobian of all parameters" in said
+    assert "It is a density of parameters, it seems, and not of points" in said
+    said = flow.wrong_with(units, flow.log_q, "constrained")
+    assert "It is a density of points without bounds, it seems, and not of parameters" in said
+
+
+def test_a_density_that_is_another_ones_is_a_suspicion(units: sm.Fit, flow: Flow) -> None:
+    assert "it is not their density" in flow.wrong_with(units, flow.log_q + flow.points[:, 0])
+
+
+def test_a_density_whose_weights_cannot_be_trusted_is_a_suspicion(
+    units: sm.Fit, flow: Flow
+) -> None:
+    said = flow.wrong_with(units, 3 * flow.log_q)
+    assert "Pareto k of the weights" in said and "or `log_q` is not their density" in said
+
+
+def test_draws_of_which_few_keep_to_the_model_are_not_compared(
+    units: sm.Fit, another: Draws
+) -> None:
+    for values in another.values():
+        values[30:] = np.nan
+    found = sm.referee(units, another)
+    assert found.suspect == "draws" and found.c2st is None
+    assert found.table.loc["c2st", "says"] == "30 draws break no constraint, too few to compare"
+    with pytest.raises(sm.DataError, match="The draws are 20, and at least 50 are needed"):
+        sm.referee(units, {name: values[:20] for name, values in another.items()})
+
+
+def test_one_broken_draw_of_components_that_nothing_orders_is_left_out(units: sm.Fit) -> None:
+    y = np.concatenate([np.linspace(-1, 1, 12), np.linspace(3, 5, 12)])
+    model = sm.model("y ~ mix(normal(sigma=1), K=2, order=none)", {"y": y})
+    one, other = (model.fit(engine="stanli", seed=seed) for seed in (1, 2))
+    draws = other.draws["posterior"].to_dataset().stack(all=("chain", "draw"))
+    draws = {str(n): v.transpose("all", ...).values.copy() for n, v in draws.items()}
+    draws["weights"][7, 0] += 0.5
+    assert sm.c2st(one, draws).verdict == "not told apart"
+    found = sm.referee(one, draws)
+    assert found.c2st is not None and found.c2st.verdict == "not told apart"
+    assert [s.text[:38] for s in found.suspicions] == ["0.0% of the draws break a constraint: "]
 
 
 @pytest.mark.parametrize(
-    ("rows", "text", "side"),
+    ("mass", "ours", "theirs", "text", "side"),
     [
-        ([(0.7, 0.68, 0.99), (0.3, 0.32, 0.01)], "The draws lack a mode", "draws"),
-        ([(0.7, 0.99, 0.7), (0.3, 0.01, 0.3)], "The reference lacks a mode", "reference"),
-        ([(0.999, 1.0, 0.7), (0.001, 0.0, 0.3)], "next to no mass", "draws"),
-        ([(0.7, 1.0, 1.0), (0.3, 0.0, 0.0)], "has been found by neither", "reference"),
+        (0.3, 0.32, 0.01, "The draws lack a mode", "draws"),
+        (0.3, 0.01, 0.3, "The reference lacks a mode", "reference"),
+        (0.001, 0.0, 0.3, "a mode with little mass", "draws"),
+        (0.001, 0.3, 0.0, "a mode with little mass", "reference"),
+        (0.3, 0.0, 0.0, "has been found by neither", "reference"),
+        # Neither has all of it, and one of both next to nothing: that one is wrong.
+        (0.3, 0.2, 0.0, "The draws lack a mode", "draws"),
     ],
 )
-def test_who_lacks_a_mode_is_told_by_its_mass(rows, text, side) -> None:  # type: ignore[no-untyped-def]
-    (found,) = suspicions._lacking(*masses(*rows), n=100, trusted=True)
+def test_who_lacks_a_mode_is_told_by_its_mass(
+    mass: float, ours: float, theirs: float, text: str, side: str
+) -> None:
+    (found,) = suspicions._Mode((ours, theirs), (100.0, 100.0), mass).with_mass()
     assert text in found.text and found.side == side
 
 
-def test_shares_that_agree_are_no_suspicion() -> None:
-    assert list(suspicions._lacking(*masses((0.6, 0.55, 0.65), (0.4, 0.45, 0.35)), 100, True)) == []
+@pytest.mark.parametrize(("mass", "ours", "theirs"), [(0.6, 0.55, 0.65), (0.02, 0.0, 0.03)])
+def test_shares_that_chance_explains_are_no_suspicion(
+    mass: float, ours: float, theirs: float
+) -> None:
+    mode = suspicions._Mode((ours, theirs), (100.0, 100.0), mass)
+    assert [*mode.with_mass(), *mode.without_mass()] == []
+
+
+def test_where_no_mass_is_known_either_may_be_wrong() -> None:
+    (found,) = suspicions._Mode((0.3, 0.0), (100.0, 100.0), 0.9).without_mass()
+    assert found.side == "either"
+    verdict = Verdict(suspicions=(found,), broken=0.0)
+    assert verdict.suspect == "unknown" and "which of them is not known" in verdict.text
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
     Raises
     ------
     DataError
-        A parameter is missing, or has another shape.
+        A parameter is missing.
     """
     spec = model.spec
     known = [str(name) for name in template(spec)]
@@ -119,13 +119,6 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
     if missing:
         raise DataError(f"{WHAT} have no {listing(missing)}.")
     values = flat(draws[known])
-    for parameter in spec.parameters:
-        shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
-        if values[parameter.name].shape[1:] != shape:
-            raise DataError(
-                f"{WHAT} of `{parameter.name}` have the shape {values[parameter.name].shape[1:]}, "
-                f"and must have {shape}."
-            )
     count = len(next(iter(values.values())))
     good, broken = np.ones(count, dtype=bool), {}
     for parameter in spec.parameters:

@@ -43,29 +43,32 @@ def read(source: Source, what: str, like: xr.Dataset | None = None) -> xr.Datase
     Raises
     ------
     DataError
-        They are nothing of that kind.
+        They are nothing of that kind, or have other shapes or labels.
     """
     if isinstance(source, Fit):
         return source.draws["posterior"].to_dataset()
     if isinstance(source, xr.DataTree):
         if "posterior" not in source:
             raise DataError(f"{what} have no group `posterior`.")
-        return _of_chains(source["posterior"].to_dataset(), what)
-    if isinstance(source, xr.Dataset):
-        return _of_chains(source, what)
+        source = source["posterior"].to_dataset()
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if not path.is_file():
-            raise DataError(f"There is no file `{path}`.")
-        source = pd.read_csv(path, comment="#")
-    if isinstance(source, pd.DataFrame):
-        return _of_columns(source, what, like)
-    if isinstance(source, Mapping):
-        return _of_arrays({str(n): v for n, v in source.items()}, what, like)
-    raise DataError(
-        f"{what} must be a fit, a tree of draws, arrays by name, a table, or the path of a CSV "
-        f"file, not {type(source).__name__}."
-    )
+        source = _of_file(Path(source))
+    if isinstance(source, xr.Dataset):
+        found = _of_chains(source, what)
+    elif isinstance(source, pd.DataFrame):
+        found = _of_columns(source, what, like)
+    elif isinstance(source, Mapping):
+        found = _of_arrays({str(n): v for n, v in source.items()}, what)
+    else:
+        raise DataError(
+            f"{what} must be a fit, a tree of draws, arrays by name, a table, or the path of a CSV "
+            f"file, not {type(source).__name__}."
+        )
+    if not found.data_vars:
+        raise DataError(f"{what} are none.")
+    if not found.sizes["chain"] * found.sizes["draw"]:
+        raise DataError(f"{what} are 0.")
+    return found if like is None else _shaped(found, what, like)
 
 
 def numbers(draws: xr.Dataset) -> dict[str, Array]:
@@ -82,6 +85,16 @@ def _at(place: tuple[int, ...]) -> Any:
     return (..., *place)
 
 
+def _of_file(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"There is no file `{path}`.")
+    try:
+        return pd.read_csv(path, comment="#")
+    except (ValueError, OSError) as error:
+        # What pandas raises of empty and ragged files, and of those that are no text.
+        raise DataError(f"`{path}` is no table as CSV: {error}.") from None
+
+
 def _of_chains(draws: xr.Dataset, what: str) -> xr.Dataset:
     for dim in ("chain", "draw"):
         if dim not in draws.sizes:
@@ -89,10 +102,12 @@ def _of_chains(draws: xr.Dataset, what: str) -> xr.Dataset:
     return draws
 
 
-def _of_arrays(source: Mapping[str, Any], what: str, like: xr.Dataset | None) -> xr.Dataset:
+def _of_arrays(source: Mapping[str, Any], what: str) -> xr.Dataset:
     found: dict[str, xr.DataArray] = {}
     count = None
     for name, given in source.items():
+        if np.iscomplexobj(given) or np.ma.is_masked(given):
+            raise DataError(f"{what} of `{name}` are complex numbers, or some are masked.")
         try:
             values = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
@@ -103,22 +118,63 @@ def _of_arrays(source: Mapping[str, Any], what: str, like: xr.Dataset | None) ->
         if len(values) != count:
             raise DataError(f"{what} are {count}, and of `{name}` {len(values)}.")
         dims = [f"{name}_{i}" for i in range(values.ndim - 1)]
-        coords: dict[str, Any] = {}
-        if like is not None and name in like:
-            own = [dim for dim in like[name].dims if dim not in ("chain", "draw")]
-            if values.shape[1:] == tuple(like.sizes[dim] for dim in own):
-                dims = [str(dim) for dim in own]
-                coords = {dim: like[dim].values for dim in dims if dim in like.coords}
-        elif len(dims) == 2 and values.shape[1] == values.shape[2] and _symmetric(values):
+        if len(dims) == 2 and values.shape[1] == values.shape[2] and _symmetric(values):
+            # What `element_names` takes for correlations, of which half follows from the other.
             dims = [f"{name}_0", f"{name}_0_to"]
-        found[str(name)] = xr.DataArray(values[None], dims=["chain", "draw", *dims], coords=coords)
-    if not found:
-        raise DataError(f"{what} are none.")
+        found[name] = xr.DataArray(values[None], dims=["chain", "draw", *dims])
     return xr.Dataset(found)
 
 
 def _symmetric(values: Array) -> bool:
     return bool(np.allclose(values, np.swapaxes(values, 1, 2)))
+
+
+def _shaped(draws: xr.Dataset, what: str, like: xr.Dataset) -> xr.Dataset:
+    """Draws with the dimensions and labels that variables of these names have elsewhere.
+
+    Raises
+    ------
+    DataError
+        A variable has another shape, or other labels.
+    """
+    found = {}
+    for name, values in draws.transpose("chain", "draw", ...).items():
+        if name in like:
+            other = like[name].transpose("chain", "draw", ...)
+            if values.shape[2:] != other.shape[2:]:
+                raise DataError(
+                    f"{what} of `{name}` have the shape {values.shape[2:]}, and must have "
+                    f"{other.shape[2:]}."
+                )
+            values = _labelled(values, what, other)
+        found[str(name)] = values
+    return xr.Dataset(found)
+
+
+def _labelled(values: xr.DataArray, what: str, other: xr.DataArray) -> xr.DataArray:
+    """A variable with the labels of another: those that it has, in that order; else by places."""
+    coords = {}
+    for dim, theirs in zip(values.dims[2:], other.dims[2:], strict=True):
+        wanted = other[theirs].values if theirs in other.coords else None
+        if wanted is not None and dim in values.coords:
+            own = list(map(str, values[dim].values))
+            names = list(map(str, wanted))
+            if sorted(own) == sorted(names):
+                values = values.isel({dim: [own.index(name) for name in names]})
+            elif not _counts(values[dim].values):
+                raise DataError(
+                    f"{what} of `{values.name}` have the labels {', '.join(own)}, and must have "
+                    f"{', '.join(names)}."
+                )
+        if wanted is not None:
+            coords[theirs] = wanted
+    kept = {dim: values[dim].values for dim in ("chain", "draw") if dim in values.coords}
+    return xr.DataArray(values.values, dims=other.dims, coords={**kept, **coords})
+
+
+def _counts(labels: NDArray[Any]) -> bool:
+    """Whether labels count from 0 or 1, as where none were given."""
+    return any(list(labels) == list(range(first, first + len(labels))) for first in (0, 1))
 
 
 def _of_columns(table: pd.DataFrame, what: str, like: xr.Dataset | None) -> xr.Dataset:
@@ -128,17 +184,23 @@ def _of_columns(table: pd.DataFrame, what: str, like: xr.Dataset | None) -> xr.D
     columns = [c for c in table.columns if _plain(c) not in NOT_PARAMETERS and not c.endswith("__")]
     if not columns:
         raise DataError(f"{what} have no column of numbers.")
-    aliases = _aliases(like) if like is not None else {}
+    names = [_canonical(column) for column in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{what} have several columns for `{twice}`.")
+    if chain is not None and table[chain].isna().any():
+        raise DataError(f"{what}: the column `{chain}` has missing values.")
     parts = [table] if chain is None else [part for _, part in table.groupby(chain, sort=True)]
     if len({len(part) for part in parts}) > 1:
         raise DataError(f"{what}: chains have different numbers of draws.")
     found = {}
-    for column in columns:
-        if not pd.api.types.is_numeric_dtype(table[column]):
+    for column, name in zip(columns, names, strict=True):
+        kind = table[column].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
             raise DataError(f"{what}: the column `{column}` holds no numbers.")
-        name = _canonical(column)
-        values = np.stack([part[column].to_numpy(np.float64) for part in parts])
-        found[aliases.get(name, name)] = values
+        found[name] = np.stack(
+            [part[column].to_numpy(np.float64, na_value=np.nan) for part in parts]
+        )
     if like is not None:
         return _assembled(found, like)
     return xr.Dataset({name: (("chain", "draw"), values) for name, values in found.items()})
@@ -149,33 +211,32 @@ def _assembled(found: dict[str, Array], like: xr.Dataset) -> xr.Dataset:
     variables: dict[str, xr.DataArray] = {}
     left = dict(found)
     for name, other in like.transpose("chain", "draw", ...).items():
-        places = element_names(other)
-        if not all(label in found for label in places):
+        places = _columns_of(other, found)
+        if not places:
             continue
         shape = next(iter(found.values())).shape
         values = np.full((*shape, *other.shape[2:]), np.nan)
-        for label, place in places.items():
-            values[_at(place)] = left.pop(label)
+        for column, place in places.items():
+            values[_at(place)] = left.pop(column)
         if len(places) < np.prod(other.shape[2:], dtype=int):
             # A correlation matrix, of which the upper half has names.
             values = np.where(np.isnan(values), np.swapaxes(values, -1, -2), values)
             values[..., range(values.shape[-1]), range(values.shape[-1])] = 1.0
             left = {label: v for label, v in left.items() if not label.startswith(f"{name}[")}
-        coords = {d: other[d].values for d in other.dims[2:] if d in other.coords}
-        variables[str(name)] = xr.DataArray(values, dims=other.dims, coords=coords)
+        variables[str(name)] = xr.DataArray(values, dims=other.dims)
     alone = {name: xr.DataArray(v, dims=["chain", "draw"]) for name, v in left.items()}
     return xr.Dataset({**variables, **alone})
 
 
-def _aliases(like: xr.Dataset) -> dict[str, str]:
-    """Other names of numbers: places from 1 in the place of labels."""
-    found = {}
-    for name, values in like.items():
-        for label, place in element_names(values).items():
-            index = ", ".join(str(i + 1) for i in place)
-            found[f"{name}[{index}]" if index else str(name)] = label
-            found[label] = label
-    return found
+def _columns_of(variable: xr.DataArray, found: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """The column of each element of a variable: by labels if all are there, else by places."""
+    elements = element_names(variable)
+    by_label = {_canonical(label): place for label, place in elements.items()}
+    by_place = {
+        f"{variable.name}[{', '.join(str(i + 1) for i in place)}]": place
+        for place in elements.values()
+    }
+    return next((names for names in (by_label, by_place) if set(names) <= set(found)), {})
 
 
 def _canonical(column: str) -> str:

@@ -153,6 +153,8 @@ def common(
                 )
     if not kept:
         raise DataError("Nothing is left to be compared.")
+    if all(np.array_equal(ours[name], theirs[name]) for name in kept):
+        raise DataError("Both are the same draws.")
     first, second = (
         Sample(tuple(kept), np.stack([found[name] for name in kept], axis=-1))
         for found in (ours, theirs)
@@ -187,7 +189,9 @@ def _chosen(
                     )
                 )
         return list(ours)
-    asked = [variables] if isinstance(variables, str) else list(variables)
+    asked = [variables] if isinstance(variables, str) else variables
+    if not isinstance(asked, Iterable):
+        raise DataError(f"`variables` must be names, not {variables!r}.")
     found: list[str] = []
     for name in asked:
         own = [n for n in ours if n in theirs and (n == name or n.startswith(f"{name}["))]

@@ -174,6 +174,8 @@ QUESTIONS = {
         "sm.c2st({'x': np.arange(99.0)}, {'x': np.arange(99.0)}, variables='y')",
         "sm.mmd({'x': np.arange(99.0)}, {'x': np.arange(99.0)}, permutations=99)",
         "sm.c2st({'x': np.arange(99.0)}, {'x': np.arange(99.0)})",
+        "sm.c2st({'x': np.arange(99.0)}, {'x': 1 + np.arange(99.0)})",
+        "sm.c2st(mixture, {'mu': np.zeros((99, 3)), 'weights': np.ones((99, 2))})",
         "sm.psis(mixture.model, DRAWS, np.zeros(60))",
         "sm.psis('model', DRAWS, np.zeros(60))",
         "sm.psis(mixture.model, DRAWS, np.zeros(60), scale='log')",

@@ -19,6 +19,7 @@ from stanmix.evidence import Evidence
 from stanmix.families import Collapse, Column, Family, Param
 from stanmix.fit import Fit
 from stanmix.fits import Fits
+from stanmix.judging.bayesflow import Bridge, to_bayesflow
 from stanmix.judging.c2st import C2ST, c2st
 from stanmix.judging.distances import distances
 from stanmix.judging.mmd import MMD, mmd
@@ -36,6 +37,7 @@ from stanmix.sweeps import Sweep, sweep
 __all__ = [
     "C2ST",
     "MMD",
+    "Bridge",
     "Calibration",
     "Collapse",
     "Column",
@@ -76,4 +78,5 @@ __all__ = [
     "sbc",
     "simulate",
     "sweep",
+    "to_bayesflow",
 ]

@@ -46,6 +46,7 @@ def draw_responses(
     parameters: Mapping[str, Array],
     states: Integers,
     rng: np.random.Generator,
+    sets: Integers | None = None,
 ) -> dict[str, NDArray[Any]]:
     """A response for every row, given its state: by column, as the columns hold them.
 
@@ -61,13 +62,15 @@ def draw_responses(
         The state, from 0, of every row.
     rng
         What draws.
+    sets
+        The set of parameters of every row, where these are (set, *shape) and nothing varies.
     """
     found: dict[str, NDArray[Any]] = {}
     for k in range(spec.K):
         chosen = np.flatnonzero(states == k)
         if not chosen.size:
             continue
-        emission = Emission(spec, table, matrices, parameters, k, chosen)
+        emission = Emission(spec, table, matrices, parameters, k, chosen, sets)
         for term in spec.component(k):
             for name, drawn in emission.draw(term, rng).items():
                 kind = np.float64 if drawn.dtype.kind in "iufb" else object
@@ -126,7 +129,19 @@ def probabilities(
 
 @dataclass(frozen=True, eq=False)
 class Emission:
-    """The emission of one component, in the rows that are in it."""
+    """The emission of one component, in the rows that are in it.
+
+    Parameters
+    ----------
+    spec, table, matrices, parameters
+        As for `draw_responses`.
+    component
+        Which, from 0.
+    chosen
+        The rows.
+    sets
+        The set of parameters of each row of the table, where these are (set, *shape).
+    """
 
     spec: ModelSpec
     table: Table
@@ -134,6 +149,7 @@ class Emission:
     parameters: Mapping[str, Array]
     component: int
     chosen: Integers
+    sets: Integers | None = None
 
     def draw(self, term: Term, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """Responses of these rows, by column."""
@@ -215,8 +231,12 @@ class Emission:
         if isinstance(argument, Fixed):
             return argument.value
         if not argument.regression:
+            first = (self.component,) if argument.by_state else ()
             value = self.parameters[argument.parameter]
-            value = value[self.component] if argument.by_state else value
+            if self.sets is not None:
+                # As where a parameter varies: elements come before rows.
+                return np.moveaxis(value[(slice(None), *first)][self.sets[self.chosen]], 0, -1)
+            value = value[first]
             return float(value) if value.ndim == 0 else value
         regression = self.spec.regression(argument.regression)
         own = argument.by_state and regression.component is None

@@ -16,6 +16,7 @@ from stanmix.design import Encodings
 from stanmix.emissions import draw_responses, matrices_of, probabilities
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
 from stanmix.latent import stationary
+from stanmix.latent.random import chosen
 from stanmix.levels import level
 from stanmix.program.rows import Rows
 from stanmix.spec import (
@@ -243,7 +244,7 @@ class _States:
         u = rng.random(units)
         if self.spec.kind == "mix":
             weights = self.probabilities("weights", self.heads)
-            return _chosen(weights, u)
+            return chosen(weights, u)
         transition = self.transitions()
         initial = self.initial()
         states = np.empty(units, np.int64)
@@ -255,7 +256,7 @@ class _States:
                 series += 1
             else:
                 row = transition[t if len(transition) > 1 else 0, states[t - 1]]
-            states[t] = _chosen(row[None], u[t : t + 1])[0]
+            states[t] = chosen(row, u[t])
         return states
 
     @property
@@ -289,10 +290,3 @@ class _States:
         steps, which = np.unique(self.rows.steps, return_inverse=True)
         powers = [np.linalg.matrix_power(transition, int(n)) for n in steps]
         return np.asarray(np.stack(powers)[which])
-
-
-def _chosen(probabilities: Array, u: Array) -> Integers:
-    """A state for each row of probabilities, from uniform numbers."""
-    cumulative = np.cumsum(probabilities, axis=-1)
-    below = cumulative[:, :-1] <= u[:, None] * cumulative[:, -1:]
-    return np.asarray(below.sum(axis=-1), dtype=np.int64)

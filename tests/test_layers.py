@@ -44,6 +44,8 @@ def owners(library: str) -> set[str]:
         ("plotnine", {"report.py", "plots/", "fit.py", "sweeps.py", "elpd.py", "judging/"}),
         ("arviz_stats", {"diagnostics.py", "importance.py", "judging/sbc.py"}),
         ("tqdm", {"engines/progress.py"}),
+        ("sklearn", {"judging/c2st.py"}),
+        ("bayesflow", {"judging/bayesflow.py"}),
         ("joblib", {"parallel.py"}),
     ],
 )
@@ -77,7 +79,7 @@ def test_no_stage_reaches_across_a_seam(part: str, must_not_know: tuple[str, ...
 
 @pytest.mark.engine
 def test_importing_stanmix_loads_no_engine_and_no_plotting() -> None:
-    heavy = ["stanli", "bridgestan", "cmdstanpy", "plotnine"]
+    heavy = ["stanli", "bridgestan", "cmdstanpy", "plotnine", "sklearn", "bayesflow"]
     code = f"import sys, stanmix; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

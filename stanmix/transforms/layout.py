@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -191,8 +191,16 @@ class Transforms:
         return points
 
 
-def transforms(model: Model) -> Transforms:
+def transforms(model: Model, *, bounded_by_data: bool = True) -> Transforms:
     """Between the parameters of a model and points without bounds, as Stan samples them.
+
+    Parameters
+    ----------
+    model
+        The model.
+    bounded_by_data
+        Whether parameters stay below what the data of the model say, as in its posterior; in its
+        prior they do not.
 
     Returns
     -------
@@ -204,12 +212,14 @@ def transforms(model: Model) -> Transforms:
     They are those of Stan from 2.37 on, which has simplexes by isometric log-ratios. An upper bound
     that is data, such as that of a non-decision time, is that of the data of the model.
     """
-    return Transforms(tuple(_parts(model)))
+    return Transforms(tuple(_parts(model, bounded_by_data)))
 
 
-def _parts(model: Model) -> Iterator[Part]:
+def _parts(model: Model, bounded_by_data: bool) -> Iterator[Part]:
     spec = model.spec
     for parameter in spec.parameters:
+        if not bounded_by_data:
+            parameter = replace(parameter, below=None)
         if parameter.shrinking is not None:
             yield from _horseshoe(parameter, spec)
         else:

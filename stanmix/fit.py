@@ -232,7 +232,7 @@ class Fit:
         """
         from stanmix import plots
 
-        return plots.picture(self, picture, **options)
+        return plots.picture(plots.PICTURES, self, picture, **options)
 
     report = report.report
 

@@ -43,6 +43,7 @@ def owners(library: str) -> set[str]:
         ("bridgestan", {"engines/stanli.py"}),
         ("plotnine", {"report.py", "plots/", "fit.py", "sweeps.py", "elpd.py", "judging/"}),
         ("arviz_stats", {"diagnostics.py", "importance.py", "judging/sbc.py"}),
+        ("contourpy", {"plots/overlays.py"}),
         ("tqdm", {"engines/progress.py"}),
         ("sklearn", {"judging/c2st.py"}),
         ("bayesflow", {"judging/bayesflow.py"}),

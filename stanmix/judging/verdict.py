@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from stanmix.errors import DataError
+from stanmix.errors import DataError, SpecError
 from stanmix.fit import Fit
 from stanmix.foreign import WHAT, fit_at, points_of, template
 from stanmix.judging.alignment import in_order, kept
@@ -25,6 +25,9 @@ from stanmix.labels import one_numbering
 from stanmix.modes import CLIMBS, STARTS, Modes, search
 from stanmix.named_draws import Source, read
 
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Verdict:
@@ -38,6 +41,8 @@ class Verdict:
         The share of the draws that break a constraint.
     c2st, mmd, distances
         What these checks found of the others; None if they are too few, or worth too few.
+    compared
+        The draws that they compared; None likewise.
     uncompared
         Why they found nothing, in words.
     modes
@@ -51,6 +56,7 @@ class Verdict:
     c2st: C2ST | None = None
     mmd: MMD | None = None
     distances: pd.DataFrame | None = None
+    compared: Compared | None = None
     uncompared: str = ""
     modes: Modes | None = None
     psis: Corrected | None = None
@@ -118,6 +124,42 @@ class Verdict:
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "limit", "says"])
         table["value"] = table["value"].astype(np.float64).round(4)
         return table.rename_axis("check")
+
+    def plot(self, /, picture: str = "ecdf", **options: Any) -> ggplot:
+        """A picture of the draws and the reference.
+
+        Parameters
+        ----------
+        picture
+            `ecdf`: the differences of their distribution functions, number by number; `pairs`: both
+            over each two numbers.
+        **options
+            What the picture takes, as its function in `stanmix.plots.PICTURES_OF_TWO` says:
+            `variables="mu"`.
+
+        Returns
+        -------
+        ggplot
+            A picture to show, to change, or to save: `.save(path)` writes it.
+
+        Raises
+        ------
+        SpecError
+            Nothing was compared; there is no such picture; or it has no such option.
+
+        Examples
+        --------
+        >>> import stanmix as sm
+        >>> y = [-0.1, 0.2, 0.0, 0.3, -0.2, 0.1, 4.8, 5.1, 5.2, 4.9, 5.0, 5.3]
+        >>> m = sm.model("y ~ mix(normal(sigma=1), K=2)", {"y": y})
+        >>> one, other = (m.fit(engine="stanli", seed=seed) for seed in (1, 2))
+        >>> picture = sm.referee(one, other).plot("pairs", variables="mu")
+        """
+        from stanmix import plots
+
+        if self.compared is None:
+            raise SpecError(f"Nothing was compared: {self.uncompared.rstrip('.')}.")
+        return plots.picture(plots.PICTURES_OF_TWO, self.compared, picture, **options)
 
     def __repr__(self) -> str:
         found = [f"- {suspicion.text}" for suspicion in self.suspicions]
@@ -229,4 +271,5 @@ def _compared(result: Verdict, pair: Compared, seed: int) -> Verdict:
         c2st=tell_apart(pair, seed=seed),
         mmd=discrepancy(pair, seed=seed),
         distances=apart(pair),
+        compared=pair,
     )

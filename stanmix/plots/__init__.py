@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import plotnine as p9
 
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.plots import overlays
 from stanmix.plots.covariates import effects
 from stanmix.plots.criteria import pareto_k, sweep
 from stanmix.plots.densities import components
+from stanmix.plots.differences import ecdf
 from stanmix.plots.matrix import pairs
 from stanmix.plots.memberships import membership
 from stanmix.plots.moves import transition, transition_graph
@@ -21,10 +23,7 @@ from stanmix.plots.replicates import check, predictive
 from stanmix.plots.sampling import ranks, trace
 from stanmix.plots.sequences import states
 
-if TYPE_CHECKING:
-    from stanmix.fit import Fit
-
-__all__ = ["PICTURES", "pareto_k", "picture", "sweep"]
+__all__ = ["PICTURES", "PICTURES_OF_TWO", "pareto_k", "picture", "sweep"]
 
 PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
     "components": components,
@@ -44,18 +43,28 @@ PICTURES: Mapping[str, Callable[..., p9.ggplot]] = {
 }
 """The pictures of a fit, by name."""
 
+PICTURES_OF_TWO: Mapping[str, Callable[..., p9.ggplot]] = {
+    "ecdf": ecdf,
+    "pairs": overlays.pairs,
+}
+"""The pictures of two sets of draws, by name."""
 
-def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
-    """A picture of a fit, by its name.
+
+def picture(
+    pictures: Mapping[str, Callable[..., p9.ggplot]], of: Any, name: str, /, **options: Any
+) -> p9.ggplot:
+    """A picture by its name.
 
     Parameters
     ----------
-    fit
-        The fit.
+    pictures
+        Those that there are.
+    of
+        What they are of: a fit, or two sets of draws.
     name
-        One of `PICTURES`.
+        One of them.
     **options
-        What that picture takes besides the fit.
+        What that picture takes besides.
 
     Returns
     -------
@@ -67,9 +76,9 @@ def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
     SpecError
         There is no such picture, or it has no such option; or as the picture says.
     """
-    if not isinstance(name, str) or name not in PICTURES:
-        raise SpecError(_unknown(f"There is no picture {name!r}", str(name), list(PICTURES)))
-    drawn = PICTURES[name]
+    if not isinstance(name, str) or name not in pictures:
+        raise SpecError(_unknown(f"There is no picture {name!r}", str(name), list(pictures)))
+    drawn = pictures[name]
     parameters = inspect.signature(drawn).parameters
     known = list(parameters)[1:]
     for option in options:
@@ -79,7 +88,7 @@ def picture(fit: Fit, name: str, /, **options: Any) -> p9.ggplot:
     for option in known:
         if parameters[option].default is inspect.Parameter.empty and option not in options:
             raise SpecError(f"The picture {name!r} needs `{option}`.")
-    return drawn(fit, **options)
+    return drawn(of, **options)
 
 
 def _unknown(message: str, word: str, known: list[str]) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +10,8 @@ import xarray as xr
 
 from stanmix.diagnostics import element_names
 from stanmix.errors import Problem, SpecError, did_you_mean, listing
+from stanmix.judging.compared import Compared
+from stanmix.judging.distances import apart
 
 MOST = 12
 """Most elements that are shown where none are asked for."""
@@ -72,26 +74,96 @@ def elements(posterior: xr.Dataset, variables: str | Iterable[str] | None) -> El
         varying = {label: own for label, own in named.items() if float(own.std()) > 0}
         shown = dict(list(varying.items())[:MOST])
         return Elements(shown, _left_out(everything, list(varying), list(shown)))
-    asked = [variables] if isinstance(variables, str) else variables
-    if not isinstance(asked, Iterable):
+    chosen = asked(everything, variables, "posterior")
+    return Elements({label: named[label] for label in chosen})
+
+
+def elements_of_two(
+    pair: Compared, variables: str | Iterable[str] | None, most: int, room: int = ROOM
+) -> tuple[list[str], str]:
+    """The elements of two sets of draws that are asked for, or the most distant ones.
+
+    Parameters
+    ----------
+    pair
+        The draws.
+    variables
+        Names of parameters, or of their elements.
+    most
+        Most elements where none are asked for.
+    room
+        Most elements that may be asked for.
+
+    Returns
+    -------
+    tuple
+        Their names, and what to say of those that are not shown; nothing where all are.
+
+    Raises
+    ------
+    SpecError
+        There is no such element; there are too many, or none.
+    """
+    if variables is None:
+        every = list(map(str, apart(pair).index))
+        left_out = f"The {most} most distant of {len(every)} elements" if len(every) > most else ""
+        return every[:most], left_out
+    everything: dict[str, list[str]] = {}
+    for name in pair.reference.names:
+        everything.setdefault(name.partition("[")[0], []).append(name)
+    return asked(everything, variables, "comparison", room, pair.dropped), ""
+
+
+def asked(
+    everything: Mapping[str, Iterable[str]],
+    variables: str | Iterable[str],
+    what: str,
+    room: int = ROOM,
+    following: Sequence[str] = (),
+) -> list[str]:
+    """The labels of the elements that are asked for, in that order.
+
+    Parameters
+    ----------
+    everything
+        The labels of each parameter's elements.
+    variables
+        Names of parameters, or of their elements.
+    what
+        What has these parameters, in errors.
+    room
+        Most elements.
+    following
+        Labels of elements that are left out, since they follow from others.
+
+    Raises
+    ------
+    SpecError
+        There is no such element; there are too many, or none.
+    """
+    names = [variables] if isinstance(variables, str) else variables
+    if not isinstance(names, Iterable):
         raise SpecError(f"`variables` holds names of parameters, and is not {variables!r}.")
-    found: dict[str, xr.DataArray] = {}
-    for name in asked:
+    labels = [label for own in everything.values() for label in own]
+    found: dict[str, None] = {}
+    for name in names:
         if name in everything:
-            found |= everything[name]
-        elif str(name) in named:
-            found[str(name)] = named[str(name)]
+            found |= dict.fromkeys(everything[name])
+        elif str(name) in labels:
+            found[str(name)] = None
         else:
-            hint = did_you_mean(str(name), [*everything, *named])
-            message = f"The posterior has no `{name}`; it has {listing(everything)}."
+            hint = did_you_mean(str(name), [*everything, *labels])
+            if name in following:
+                hint = f"`{name}` follows from other elements, and is not looked at"
+            message = f"The {what} has no `{name}`; it has {listing(everything)}."
             raise SpecError(Problem(message, hint=hint))
     if not found:
         raise SpecError("`variables` must name a parameter, or an element of one.")
-    if len(found) > ROOM:
+    if len(found) > room:
         raise SpecError(
-            f"`variables` name {len(found)} elements, and a picture has room for {ROOM}."
+            f"`variables` name {len(found)} elements, and a picture has room for {room}."
         )
-    return Elements(found)
+    return list(found)
 
 
 def _left_out(

@@ -29,6 +29,9 @@ BARS = "#9fb8d1"
 STRIKING = "#B2182B"
 """What the reader should see first."""
 
+SIDES = {"reference": DARK, "draws": "#EE7733"}
+"""Colours of a reference and of draws that are judged by it, which are not those of states."""
+
 PALETTE = (
     "#0072B2",
     "#E69F00",

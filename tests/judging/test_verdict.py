@@ -60,6 +60,10 @@ def test_draws_of_the_posterior_are_not_suspect(units: sm.Fit, another: Draws) -
     assert found.suspect == "neither", found
     assert "Nothing speaks against" in repr(found)
     assert list(found.table.index) == ["constraints", "c2st", "mmd", "ks", "modes"]
+    assert found.compared is not None and found.distances is not None
+    lines = found.plot("ecdf").data
+    assert list(lines["number"].cat.categories) == list(found.distances.index)
+    assert not lines["leaves"].any()
 
 
 def test_labels_that_are_swapped_in_some_draws_are_named(units: sm.Fit, another: Draws) -> None:
@@ -112,6 +116,7 @@ def test_a_jacobian_that_is_left_out_or_doubled_is_named(
     found = sm.referee(units, sampled(units, sign))
     assert found.suspect == "draws"
     assert f"{word} the log Jacobian of `mu`" in repr(found)
+    assert found.plot("ecdf", variables="mu").data["leaves"].any()
 
 
 @dataclass(frozen=True)

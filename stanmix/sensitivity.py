@@ -21,7 +21,7 @@ from stanmix.diagnostics import elements
 from stanmix.errors import ConvergenceWarning, Problem, SpecError, did_you_mean, listing, warn
 from stanmix.importance import FEWEST, efficiency, good_k, power_sensitivity, smoothed
 from stanmix.prior_density import log_priors
-from stanmix.questions.asking import Block, ask
+from stanmix.questions.asking import Asked, Block, ask
 from stanmix.questions.contrasts import derive
 from stanmix.questions.invariants import sorted_probabilities
 from stanmix.stacking import require_posterior
@@ -105,7 +105,7 @@ def sensitivity(fit: Fit, *, prior: str | Sequence[str] | None = None) -> pd.Dat
     of_parameters = log_priors(fit.model.spec, asked.draws)
     parts = {
         "prior": np.sum([of_parameters[name] for name in named], axis=0),
-        "likelihood": np.concatenate([log_likelihood(block) for block in asked.blocks()]),
+        "likelihood": log_likelihoods(asked),
     }
     quantities, chains = _quantities(fit), asked.picked.sizes["chain"]
     found = {}
@@ -142,8 +142,12 @@ def _named(prior: str | Sequence[str] | None, known: list[str]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def log_likelihood(block: Block) -> Array:
+def log_likelihoods(asked: Asked) -> Array:
     """Log density of all responses and known labels, whatever the states: (draw)."""
+    return np.concatenate([_log_likelihood(block) for block in asked.blocks()])
+
+
+def _log_likelihood(block: Block) -> Array:
     if block.asked.model.spec.kind == "hmm":
         return np.asarray(latent.log_likelihood(*block.chain).sum(axis=1))
     by_place = latent.mixture_log_density(block.log_omega, block.weights)

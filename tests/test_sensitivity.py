@@ -15,7 +15,7 @@ import stanmix as sm
 from stanmix.errors import ConvergenceWarning
 from stanmix.prior_density import log_priors
 from stanmix.questions.asking import ask
-from stanmix.sensitivity import CONFLICT, FINE, STRONG, log_likelihood, power_weights
+from stanmix.sensitivity import CONFLICT, FINE, STRONG, log_likelihoods, power_weights
 from tests.cases import FRAME
 from tests.test_regression import short_fit
 
@@ -31,7 +31,7 @@ def parts(fit: sm.Fit, names: list[str] | None = None) -> tuple[np.ndarray, np.n
     asked = ask(fit, draws=None)
     priors = log_priors(fit.model.spec, asked.draws)
     prior = np.sum([v for name, v in priors.items() if not names or name in names], axis=0)
-    likelihood = np.concatenate([log_likelihood(block) for block in asked.blocks()])
+    likelihood = log_likelihoods(asked)
     chains = fit.draws["posterior"].sizes["chain"]
     return prior.reshape(chains, -1), likelihood.reshape(chains, -1)
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from stanmix.diagnostics import independent_draws
 from stanmix.errors import SpecError, StanmixWarning, require_count
 from stanmix.fit import Fit
-from stanmix.fits import Fits
+from stanmix.fits import Fits, Key
 from stanmix.judging.compared import thinned
 from stanmix.many import fit_many, seed_of
 from stanmix.model import Model
 from stanmix.named_draws import numbers
 from stanmix.questions.asking import ask
 from stanmix.questions.invariants import sorted_probabilities
-from stanmix.sensitivity import log_likelihood
+from stanmix.sensitivity import log_likelihoods
 from stanmix.simulation import required
 
 Array = NDArray[np.float64]
@@ -59,12 +59,12 @@ class Replications:
         The fits, by the same numbers.
     """
 
-    truths: dict[int, xr.Dataset]
+    truths: dict[Key, xr.Dataset]
     fits: Fits
 
-    def __iter__(self) -> Iterator[tuple[int, Replication]]:
+    def __iter__(self) -> Iterator[tuple[Key, Replication]]:
         for number, fit in self.fits.items():
-            yield int(str(number)), _replication(fit, self.truths[int(str(number))])
+            yield number, _replication(fit, self.truths[number])
 
 
 def replicated(
@@ -88,7 +88,8 @@ def replicated(
     source = model if simulator is None else simulator
     if required(source.spec) != required(model.spec):
         raise SpecError("The simulator has other parameters than the model.")
-    truths, datasets = {}, {}
+    truths: dict[Key, xr.Dataset] = {}
+    datasets: dict[Key, Any] = {}
     for number in range(1, n + 1):
         own = seed_of(seed, number)
         drawn = source.sample_prior(1, seed=own)
@@ -124,7 +125,6 @@ def _quantities(fit: Fit, posterior: xr.Dataset) -> dict[str, Array]:
     if fit.model.spec.K > 1:
         found |= numbers(xr.Dataset(sorted_probabilities(posterior)))
     sizes = posterior.sizes
-    asked = ask(fit, draws=None)
-    values = np.concatenate([log_likelihood(block) for block in asked.blocks()])
+    values = log_likelihoods(ask(fit, draws=None))
     found[LIKELIHOOD] = values.reshape(sizes["chain"], sizes["draw"])
     return found

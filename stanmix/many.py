@@ -27,7 +27,7 @@ from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
 from stanmix.settings import sampler_settings, seed_of_call
-from stanmix.tasks import Outcome, Task, failed, run
+from stanmix.tasks import Outcome, Task, failed, lost, run
 
 
 def fit_many(
@@ -51,7 +51,8 @@ def fit_many(
     time, in processes of this machine, or wherever `joblib.parallel_config` says. Workers return
     draws to this process, which alone writes files, so that they need not share a disk with it.
 
-    What is wrong with one data set stops no other: see `Fits.failed` and `Fits.table`.
+    What is wrong with one data set stops no other, even if it kills the workers that take it: see
+    `Fits.failed` and `Fits.table`.
 
     Parameters
     ----------
@@ -89,8 +90,6 @@ def fit_many(
         There can be no such folder.
     EngineError
         There is no such engine, or it refused the program.
-    SamplingError
-        A worker process died.
 
     Warns
     -----
@@ -151,7 +150,7 @@ def fit_many(
             for key, m in work.models.items()
         ]
         with bar(len(given), len(given) - len(tasks), "fits") as advance:
-            for outcome in unordered(run, tasks, several):
+            for outcome in unordered(run, tasks, several, lost):
                 work.add(outcome)
                 advance()
     fits = work.fits(given)

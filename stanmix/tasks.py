@@ -20,11 +20,7 @@ from stanmix.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One fit to be made: what a worker needs for it.
-
-    It is one small object to joblib, which would send large arguments to a worker of Dask before
-    the call, where they would be lost with the worker.
-    """
+    """One fit to be made: what a worker needs for it."""
 
     key: Key
     model: Model
@@ -56,6 +52,11 @@ def failed(key: Key, error: Exception) -> Outcome:
     """What became of a task, or of what should have been one, that failed."""
     known = error if isinstance(error, StanmixError) else _unforeseen(error)
     return Outcome(key, Row.of_failure(known), known)
+
+
+def lost(task: Task, error: Exception) -> Outcome:
+    """What became of a task from which no worker returned."""
+    return failed(task.key, error)
 
 
 def _unforeseen(error: Exception) -> StanmixError:

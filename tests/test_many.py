@@ -215,15 +215,17 @@ def test_families_of_ones_own_reach_the_workers() -> None:
     )
     data = [{"y": stats.rayleigh(scale=[1, 5] * 6).rvs(12, random_state=i)} for i in range(3)]
     model = sm.model("y ~ mix(rayleigh, K=2)", data[0], families=[rayleigh])
-    fits = fit_many(model, data, workers=2)
-    assert not fits.failed
-    require_same(fits, fit_many(model, data, workers=1))
+    alone = fit_many(model, data, workers=1)
+    assert not alone.failed
+    require_same(fit_many(model, data, workers=2), alone)
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        require_same(fit_many(model, data), alone)
 
 
 def test_chains_take_turns_where_fits_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def looked_at(function: Any, calls: Any, workers: int) -> Iterator[Any]:
+    def looked_at(function: Any, calls: Any, workers: int, lost: Any) -> Iterator[Any]:
         seen.append((workers, {call.settings.parallel_chains for call in calls}))
         return map(function, calls)
 
@@ -244,9 +246,51 @@ def test_workers_are_as_many_as_joblib_is_told() -> None:
         assert workers_for(100, None) == 1
 
 
-def test_a_worker_that_dies_is_told_of() -> None:
-    with pytest.raises(sm.SamplingError, match="A worker process died"):
-        list(unordered(os._exit, [1, 1], 2))
+class Deadly(str):
+    """A key that kills every other process that it comes to."""
+
+    def __reduce__(self) -> Any:
+        return arrived, (str(self), os.getpid())
+
+
+def arrived(key: str, home: int) -> Deadly:
+    """The deadly key, in the process that it is from."""
+    if os.getpid() != home:
+        os._exit(1)
+    return Deadly(key)
+
+
+def require_that_one_died(fits: sm.Fits, serial: sm.Fits) -> None:
+    """All fits but that of the deadly data set, which says why it has none."""
+    assert set(fits) == set(DATA) and list(fits.failed) == ["deadly"]
+    for key, fit in serial.items():
+        xr.testing.assert_identical(fits[key].draws, fit.draws)
+    assert isinstance(fits.failed["deadly"], sm.SamplingError)
+    assert "worker process that took it died" in fits.table.loc["deadly", "problems"]
+
+
+def test_a_data_set_that_kills_its_worker_fails_alone(serial: sm.Fits, tmp_path: Path) -> None:
+    deadly = {"s0": DATA["s0"], Deadly("deadly"): DATA["s1"], **DATA}
+    require_that_one_died(fit_many(MODEL, deadly, workers=2, folder=tmp_path), serial)
+    assert set(times(tmp_path)) == {f"{key}.nc" for key in DATA}
+
+
+def test_calls_that_die_only_together_are_made_one_by_one(tmp_path: Path) -> None:
+    """As where memory suffices for one, but not for two at the same time."""
+    calls = [str(tmp_path / name) for name in "abc"]
+    found = unordered(fragile, calls, 2, lambda call, error: f"{call} is lost")
+    assert sorted(found) == calls
+
+
+def fragile(mark: str) -> str:
+    """Dies when it is called with a mark for the first time, as soon as two have been."""
+    path = Path(mark)
+    first = not path.exists()
+    path.touch()
+    wait_for(lambda: len(list(path.parent.iterdir())) >= 2)
+    if first:
+        os._exit(1)
+    return mark
 
 
 # Folders.
@@ -434,18 +478,37 @@ def test_a_call_that_was_cut_off_goes_on_where_it_was(
     assert len(now) == MANY and not list(folder.glob("*.partial"))
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_dask_worker_that_is_killed_takes_no_fit_with_it(
-    uninterrupted: sm.Fits, tmp_path: Path
-) -> None:
+@contextmanager
+def dask_cluster() -> Iterator[Any]:
+    """The client of a cluster of two processes."""
     distributed = pytest.importorskip("distributed")
-    model, data, options = longer()
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_data_set_that_kills_all_workers_of_dask_fails_alone(serial: sm.Fits) -> None:
+    config = pytest.importorskip("dask.config")
+    deadly = {Deadly("deadly"): DATA["s1"], **DATA}
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask_cluster(),
+        joblib.parallel_config(backend="dask"),
+    ):
+        require_that_one_died(fit_many(MODEL, deadly), serial)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_worker_that_is_killed_takes_no_fit_with_it(
+    uninterrupted: sm.Fits, tmp_path: Path
+) -> None:
+    model, data, options = longer()
+    with dask_cluster() as client:
         victim, finished_before = next(iter(client.run(os.getpid).values())), list[int]()
 
         def kill() -> None:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from stanmix.engines.base import SamplerSettings
 from stanmix.errors import DataError, Problem, SpecError
+from stanmix.fits import Row
 from stanmix.spec import to_json
 from stanmix.storage import columns_dataset, data_groups, note_of, save
 
@@ -84,16 +85,20 @@ class FitsFolder:
             key = f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         return self.path / f"{key}.nc"
 
-    def finished(self, key: str, model: Model) -> dict[str, Any] | None:
-        """What was noted of the fit called `key`; None if there is none to the data of `model`."""
+    def row(self, key: str, model: Model) -> Row | None:
+        """What was noted of the fit called `key`.
+
+        None if there is none to the data of `model`, or one of which another version of stanmix
+        noted other things.
+        """
         note = note_of(self.place(key))
         if not isinstance(note, dict) or note.pop("data", None) != data_hash(model):
             return None
-        return note
+        return Row(**note) if set(note) == {field.name for field in fields(Row)} else None
 
-    def keep(self, key: str, fit: Fit, note: Mapping[str, Any]) -> Path:
-        """Write a fit, with a note."""
-        return save(fit, self.place(key), {"data": data_hash(fit.model), **note})
+    def keep(self, key: str, fit: Fit, row: Row) -> Path:
+        """Write a fit, with what there is to say of it."""
+        return save(fit, self.place(key), {"data": data_hash(fit.model), **asdict(row)})
 
 
 @contextmanager

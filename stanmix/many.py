@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from stanmix.engines import engine as find_engine
-from stanmix.engines.base import SamplerSettings
 from stanmix.engines.progress import bar
 from stanmix.errors import (
     Problem,
@@ -22,7 +21,7 @@ from stanmix.errors import (
     require_count,
 )
 from stanmix.fit import Fit
-from stanmix.fits import Fits, Key, Row, warn_of
+from stanmix.fits import Finished, Fits, Key, fits_of, warn_of
 from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
@@ -136,78 +135,45 @@ def fit_many(
         runner = find_engine(engine)
         if files is not None:
             files.require(purpose_of(model, runner.name, settings))
-        work = _Work(model, settings, files)
+        waiting: dict[Key, Model] = {}
+        finished: dict[Key, Finished] = {}
         for key, data in given.items():
-            work.take(key, data)
-        several = workers_for(len(work.models), workers)
+            try:
+                own = transfer(model, data)
+            except Exception as error:
+                finished[key] = _kept(failed(key, error), model, files)
+                continue
+            row = None if files is None else files.row(str(key), own)
+            if files is None or row is None:
+                waiting[key] = own
+            else:
+                finished[key] = Finished(files.place(str(key)), row)
+        several = workers_for(len(waiting), workers)
         if several > 1 and settings.parallel_chains is None:
             settings = replace(settings, parallel_chains=1)
-        for waiting in work.models.values():
+        for own in waiting.values():
             # All mistakes of the program, and its compilation, come before anything is sampled.
-            runner.compile(waiting.program)
+            runner.compile(own.program)
         tasks = [
-            Task(key, m, replace(settings, seed=seed_of(settings.seed, key)), runner.name)
-            for key, m in work.models.items()
+            Task(key, own, replace(settings, seed=seed_of(settings.seed, key)), runner.name)
+            for key, own in waiting.items()
         ]
-        with bar(len(given), len(given) - len(tasks), "fits") as advance:
+        with bar(len(given), len(finished), "fits") as advance:
             for outcome in unordered(run, tasks, several, lost):
-                work.add(outcome)
+                finished[outcome.key] = _kept(outcome, waiting[outcome.key], files)
                 advance()
-    fits = work.fits(given)
+    fits = fits_of(model, {key: finished[key] for key in given})
     warn_of(fits)
     return fits
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What is finished, what failed, and the models that wait for their fits."""
-
-    model: Model
-    settings: SamplerSettings
-    files: FitsFolder | None
-    models: dict[Key, Model] = field(default_factory=dict)
-    kept: dict[Key, Fit | Path] = field(default_factory=dict)
-    failed: dict[Key, StanmixError] = field(default_factory=dict)
-    rows: dict[Key, Row] = field(default_factory=dict)
-
-    def take(self, key: Key, data: Any) -> None:
-        """Take in a data set: its fit may be there, or it may fit no model."""
-        try:
-            model = transfer(self.model, data)
-        except Exception as error:
-            self.add(failed(key, error))
-            return
-        note = None if self.files is None else self.files.finished(str(key), model)
-        if self.files is None or note is None:
-            self.models[key] = model
-        else:
-            self.kept[key], self.rows[key] = self.files.place(str(key)), Row(**note)
-
-    def add(self, outcome: Outcome) -> None:
-        """Take in what became of a task."""
-        key = outcome.key
-        self.rows[key] = outcome.row
-        if isinstance(outcome.made, StanmixError):
-            self.failed[key] = outcome.made
-            return
-        fit = Fit(self.models[key], *outcome.made)
-        if self.files is None:
-            self.kept[key] = fit
-        else:
-            self.kept[key] = self.files.keep(str(key), fit, asdict(outcome.row))
-
-    def fits(self, keys: Iterable[Key]) -> Fits:
-        """All, in the order of `keys`."""
-        order = list(keys)
-        table = pd.DataFrame([asdict(self.rows[key]) for key in order])
-        table = table.astype({"divergent": "Int64"})
-        table.index = pd.Index(order, name="data", tupleize_cols=False)
-        return Fits(
-            {key: self.kept[key] for key in order if key in self.kept},
-            {key: self.failed[key] for key in order if key in self.failed},
-            table,
-            self.model,
-        )
+def _kept(outcome: Outcome, model: Model, files: FitsFolder | None) -> Finished:
+    """What became of a data set, its fit in the folder if there is one."""
+    if isinstance(outcome.made, StanmixError):
+        return Finished(outcome.made, outcome.row)
+    fit = Fit(model, *outcome.made)
+    kept = fit if files is None else files.keep(str(outcome.key), fit, outcome.row)
+    return Finished(kept, outcome.row)
 
 
 def seed_of(seed: int, key: Key) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -334,6 +335,21 @@ def test_files_that_are_half_written_or_damaged_count_for_nothing(
     (tmp_path / "s3.nc").write_bytes(whole)
     require_same(fit_many(MODEL, DATA, workers=1, folder=tmp_path), serial)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_fits_of_which_another_version_noted_other_things_are_made_again(
+    serial: sm.Fits, tmp_path: Path
+) -> None:
+    fit_many(MODEL, DATA, workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    with netCDF4.Dataset(tmp_path / "s1.nc", "a") as file:
+        document = json.loads(file.stanmix)
+        document["note"]["speed"] = document["note"].pop("seconds")
+        file.stanmix = json.dumps(document)
+    noted = times(tmp_path)["s1.nc"]
+    require_same(fit_many(MODEL, DATA, workers=1, folder=tmp_path), serial)
+    now = times(tmp_path)
+    assert now.pop("s1.nc") > noted and now == {n: t for n, t in before.items() if n != "s1.nc"}
 
 
 def test_keys_of_any_kind_have_files_of_their_own(tmp_path: Path) -> None:

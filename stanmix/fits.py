@@ -19,6 +19,20 @@ Key = Hashable
 """What a data set is called: text or a number, as a rule."""
 
 
+def name_of(key: Key) -> str:
+    """A key as text, by which its fit has a seed and a file.
+
+    It is the same for the numbers of numpy as for those of Python, also within tuples.
+    """
+    return str(_plain(key))
+
+
+def _plain(key: Key) -> Key:
+    if type(key) is tuple:
+        return tuple(map(_plain, key))
+    return key.item() if isinstance(key, np.number | np.bool_ | np.str_) else key
+
+
 @dataclass(frozen=True)
 class Row:
     """What there is to say of one fit.

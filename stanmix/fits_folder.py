@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from stanmix.engines.base import SamplerSettings
 from stanmix.errors import DataError, Problem, SpecError
-from stanmix.fits import Row
+from stanmix.fits import Key, Row, name_of
 from stanmix.spec import to_json
 from stanmix.storage import columns_dataset, data_groups, note_of, save
 
@@ -78,14 +78,15 @@ class FitsFolder:
         said = f"{str(self.path)!r} holds fits with `{name}` {found.get(name)}, not {text[name]}."
         raise SpecError(Problem(said, hint=hint))
 
-    def place(self, key: str) -> Path:
+    def place(self, key: Key) -> Path:
         """The file of the fit called `key`: named so where every system can name files so."""
-        if not re.fullmatch(r"[a-z0-9_-]{1,60}", key):
-            plain = re.sub(r"[^a-z0-9_-]+", "-", key.lower())[:40]
-            key = f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-        return self.path / f"{key}.nc"
+        name = name_of(key)
+        if not re.fullmatch(r"[a-z0-9_-]{1,60}", name):
+            plain = re.sub(r"[^a-z0-9_-]+", "-", name.lower())[:40]
+            name = f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return self.path / f"{name}.nc"
 
-    def row(self, key: str, model: Model) -> Row | None:
+    def row(self, key: Key, model: Model) -> Row | None:
         """What was noted of the fit called `key`.
 
         None if there is none to the data of `model`, or one of which another version of stanmix
@@ -96,7 +97,7 @@ class FitsFolder:
             return None
         return Row(**note) if set(note) == {field.name for field in fields(Row)} else None
 
-    def keep(self, key: str, fit: Fit, row: Row) -> Path:
+    def keep(self, key: Key, fit: Fit, row: Row) -> Path:
         """Write a fit, with what there is to say of it."""
         return save(fit, self.place(key), {"data": data_hash(fit.model), **asdict(row)})
 

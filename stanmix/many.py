@@ -21,7 +21,7 @@ from stanmix.errors import (
     require_count,
 )
 from stanmix.fit import Fit
-from stanmix.fits import Finished, Fits, Key, fits_of, warn_of
+from stanmix.fits import Finished, Fits, Key, fits_of, name_of, warn_of
 from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
@@ -143,11 +143,11 @@ def fit_many(
             except Exception as error:
                 finished[key] = _kept(failed(key, error), model, files)
                 continue
-            row = None if files is None else files.row(str(key), own)
+            row = None if files is None else files.row(key, own)
             if files is None or row is None:
                 waiting[key] = own
             else:
-                finished[key] = Finished(files.place(str(key)), row)
+                finished[key] = Finished(files.place(key), row)
         several = workers_for(len(waiting), workers)
         if several > 1 and settings.parallel_chains is None:
             settings = replace(settings, parallel_chains=1)
@@ -172,13 +172,13 @@ def _kept(outcome: Outcome, model: Model, files: FitsFolder | None) -> Finished:
     if isinstance(outcome.made, StanmixError):
         return Finished(outcome.made, outcome.row)
     fit = Fit(model, *outcome.made)
-    kept = fit if files is None else files.keep(str(outcome.key), fit, outcome.row)
+    kept = fit if files is None else files.keep(outcome.key, fit, outcome.row)
     return Finished(kept, outcome.row)
 
 
 def seed_of(seed: int, key: Key) -> int:
     """The seed of the fit to one data set."""
-    words = np.frombuffer(hashlib.sha256(str(key).encode()).digest(), "<u4")
+    words = np.frombuffer(hashlib.sha256(name_of(key).encode()).digest(), "<u4")
     return int(np.random.SeedSequence([seed, *words.tolist()]).generate_state(1)[0])
 
 
@@ -202,7 +202,7 @@ def _keyed(datasets: Any) -> dict[Key, Any]:
         raise SpecError(Problem("`datasets` is one data set, not many.", hint="put it into a list"))
     if not given:
         raise SpecError("`datasets` holds no data set.")
-    named = pd.Index([str(key) for key in given])
+    named = pd.Index([name_of(key) for key in given])
     if named.has_duplicates:
         again = named[named.duplicated()][0]
         raise SpecError(f"Two keys of `datasets` read {again!r}, and would share a seed.")

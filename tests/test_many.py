@@ -363,6 +363,18 @@ def test_keys_of_any_kind_have_files_of_their_own(tmp_path: Path) -> None:
     assert times(tmp_path) == before
 
 
+def test_keys_of_numbers_of_numpy_are_those_of_python(tmp_path: Path) -> None:
+    plain: list[Any] = [(1, 0.5, "a", (True,)), 2]
+    numpys: list[Any] = [(np.int32(1), np.float64(0.5), np.str_("a"), (np.True_,)), np.int64(2)]
+    fits = fit_many(MODEL, dict.fromkeys(plain, DATA["s1"]), workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    again = fit_many(MODEL, dict.fromkeys(numpys, DATA["s1"]), workers=1, folder=tmp_path)
+    assert times(tmp_path) == before
+    for key, other in zip(plain, numpys, strict=True):
+        assert seed_of(3, key) == seed_of(3, other)
+        xr.testing.assert_identical(again[other].draws, fits[key].draws)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [

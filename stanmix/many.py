@@ -134,7 +134,7 @@ def fit_many(
         )
         runner = find_engine(engine)
         if files is not None:
-            files.require(purpose_of(model, runner.name, settings))
+            files.require(purpose_of(model, runner, settings))
         waiting: dict[Key, Model] = {}
         finished: dict[Key, Finished] = {}
         for key, data in given.items():

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -405,7 +406,58 @@ def test_encodings_tell_models_apart(tmp_path: Path) -> None:
         fit_many(other, [frame], workers=1, folder=tmp_path)
 
 
+def test_the_order_of_rows_tells_no_models_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"y": DATA["s0"]["y"], "x": rng.normal(size=16), "g": list("ab") * 8})
+    formula = "y ~ mix(normal, K=2)\nmu ~ poly(x, 2) + g"
+    fit_many(sm.model(formula, frame), [frame], workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    others = [frame.iloc[rng.permutation(16)] for _ in range(5)]
+    models = [sm.model(formula, other) for other in others]
+    assert any(model.spec != models[0].spec for model in models), "no last digit differs"
+    for model in models:
+        fit_many(model, [frame], workers=1, folder=tmp_path)
+    assert times(tmp_path) == before
+    turned = frame.assign(g=pd.Categorical(frame["g"], ["b", "a"]))
+    with pytest.raises(sm.SpecError, match="another model"):
+        fit_many(sm.model(formula, turned), [frame], workers=1, folder=tmp_path)
+
+
+def test_the_order_of_groups_is_that_of_the_data(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"y": DATA["s0"]["y"], "g": list("ab") * 8})
+    turned = frame.assign(g=pd.Categorical(frame["g"], ["b", "a"]))
+    model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | g)", frame)
+    for data, groups in ((frame, ["a", "b"]), (turned, ["b", "a"])):
+        fits = fit_many(model, [data], workers=1, folder=tmp_path)
+        assert fits[0].draws["posterior"]["group_g"].values.tolist() == groups
+
+
+def test_fits_of_another_version_of_the_engine_are_not_taken_for_those_of_this(
+    tmp_path: Path,
+) -> None:
+    fit_many(MODEL, {"s0": DATA["s0"]}, workers=1, folder=tmp_path)
+    document = json.loads((tmp_path / "fit_many.json").read_text())
+    assert document["purpose"]["engine"] == f"stanli {version('stanli')}"
+    document["purpose"]["engine"] = "stanli 0.1"
+    (tmp_path / "fit_many.json").write_text(json.dumps(document))
+    with pytest.raises(sm.SpecError, match='holds fits with `engine` "stanli 0.1", not "stanli'):
+        fit_many(MODEL, DATA, workers=1, folder=tmp_path)
+
+
+def test_a_folder_stays_where_it_was(
+    serial: sm.Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    fits = fit_many(MODEL, DATA, workers=1, folder="fits")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    require_same(fits, serial)
+
+
 def test_folders_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "closed" / ".lock").mkdir(parents=True)
+    with pytest.raises(sm.DataError, match="can be no folder of fits"):
+        fit_many(MODEL, DATA, folder=tmp_path / "closed")
     (tmp_path / "file").write_text("")
     with pytest.raises(sm.DataError, match="can be no folder"):
         fit_many(MODEL, DATA, folder=tmp_path / "file")

@@ -26,7 +26,7 @@ from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
 from stanmix.settings import sampler_settings, seed_of_call
-from stanmix.tasks import Outcome, Task, failed, lost, run
+from stanmix.tasks import Outcome, Task, bare, failed, lost, run
 
 
 def fit_many(
@@ -58,7 +58,8 @@ def fit_many(
     model
         The model, as `stanmix.model` returns it.
     datasets
-        Data frames, or mappings of arrays: by their keys in a mapping, else numbered from 0.
+        Data frames, or mappings of arrays: by their keys in a mapping or in pairs of a key and its
+        data set, such as those of `frame.groupby(..)`; else numbered from 0.
     folder
         Where to keep each fit as soon as it is finished, as a file that `stanmix.load` reads. The
         same call again, after whatever cut it off, does the rest; a fit whose data have changed is
@@ -155,7 +156,7 @@ def fit_many(
             # All mistakes of the program, and its compilation, come before anything is sampled.
             runner.compile(own.program)
         tasks = [
-            Task(key, own, replace(settings, seed=seed_of(settings.seed, key)), runner.name)
+            Task(key, bare(own), replace(settings, seed=seed_of(settings.seed, key)), runner.name)
             for key, own in waiting.items()
         ]
         with bar(len(given), len(finished), "fits") as advance:
@@ -192,21 +193,27 @@ def _keyed(datasets: Any) -> dict[Key, Any]:
     """
     alone = hasattr(datasets, "columns")
     if isinstance(datasets, Mapping):
-        given = dict(datasets)
-        alone = bool(given) and not any(map(_is_data, given.values()))
+        given = list(datasets.items())
+        alone = bool(given) and not any(_is_data(data) for _, data in given)
     elif isinstance(datasets, Iterable) and not isinstance(datasets, str) and not alone:
-        given = dict(enumerate(datasets))
+        listed = list(datasets)
+        given = listed if all(map(_is_pair, listed)) else list(enumerate(listed))
     elif not alone:
         raise SpecError(f"`datasets` holds data sets, and is not {type(datasets).__name__}.")
     if alone:
         raise SpecError(Problem("`datasets` is one data set, not many.", hint="put it into a list"))
     if not given:
         raise SpecError("`datasets` holds no data set.")
-    named = pd.Index([name_of(key) for key in given])
+    named = pd.Index([name_of(key) for key, _ in given])
     if named.has_duplicates:
         again = named[named.duplicated()][0]
         raise SpecError(f"Two keys of `datasets` read {again!r}, and would share a seed.")
-    return given
+    return dict(given)
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether something is a key and its data set, as groups of a data frame come."""
+    return isinstance(value, tuple) and len(value) == 2 and _is_data(value[1])
 
 
 def _is_data(value: Any) -> bool:

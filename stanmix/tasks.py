@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xarray as xr
 
@@ -26,6 +26,12 @@ class Task:
     model: Model
     settings: SamplerSettings
     engine: str
+
+
+def bare(model: Model) -> Model:
+    """The model without the columns of its data that it does not need."""
+    needed = (*model.spec.response_columns, *model.spec.other_columns)
+    return replace(model, table=model.table.only(needed))
 
 
 @dataclass(frozen=True, eq=False)

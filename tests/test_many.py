@@ -125,6 +125,38 @@ def test_data_sets_without_keys_are_numbered() -> None:
     require_same(fit_many(MODEL, frames, workers=1), listed)
 
 
+def test_groups_of_a_data_frame_are_data_sets_by_their_keys(serial: sm.Fits) -> None:
+    frame = pd.concat([pd.DataFrame(DATA[key]).assign(who=key, n=1) for key in ("s3", "s1")])
+    for one in (frame.groupby("who", sort=False), iter(frame.groupby("who", sort=False))):
+        fits = fit_many(MODEL, one, workers=1)
+        assert list(fits) == ["s3", "s1"]
+        for key in fits:
+            np.testing.assert_array_equal(
+                fits[key].draws["posterior"]["mu"], serial[key].draws["posterior"]["mu"]
+            )
+    assert list(fit_many(MODEL, frame.groupby(["who", "n"]), workers=1)) == [("s1", 1), ("s3", 1)]
+    twice = [*frame.groupby("who"), *frame.groupby("who")]
+    with pytest.raises(sm.SpecError, match="Two keys of `datasets` read 's1'"):
+        fit_many(MODEL, twice)
+
+
+def test_workers_are_sent_the_columns_that_the_model_needs(
+    serial: sm.Fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def looked_at(function: Any, calls: Any, workers: int, lost: Any) -> Iterator[Any]:
+        sent.extend(calls)
+        return map(function, calls)
+
+    monkeypatch.setattr("stanmix.many.unordered", looked_at)
+    data = {key: {**values, "unused": np.zeros(16)} for key, values in DATA.items()}
+    fits = fit_many(MODEL, data)
+    assert [list(task.model.table.columns) for task in sent] == [["y"]] * 5
+    assert list(fits["s1"].model.table.columns) == ["y", "unused"]
+    require_same(fits, serial)
+
+
 def test_groups_and_missing_responses_are_those_of_each_data_set() -> None:
     frame = pd.DataFrame({"y": RNG.normal([0.0, 6.0] * 6), "g": list("aabbcc") * 2})
     model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | g)", frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,20 @@ from stanmix.storage import load
 
 Key = Hashable
 """What a data set is called: text or a number, as a rule."""
+
+
+def name_of(key: Key) -> str:
+    """A key as text, by which its fit has a seed and a file.
+
+    It is the same for the numbers of numpy as for those of Python, also within tuples.
+    """
+    return str(_plain(key))
+
+
+def _plain(key: Key) -> Key:
+    if type(key) is tuple:
+        return tuple(map(_plain, key))
+    return key.item() if isinstance(key, np.number | np.bool_ | np.str_) else key
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,22 @@ class Row:
     def of_failure(cls, error: StanmixError) -> Row:
         """What there is to say where there is no fit."""
         return cls(np.nan, None, np.nan, np.nan, False, " ".join(str(error).split()))
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What became of one data set.
+
+    Parameters
+    ----------
+    found
+        The fit, or its file; or why there is none.
+    row
+        What there is to say of it.
+    """
+
+    found: Fit | Path | StanmixError
+    row: Row
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -100,6 +130,20 @@ class Fits(Mapping[Key, Fit]):
             self.table.to_string(max_rows=20, max_colwidth=60, float_format=lambda v: f"{v:.3g}"),
         ]
         return "\n".join(lines)
+
+
+def fits_of(model: Model, finished: Mapping[Key, Finished]) -> Fits:
+    """What became of all data sets, by their keys."""
+    table = pd.DataFrame([asdict(one.row) for one in finished.values()])
+    table = table.astype({"divergent": "Int64"})
+    table.index = pd.Index(list(finished), name="data", tupleize_cols=False)
+    kept, failed = dict[Key, Fit | Path](), dict[Key, StanmixError]()
+    for key, one in finished.items():
+        if isinstance(one.found, StanmixError):
+            failed[key] = one.found
+        else:
+            kept[key] = one.found
+    return Fits(kept, failed, table, model)
 
 
 def _own(model: Model) -> list[Family]:

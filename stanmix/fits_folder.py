@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,11 @@ import numpy as np
 import xarray as xr
 from filelock import FileLock, Timeout
 
-from stanmix.engines.base import SamplerSettings
+from stanmix.data import Table
+from stanmix.engines.base import Engine, SamplerSettings
 from stanmix.errors import DataError, Problem, SpecError
-from stanmix.spec import to_json
+from stanmix.fits import Key, Row, name_of
+from stanmix.spec import ModelSpec, to_json
 from stanmix.storage import columns_dataset, data_groups, note_of, save
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from stanmix.model import Model
 
 DOCUMENT = "fit_many.json"
+DIGITS = 9
+"""Digits of means and spreads that do not hang on the order in which rows are summed."""
+
 _LOCK = ".lock"
 _MODEL = ("model", "program", "encoded")
 
@@ -77,23 +82,28 @@ class FitsFolder:
         said = f"{str(self.path)!r} holds fits with `{name}` {found.get(name)}, not {text[name]}."
         raise SpecError(Problem(said, hint=hint))
 
-    def place(self, key: str) -> Path:
+    def place(self, key: Key) -> Path:
         """The file of the fit called `key`: named so where every system can name files so."""
-        if not re.fullmatch(r"[a-z0-9_-]{1,60}", key):
-            plain = re.sub(r"[^a-z0-9_-]+", "-", key.lower())[:40]
-            key = f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-        return self.path / f"{key}.nc"
+        name = name_of(key)
+        if not re.fullmatch(r"[a-z0-9_-]{1,60}", name):
+            plain = re.sub(r"[^a-z0-9_-]+", "-", name.lower())[:40]
+            name = f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return self.path / f"{name}.nc"
 
-    def finished(self, key: str, model: Model) -> dict[str, Any] | None:
-        """What was noted of the fit called `key`; None if there is none to the data of `model`."""
+    def row(self, key: Key, model: Model) -> Row | None:
+        """What was noted of the fit called `key`.
+
+        None if there is none to the data of `model`, or one of which another version of stanmix
+        noted other things.
+        """
         note = note_of(self.place(key))
         if not isinstance(note, dict) or note.pop("data", None) != data_hash(model):
             return None
-        return note
+        return Row(**note) if set(note) == {field.name for field in fields(Row)} else None
 
-    def keep(self, key: str, fit: Fit, note: Mapping[str, Any]) -> Path:
-        """Write a fit, with a note."""
-        return save(fit, self.place(key), {"data": data_hash(fit.model), **note})
+    def keep(self, key: Key, fit: Fit, row: Row) -> Path:
+        """Write a fit, with what there is to say of it."""
+        return save(fit, self.place(key), {"data": data_hash(fit.model), **asdict(row)})
 
 
 @contextmanager
@@ -108,19 +118,23 @@ def opened(path: Any) -> Iterator[FitsFolder]:
         It holds other things, or another call is at work there.
     """
     try:
-        folder = Path(path)
+        # Whoever moves to another folder later finds the files nevertheless.
+        folder = Path(path).absolute()
         folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK, timeout=0)
+        lock.acquire()
     except TypeError:
         raise DataError(
             f"A folder is named by text or a path, not {type(path).__name__}."
         ) from None
-    except OSError as error:
-        raise DataError(f"{str(path)!r} can be no folder: {error.strerror}.") from None
-    try:
-        with FileLock(folder / _LOCK, timeout=0):
-            yield FitsFolder(folder, _purpose(folder))
     except Timeout:
         raise SpecError(f"Another call is at work in {str(folder)!r}.") from None
+    except OSError as error:
+        raise DataError(f"{str(path)!r} can be no folder of fits: {error.strerror}.") from None
+    try:
+        yield FitsFolder(folder, _purpose(folder))
+    finally:
+        lock.release()
 
 
 def _purpose(folder: Path) -> Mapping[str, Any] | None:
@@ -139,23 +153,59 @@ def _purpose(folder: Path) -> Mapping[str, Any] | None:
     return None
 
 
-def purpose_of(model: Model, engine: str, settings: SamplerSettings) -> dict[str, Any]:
+def purpose_of(model: Model, engine: Engine, settings: SamplerSettings) -> dict[str, Any]:
     """What fits are of: the model, the engine, and the settings but for what changes no draw."""
     run = asdict(settings)
     del run["parallel_chains"]
-    encoded_by = model.encoded.table
     return {
-        "model": to_json(model.spec),
+        "model": _document(model.spec),
         "program": model.program.key,
-        "encoded": _hash([columns_dataset(encoded_by.columns, encoded_by)]),
-        "engine": engine,
+        "encoded": _hash([_in_order(model.encoded.table)]),
+        "engine": f"{engine.name} {engine.version}",
         **run,
     }
 
 
 def data_hash(model: Model) -> str:
-    """A hash of the columns that a model needs, with the names of the rows."""
-    return _hash(data_groups(model.spec, model.table).values())
+    """A hash of what a fit has of its data.
+
+    That is the columns that it needs, with the names of the rows, and what they say of the model,
+    such as the order of groups.
+    """
+    said = hashlib.sha256(json.dumps(_document(model.spec)).encode()).hexdigest()
+    return f"{said} {_hash(data_groups(model.spec, model.table).values())}"
+
+
+def _document(spec: ModelSpec) -> dict[str, Any]:
+    """A specification as JSON, but for its notes, and what hangs on the order of rows.
+
+    Sums of the same rows in another order have other last digits.
+    """
+    regressions = tuple(
+        replace(
+            regression,
+            center=tuple(
+                round(mean / (spread or 1.0), DIGITS) + 0.0
+                for mean, spread in zip(regression.center, regression.spread, strict=True)
+            ),
+            spread=tuple(map(_rounded, regression.spread)),
+            offset_center=_rounded(regression.offset_center),
+        )
+        for regression in spec.regressions
+    )
+    return to_json(replace(spec, regressions=regressions, notes=()))
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")
+
+
+def _in_order(covariates: Table) -> xr.Dataset:
+    """Covariates in an order of the rows that is their own, and without their names."""
+    columns = columns_dataset(covariates.columns, covariates).drop_vars("obs")
+    if not columns:
+        return columns
+    return columns.isel(obs=np.lexsort([column.values for column in columns.values()]))
 
 
 def _hash(groups: Iterable[xr.Dataset]) -> str:

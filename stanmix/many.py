@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from stanmix.engines import engine as find_engine
-from stanmix.engines.base import SamplerSettings
 from stanmix.engines.progress import bar
 from stanmix.errors import (
     Problem,
@@ -22,12 +21,12 @@ from stanmix.errors import (
     require_count,
 )
 from stanmix.fit import Fit
-from stanmix.fits import Fits, Key, Row, warn_of
+from stanmix.fits import Finished, Fits, Key, fits_of, name_of, warn_of
 from stanmix.fits_folder import FitsFolder, opened, purpose_of
 from stanmix.model import Model, transfer
 from stanmix.parallel import unordered, workers_for
 from stanmix.settings import sampler_settings, seed_of_call
-from stanmix.tasks import Outcome, Task, failed, run
+from stanmix.tasks import Outcome, Task, bare, failed, lost, run
 
 
 def fit_many(
@@ -51,14 +50,16 @@ def fit_many(
     time, in processes of this machine, or wherever `joblib.parallel_config` says. Workers return
     draws to this process, which alone writes files, so that they need not share a disk with it.
 
-    What is wrong with one data set stops no other: see `Fits.failed` and `Fits.table`.
+    What is wrong with one data set stops no other, even if it kills the workers that take it: see
+    `Fits.failed` and `Fits.table`.
 
     Parameters
     ----------
     model
         The model, as `stanmix.model` returns it.
     datasets
-        Data frames, or mappings of arrays: by their keys in a mapping, else numbered from 0.
+        Data frames, or mappings of arrays: by their keys in a mapping or in pairs of a key and its
+        data set, such as those of `frame.groupby(..)`; else numbered from 0.
     folder
         Where to keep each fit as soon as it is finished, as a file that `stanmix.load` reads. The
         same call again, after whatever cut it off, does the rest; a fit whose data have changed is
@@ -89,8 +90,6 @@ def fit_many(
         There can be no such folder.
     EngineError
         There is no such engine, or it refused the program.
-    SamplingError
-        A worker process died.
 
     Warns
     -----
@@ -136,84 +135,51 @@ def fit_many(
         )
         runner = find_engine(engine)
         if files is not None:
-            files.require(purpose_of(model, runner.name, settings))
-        work = _Work(model, settings, files)
+            files.require(purpose_of(model, runner, settings))
+        waiting: dict[Key, Model] = {}
+        finished: dict[Key, Finished] = {}
         for key, data in given.items():
-            work.take(key, data)
-        several = workers_for(len(work.models), workers)
+            try:
+                own = transfer(model, data)
+            except Exception as error:
+                finished[key] = _kept(failed(key, error), model, files)
+                continue
+            row = None if files is None else files.row(key, own)
+            if files is None or row is None:
+                waiting[key] = own
+            else:
+                finished[key] = Finished(files.place(key), row)
+        several = workers_for(len(waiting), workers)
         if several > 1 and settings.parallel_chains is None:
             settings = replace(settings, parallel_chains=1)
-        for waiting in work.models.values():
+        for own in waiting.values():
             # All mistakes of the program, and its compilation, come before anything is sampled.
-            runner.compile(waiting.program)
+            runner.compile(own.program)
         tasks = [
-            Task(key, m, replace(settings, seed=seed_of(settings.seed, key)), runner.name)
-            for key, m in work.models.items()
+            Task(key, bare(own), replace(settings, seed=seed_of(settings.seed, key)), runner.name)
+            for key, own in waiting.items()
         ]
-        with bar(len(given), len(given) - len(tasks), "fits") as advance:
-            for outcome in unordered(run, tasks, several):
-                work.add(outcome)
+        with bar(len(given), len(finished), "fits") as advance:
+            for outcome in unordered(run, tasks, several, lost):
+                finished[outcome.key] = _kept(outcome, waiting[outcome.key], files)
                 advance()
-    fits = work.fits(given)
+    fits = fits_of(model, {key: finished[key] for key in given})
     warn_of(fits)
     return fits
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What is finished, what failed, and the models that wait for their fits."""
-
-    model: Model
-    settings: SamplerSettings
-    files: FitsFolder | None
-    models: dict[Key, Model] = field(default_factory=dict)
-    kept: dict[Key, Fit | Path] = field(default_factory=dict)
-    failed: dict[Key, StanmixError] = field(default_factory=dict)
-    rows: dict[Key, Row] = field(default_factory=dict)
-
-    def take(self, key: Key, data: Any) -> None:
-        """Take in a data set: its fit may be there, or it may fit no model."""
-        try:
-            model = transfer(self.model, data)
-        except Exception as error:
-            self.add(failed(key, error))
-            return
-        note = None if self.files is None else self.files.finished(str(key), model)
-        if self.files is None or note is None:
-            self.models[key] = model
-        else:
-            self.kept[key], self.rows[key] = self.files.place(str(key)), Row(**note)
-
-    def add(self, outcome: Outcome) -> None:
-        """Take in what became of a task."""
-        key = outcome.key
-        self.rows[key] = outcome.row
-        if isinstance(outcome.made, StanmixError):
-            self.failed[key] = outcome.made
-            return
-        fit = Fit(self.models[key], *outcome.made)
-        if self.files is None:
-            self.kept[key] = fit
-        else:
-            self.kept[key] = self.files.keep(str(key), fit, asdict(outcome.row))
-
-    def fits(self, keys: Iterable[Key]) -> Fits:
-        """All, in the order of `keys`."""
-        order = list(keys)
-        table = pd.DataFrame([asdict(self.rows[key]) for key in order])
-        table = table.astype({"divergent": "Int64"})
-        table.index = pd.Index(order, name="data", tupleize_cols=False)
-        return Fits(
-            {key: self.kept[key] for key in order if key in self.kept},
-            {key: self.failed[key] for key in order if key in self.failed},
-            table,
-            self.model,
-        )
+def _kept(outcome: Outcome, model: Model, files: FitsFolder | None) -> Finished:
+    """What became of a data set, its fit in the folder if there is one."""
+    if isinstance(outcome.made, StanmixError):
+        return Finished(outcome.made, outcome.row)
+    fit = Fit(model, *outcome.made)
+    kept = fit if files is None else files.keep(outcome.key, fit, outcome.row)
+    return Finished(kept, outcome.row)
 
 
 def seed_of(seed: int, key: Key) -> int:
     """The seed of the fit to one data set."""
-    words = np.frombuffer(hashlib.sha256(str(key).encode()).digest(), "<u4")
+    words = np.frombuffer(hashlib.sha256(name_of(key).encode()).digest(), "<u4")
     return int(np.random.SeedSequence([seed, *words.tolist()]).generate_state(1)[0])
 
 
@@ -227,21 +193,27 @@ def _keyed(datasets: Any) -> dict[Key, Any]:
     """
     alone = hasattr(datasets, "columns")
     if isinstance(datasets, Mapping):
-        given = dict(datasets)
-        alone = bool(given) and not any(map(_is_data, given.values()))
+        given = list(datasets.items())
+        alone = bool(given) and not any(_is_data(data) for _, data in given)
     elif isinstance(datasets, Iterable) and not isinstance(datasets, str) and not alone:
-        given = dict(enumerate(datasets))
+        listed = list(datasets)
+        given = listed if all(map(_is_pair, listed)) else list(enumerate(listed))
     elif not alone:
         raise SpecError(f"`datasets` holds data sets, and is not {type(datasets).__name__}.")
     if alone:
         raise SpecError(Problem("`datasets` is one data set, not many.", hint="put it into a list"))
     if not given:
         raise SpecError("`datasets` holds no data set.")
-    named = pd.Index([str(key) for key in given])
+    named = pd.Index([name_of(key) for key, _ in given])
     if named.has_duplicates:
         again = named[named.duplicated()][0]
         raise SpecError(f"Two keys of `datasets` read {again!r}, and would share a seed.")
-    return given
+    return dict(given)
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether something is a key and its data set, as groups of a data frame come."""
+    return isinstance(value, tuple) and len(value) == 2 and _is_data(value[1])
 
 
 def _is_data(value: Any) -> bool:

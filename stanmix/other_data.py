@@ -15,7 +15,7 @@ import numpy as np
 from stanmix.bounds import bounded, latest, response_of
 from stanmix.data import Table, is_missing
 from stanmix.errors import DataError, Problem, plural
-from stanmix.language.resolve import known_apart
+from stanmix.language.resolve import known_apart, notes_of
 from stanmix.levels import levels_of
 from stanmix.program.standata import with_missing
 from stanmix.spec import ModelSpec, Regression
@@ -38,12 +38,14 @@ def on_other_data(spec: ModelSpec, own: Table, other: Table) -> ModelSpec:
     """
     _require_columns(spec, own, other)
     regressions = tuple(_regrouped(regression, spec, other) for regression in spec.regressions)
+    chosen = [note for note in spec.notes if note not in set(notes_of(spec))]
     spec = replace(
         spec,
         regressions=regressions,
         known_apart=known_apart(spec.known, other, spec.K),
     )
-    return bounded(with_missing(spec, other), other)
+    spec = bounded(with_missing(spec, other), other)
+    return replace(spec, notes=(*chosen, *notes_of(spec)))
 
 
 def _require_columns(spec: ModelSpec, own: Table, other: Table) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,6 +192,7 @@ def save(fit: Fit, path: str | Path, note: Mapping[str, Any] | None = None) -> P
         "engine": fit.engine,
         "spec": to_json(fit.model.spec),
         "program": fit.model.code,
+        "matrices": fit.model.table.matrices,
         "note": note,
     }
     tree = fit.draws.copy()
@@ -267,7 +269,7 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
         _require_families(document["spec"], known)
         spec = from_json(document["spec"], known)
         given = [tree["observed_data"].to_dataset(), tree["constant_data"].to_dataset()]
-        table = _table(*given)
+        table = _table(*given, matrices=document.get("matrices", {}))
         rows = arrange(spec, table)
         encoded_by = _table(tree[ENCODED].to_dataset()) if ENCODED in tree else table
         _require_known_terms(spec, encoded_by)
@@ -289,10 +291,16 @@ def load(path: str | Path, *, families: Sequence[Family] = ()) -> Fit:
     return fit
 
 
-def _table(*groups: xr.Dataset) -> Table:
-    """The columns of groups of saved data."""
+def _table(*groups: xr.Dataset, matrices: Mapping[str, Sequence[str]] | None = None) -> Table:
+    """The columns of groups of saved data, and of which matrices they are all the columns."""
     columns = {str(name): _values(v) for group in groups for name, v in group.items()}
-    return read_table(pd.DataFrame(columns, index=groups[0]["obs"].to_index()))
+    table = read_table(pd.DataFrame(columns, index=groups[0]["obs"].to_index()))
+    whole = {
+        name: tuple(parts)
+        for name, parts in (matrices or {}).items()
+        if table.columns.keys() >= set(parts)
+    }
+    return replace(table, matrices=whole)
 
 
 def _require_families(document: dict[str, Any], known: Mapping[str, Family]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xarray as xr
 
@@ -20,16 +20,18 @@ from stanmix.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One fit to be made: what a worker needs for it.
-
-    It is one small object to joblib, which would send large arguments to a worker of Dask before
-    the call, where they would be lost with the worker.
-    """
+    """One fit to be made: what a worker needs for it."""
 
     key: Key
     model: Model
     settings: SamplerSettings
     engine: str
+
+
+def bare(model: Model) -> Model:
+    """The model without the columns of its data that it does not need."""
+    needed = (*model.spec.response_columns, *model.spec.other_columns)
+    return replace(model, table=model.table.only(needed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,11 @@ def failed(key: Key, error: Exception) -> Outcome:
     """What became of a task, or of what should have been one, that failed."""
     known = error if isinstance(error, StanmixError) else _unforeseen(error)
     return Outcome(key, Row.of_failure(known), known)
+
+
+def lost(task: Task, error: Exception) -> Outcome:
+    """What became of a task from which no worker returned."""
+    return failed(task.key, error)
 
 
 def _unforeseen(error: Exception) -> StanmixError:

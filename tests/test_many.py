@@ -13,10 +13,12 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,6 +125,38 @@ def test_data_sets_without_keys_are_numbered() -> None:
     require_same(fit_many(MODEL, frames, workers=1), listed)
 
 
+def test_groups_of_a_data_frame_are_data_sets_by_their_keys(serial: sm.Fits) -> None:
+    frame = pd.concat([pd.DataFrame(DATA[key]).assign(who=key, n=1) for key in ("s3", "s1")])
+    for one in (frame.groupby("who", sort=False), iter(frame.groupby("who", sort=False))):
+        fits = fit_many(MODEL, one, workers=1)
+        assert list(fits) == ["s3", "s1"]
+        for key in fits:
+            np.testing.assert_array_equal(
+                fits[key].draws["posterior"]["mu"], serial[key].draws["posterior"]["mu"]
+            )
+    assert list(fit_many(MODEL, frame.groupby(["who", "n"]), workers=1)) == [("s1", 1), ("s3", 1)]
+    twice = [*frame.groupby("who"), *frame.groupby("who")]
+    with pytest.raises(sm.SpecError, match="Two keys of `datasets` read 's1'"):
+        fit_many(MODEL, twice)
+
+
+def test_workers_are_sent_the_columns_that_the_model_needs(
+    serial: sm.Fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def looked_at(function: Any, calls: Any, workers: int, lost: Any) -> Iterator[Any]:
+        sent.extend(calls)
+        return map(function, calls)
+
+    monkeypatch.setattr("stanmix.many.unordered", looked_at)
+    data = {key: {**values, "unused": np.zeros(16)} for key, values in DATA.items()}
+    fits = fit_many(MODEL, data)
+    assert [list(task.model.table.columns) for task in sent] == [["y"]] * 5
+    assert list(fits["s1"].model.table.columns) == ["y", "unused"]
+    require_same(fits, serial)
+
+
 def test_groups_and_missing_responses_are_those_of_each_data_set() -> None:
     frame = pd.DataFrame({"y": RNG.normal([0.0, 6.0] * 6), "g": list("aabbcc") * 2})
     model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | g)", frame)
@@ -215,15 +249,17 @@ def test_families_of_ones_own_reach_the_workers() -> None:
     )
     data = [{"y": stats.rayleigh(scale=[1, 5] * 6).rvs(12, random_state=i)} for i in range(3)]
     model = sm.model("y ~ mix(rayleigh, K=2)", data[0], families=[rayleigh])
-    fits = fit_many(model, data, workers=2)
-    assert not fits.failed
-    require_same(fits, fit_many(model, data, workers=1))
+    alone = fit_many(model, data, workers=1)
+    assert not alone.failed
+    require_same(fit_many(model, data, workers=2), alone)
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        require_same(fit_many(model, data), alone)
 
 
 def test_chains_take_turns_where_fits_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def looked_at(function: Any, calls: Any, workers: int) -> Iterator[Any]:
+    def looked_at(function: Any, calls: Any, workers: int, lost: Any) -> Iterator[Any]:
         seen.append((workers, {call.settings.parallel_chains for call in calls}))
         return map(function, calls)
 
@@ -244,9 +280,51 @@ def test_workers_are_as_many_as_joblib_is_told() -> None:
         assert workers_for(100, None) == 1
 
 
-def test_a_worker_that_dies_is_told_of() -> None:
-    with pytest.raises(sm.SamplingError, match="A worker process died"):
-        list(unordered(os._exit, [1, 1], 2))
+class Deadly(str):
+    """A key that kills every other process that it comes to."""
+
+    def __reduce__(self) -> Any:
+        return arrived, (str(self), os.getpid())
+
+
+def arrived(key: str, home: int) -> Deadly:
+    """The deadly key, in the process that it is from."""
+    if os.getpid() != home:
+        os._exit(1)
+    return Deadly(key)
+
+
+def require_that_one_died(fits: sm.Fits, serial: sm.Fits) -> None:
+    """All fits but that of the deadly data set, which says why it has none."""
+    assert set(fits) == set(DATA) and list(fits.failed) == ["deadly"]
+    for key, fit in serial.items():
+        xr.testing.assert_identical(fits[key].draws, fit.draws)
+    assert isinstance(fits.failed["deadly"], sm.SamplingError)
+    assert "worker process that took it died" in fits.table.loc["deadly", "problems"]
+
+
+def test_a_data_set_that_kills_its_worker_fails_alone(serial: sm.Fits, tmp_path: Path) -> None:
+    deadly = {"s0": DATA["s0"], Deadly("deadly"): DATA["s1"], **DATA}
+    require_that_one_died(fit_many(MODEL, deadly, workers=2, folder=tmp_path), serial)
+    assert set(times(tmp_path)) == {f"{key}.nc" for key in DATA}
+
+
+def test_calls_that_die_only_together_are_made_one_by_one(tmp_path: Path) -> None:
+    """As where memory suffices for one, but not for two at the same time."""
+    calls = [str(tmp_path / name) for name in "abc"]
+    found = unordered(fragile, calls, 2, lambda call, error: f"{call} is lost")
+    assert sorted(found) == calls
+
+
+def fragile(mark: str) -> str:
+    """Dies when it is called with a mark for the first time, as soon as two have been."""
+    path = Path(mark)
+    first = not path.exists()
+    path.touch()
+    wait_for(lambda: len(list(path.parent.iterdir())) >= 2)
+    if first:
+        os._exit(1)
+    return mark
 
 
 # Folders.
@@ -292,6 +370,21 @@ def test_files_that_are_half_written_or_damaged_count_for_nothing(
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_fits_of_which_another_version_noted_other_things_are_made_again(
+    serial: sm.Fits, tmp_path: Path
+) -> None:
+    fit_many(MODEL, DATA, workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    with netCDF4.Dataset(tmp_path / "s1.nc", "a") as file:
+        document = json.loads(file.stanmix)
+        document["note"]["speed"] = document["note"].pop("seconds")
+        file.stanmix = json.dumps(document)
+    noted = times(tmp_path)["s1.nc"]
+    require_same(fit_many(MODEL, DATA, workers=1, folder=tmp_path), serial)
+    now = times(tmp_path)
+    assert now.pop("s1.nc") > noted and now == {n: t for n, t in before.items() if n != "s1.nc"}
+
+
 def test_keys_of_any_kind_have_files_of_their_own(tmp_path: Path) -> None:
     keys = ["a", "A", "a/b", "..", ("a", 1), "é" * 300, 7, pd.Timestamp("2026-01-01")]
     data = {key: DATA[f"s{i % 5}"] for i, key in enumerate(keys)}
@@ -301,6 +394,18 @@ def test_keys_of_any_kind_have_files_of_their_own(tmp_path: Path) -> None:
     before = times(tmp_path)
     require_same(fit_many(MODEL, data, workers=1, folder=tmp_path), fits)
     assert times(tmp_path) == before
+
+
+def test_keys_of_numbers_of_numpy_are_those_of_python(tmp_path: Path) -> None:
+    plain: list[Any] = [(1, 0.5, "a", (True,)), 2]
+    numpys: list[Any] = [(np.int32(1), np.float64(0.5), np.str_("a"), (np.True_,)), np.int64(2)]
+    fits = fit_many(MODEL, dict.fromkeys(plain, DATA["s1"]), workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    again = fit_many(MODEL, dict.fromkeys(numpys, DATA["s1"]), workers=1, folder=tmp_path)
+    assert times(tmp_path) == before
+    for key, other in zip(plain, numpys, strict=True):
+        assert seed_of(3, key) == seed_of(3, other)
+        xr.testing.assert_identical(again[other].draws, fits[key].draws)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +438,58 @@ def test_encodings_tell_models_apart(tmp_path: Path) -> None:
         fit_many(other, [frame], workers=1, folder=tmp_path)
 
 
+def test_the_order_of_rows_tells_no_models_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"y": DATA["s0"]["y"], "x": rng.normal(size=16), "g": list("ab") * 8})
+    formula = "y ~ mix(normal, K=2)\nmu ~ poly(x, 2) + g"
+    fit_many(sm.model(formula, frame), [frame], workers=1, folder=tmp_path)
+    before = times(tmp_path)
+    others = [frame.iloc[rng.permutation(16)] for _ in range(5)]
+    models = [sm.model(formula, other) for other in others]
+    assert any(model.spec != models[0].spec for model in models), "no last digit differs"
+    for model in models:
+        fit_many(model, [frame], workers=1, folder=tmp_path)
+    assert times(tmp_path) == before
+    turned = frame.assign(g=pd.Categorical(frame["g"], ["b", "a"]))
+    with pytest.raises(sm.SpecError, match="another model"):
+        fit_many(sm.model(formula, turned), [frame], workers=1, folder=tmp_path)
+
+
+def test_the_order_of_groups_is_that_of_the_data(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"y": DATA["s0"]["y"], "g": list("ab") * 8})
+    turned = frame.assign(g=pd.Categorical(frame["g"], ["b", "a"]))
+    model = sm.model("y ~ mix(normal, K=2)\nmu ~ (1 | g)", frame)
+    for data, groups in ((frame, ["a", "b"]), (turned, ["b", "a"])):
+        fits = fit_many(model, [data], workers=1, folder=tmp_path)
+        assert fits[0].draws["posterior"]["group_g"].values.tolist() == groups
+
+
+def test_fits_of_another_version_of_the_engine_are_not_taken_for_those_of_this(
+    tmp_path: Path,
+) -> None:
+    fit_many(MODEL, {"s0": DATA["s0"]}, workers=1, folder=tmp_path)
+    document = json.loads((tmp_path / "fit_many.json").read_text())
+    assert document["purpose"]["engine"] == f"stanli {version('stanli')}"
+    document["purpose"]["engine"] = "stanli 0.1"
+    (tmp_path / "fit_many.json").write_text(json.dumps(document))
+    with pytest.raises(sm.SpecError, match='holds fits with `engine` "stanli 0.1", not "stanli'):
+        fit_many(MODEL, DATA, workers=1, folder=tmp_path)
+
+
+def test_a_folder_stays_where_it_was(
+    serial: sm.Fits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    fits = fit_many(MODEL, DATA, workers=1, folder="fits")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    require_same(fits, serial)
+
+
 def test_folders_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "closed" / ".lock").mkdir(parents=True)
+    with pytest.raises(sm.DataError, match="can be no folder of fits"):
+        fit_many(MODEL, DATA, folder=tmp_path / "closed")
     (tmp_path / "file").write_text("")
     with pytest.raises(sm.DataError, match="can be no folder"):
         fit_many(MODEL, DATA, folder=tmp_path / "file")
@@ -434,18 +590,37 @@ def test_a_call_that_was_cut_off_goes_on_where_it_was(
     assert len(now) == MANY and not list(folder.glob("*.partial"))
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_dask_worker_that_is_killed_takes_no_fit_with_it(
-    uninterrupted: sm.Fits, tmp_path: Path
-) -> None:
+@contextmanager
+def dask_cluster() -> Iterator[Any]:
+    """The client of a cluster of two processes."""
     distributed = pytest.importorskip("distributed")
-    model, data, options = longer()
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_data_set_that_kills_all_workers_of_dask_fails_alone(serial: sm.Fits) -> None:
+    config = pytest.importorskip("dask.config")
+    deadly = {Deadly("deadly"): DATA["s1"], **DATA}
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask_cluster(),
+        joblib.parallel_config(backend="dask"),
+    ):
+        require_that_one_died(fit_many(MODEL, deadly), serial)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_worker_that_is_killed_takes_no_fit_with_it(
+    uninterrupted: sm.Fits, tmp_path: Path
+) -> None:
+    model, data, options = longer()
+    with dask_cluster() as client:
         victim, finished_before = next(iter(client.run(os.getpid).values())), list[int]()
 
         def kill() -> None:

@@ -30,7 +30,7 @@ def require_same(data: Any, expected: Any) -> None:
 def test_a_model_on_its_own_data_is_the_model(case: Case) -> None:
     model = build(case.formula, case.data, case.priors)
     again = transfer(model, case.data)
-    assert again.spec == model.spec
+    assert again.spec == model.spec and again.spec.notes == model.spec.notes
     require_same(again.data, model.data)
 
 
@@ -116,7 +116,11 @@ def test_known_labels_are_those_of_the_data() -> None:
     data = FRAME.assign(label=np.where(FRAME.index < 6, FRAME.index % 2 + 1.0, np.nan))
     model = sm.model("y | known(label) ~ mix(normal, K=2)", data)
     assert not model.spec.labels_may_switch
-    assert model.on(data.assign(label=np.nan)).spec.labels_may_switch
+    assert not any("labels may switch" in note for note in model.spec.notes)
+    other = model.on(data.assign(label=np.nan))
+    assert other.spec.labels_may_switch
+    assert any("labels may switch" in note for note in other.spec.notes)
+    assert other.on(data).spec.notes == model.spec.notes
 
 
 def test_data_that_lack_responses_or_times_have_one_program_of_their_own() -> None:
@@ -178,3 +182,15 @@ def test_a_file_keeps_the_encodings_of_data_that_are_not_its_own(tmp_path: Path)
     xr.testing.assert_allclose(again.predict(row), fit.predict(row), rtol=1e-12)
     twice = sm.load(again.save(tmp_path / "again.nc"))
     require_same(twice.model.data, fit.model.data)
+
+
+@pytest.mark.engine
+def test_a_file_keeps_which_columns_were_one_array(tmp_path: Path) -> None:
+    data = {**MATRIX, "unused": np.ones((len(MATRIX["y"]), 2))}
+    model = sm.model("y ~ mix(normal, K=2)", data)
+    fit = model.fit(engine="stanli", chains=1, warmup=20, draws=5, seed=1)
+    again = sm.load(fit.save(tmp_path / "fit.nc")).model
+    assert again.table.matrices == {"y": ("y_1", "y_2")}
+    assert again.on(MATRIX).data["N"] == len(MATRIX["y"])
+    with pytest.raises(sm.DataError, match="`y` has 3 columns, not 2"):
+        again.on({"y": np.ones((5, 3))})

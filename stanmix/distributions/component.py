@@ -11,7 +11,7 @@ from scipy.linalg import block_diag
 
 from stanmix.distributions.parameters import checked, family_of
 from stanmix.distributions.part import WHOLE, Part
-from stanmix.errors import SpecError, require_count
+from stanmix.errors import DataError, SpecError, require_count
 from stanmix.families import Family
 
 Array = NDArray[np.float64]
@@ -72,8 +72,22 @@ class Component:
         return np.concatenate([part.score(own) for part, own in self._split(rows)], axis=1)
 
     def log_tail(self, values: Array, side: Literal["logcdf", "logsf"]) -> Array:
-        """Log probability of what lies up to, or beyond, each of some values (row)."""
+        """Log probability of what lies up to, or beyond, each of some values (row).
+
+        Raises
+        ------
+        SpecError
+            Rows are more than a number, or the family declares no distribution function.
+        """
+        self.require_cumulative()
         return self.parts[0].log_tail(values, side)
+
+    def require_cumulative(self) -> None:
+        """Refuse what has no distribution function."""
+        if self.event_shape:
+            raise SpecError("Distribution functions are of a number; take a `marginal(column)`.")
+        if not self.parts[0].cumulative:
+            raise SpecError(f"`{self}` has no distribution function.")
 
     def mean(self) -> Array:
         """Mean by column."""
@@ -99,7 +113,17 @@ class Component:
         return Component(tuple(parts))
 
     def _split(self, rows: Array) -> list[tuple[Part, Array]]:
-        """Each part with its columns."""
+        """Each part with its columns.
+
+        Raises
+        ------
+        DataError
+            Rows are of other columns.
+        """
+        if np.ndim(rows) != 2 or rows.shape[1] != len(self.kinds):
+            raise DataError(
+                f"Rows of `{self}` have the shape (row, {len(self.kinds)}), not {np.shape(rows)}."
+            )
         ends = np.cumsum([len(part.kinds) for part in self.parts])[:-1]
         return list(zip(self.parts, np.split(rows, ends, axis=1), strict=True))
 

@@ -9,6 +9,7 @@ annealed importance sampling bootstrap. *International Conference on Learning Re
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def uniform_means(
     require_count("K", K, 1)
     require_count("columns", columns, 1)
     require_count("seed", seed, 0)
-    if not isinstance(reach, int | float) or not 0 < reach < np.inf:
+    if not isinstance(reach, Real) or not 0 < reach < np.inf:
         raise SpecError(f"`reach` must be a number above 0, not {reach!r:.60}.")
     mu = np.random.default_rng(seed).uniform(-reach, reach, (K, columns))
     return gaussian_mixture(np.full(K, 1 / K), mu, sigma)

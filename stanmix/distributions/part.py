@@ -21,6 +21,9 @@ WHOLE = ("count", "binary", "category", "choice")
 LARGEST = 2.0**53
 """The largest whole number that is told from the next one."""
 
+FAR = 1e100
+"""Size from which on a distance in units of a scale may overflow, of which references make NaN."""
+
 NO_MOMENTS = {"angle": "angles", "category": "categories", "choice": "choices"}
 """Kinds of columns that have neither mean nor variance."""
 
@@ -92,7 +95,9 @@ class Part:
         given = {} if self.choices is None else {"A": self.choices}
         density = getattr(self.reference, "logpdf", None) or self.reference.logpmf
         with np.errstate(all="ignore"):
-            return np.where(known, density(*self._columns(rows), **given), -np.inf)
+            found = density(*self._columns(rows), **given)
+        overflown = np.isnan(found) & (np.abs(rows) > FAR).any(axis=1)
+        return np.where(known & ~overflown, found, -np.inf)
 
     def score(self, rows: Array) -> Array:
         """Derivative of the log density by each column; NaN outside the support.

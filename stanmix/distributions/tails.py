@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from stanmix.distributions.part import LARGEST
 from stanmix.distributions.quantiles import smallest_count, smallest_number
 from stanmix.distributions.rows import numbers, shaped
-from stanmix.errors import DataError, SpecError
+from stanmix.errors import DataError
 from stanmix.latent import mixture_log_density
 
 if TYPE_CHECKING:
@@ -110,11 +110,8 @@ def quantile(mixture: Mixture, p: ArrayLike) -> Array:
 
 
 def _require_cumulative(mixture: Mixture) -> None:
-    if mixture.event_shape:
-        raise SpecError("Distribution functions are of a number; take a `marginal(column)`.")
     for one in mixture.components:
-        if not one.parts[0].cumulative:
-            raise SpecError(f"`{one}` has no distribution function.")
+        one.require_cumulative()
 
 
 def _probability(mixture: Mixture, x: ArrayLike, side: Side) -> Array:

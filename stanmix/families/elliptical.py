@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from stanmix.families.family import Column, Family, Param
 from stanmix.families.real import MU, NORMAL, SIGMA, STUDENT, Vector, positive_scale
+from stanmix.families.tails import FAR
 
 Cov = Literal["spherical", "diag", "full", "tied"]
 """Forms of the covariance."""
@@ -56,10 +57,12 @@ class Elliptical:
             unit = stats.multivariate_normal(cov=self.correlations)
             return np.asarray(np.reshape(unit.logpdf(z), len(z)) - volume)
         nu = np.broadcast_to(self.nu, len(z))
-        log_density = np.empty(len(z))
+        # Of a longer z the square would overflow; so far away the density is a power of the length.
+        length = np.maximum(np.abs(z).max(axis=1) / FAR, 1.0)
+        log_density = -(nu + z.shape[1]) * np.log(length)
         for own in np.unique(nu):
             unit = stats.multivariate_t(shape=self.correlations, df=own)
-            log_density[nu == own] = unit.logpdf(z[nu == own])
+            log_density[nu == own] += unit.logpdf((z / length[:, None])[nu == own])
         return np.asarray(log_density - volume)
 
     def score(self, y: Vector) -> Vector:

@@ -135,6 +135,12 @@ def start_log_location(y: Vector, shape: float) -> dict[str, float]:
     return {"scale": scale, "shape": float(np.clip(shape / max(spread, 1e-3), 0.1, 1e3))}
 
 
+def loglogistic_score(y: Vector, scale: float, shape: float) -> Vector:
+    """Derivative of the log density, which near 0 is finite where the shape is 1."""
+    below = np.exp(-np.logaddexp(0.0, shape * (np.log(scale) - np.log(y))))
+    return np.asarray((shape - 1 - 2 * shape * below) / y)
+
+
 LOGNORMAL = Family(
     name="lognormal",
     response=(Column("positive"),),
@@ -187,7 +193,7 @@ LOGLOGISTIC = Family(
     params=(SCALE, SHAPE),
     reference=LogLogistic,
     start=lambda y: start_log_location(y, np.pi / np.sqrt(3)),
-    score=lambda y, scale, shape: -(1 + shape * np.tanh(shape / 2 * np.log(y / scale))) / y,
+    score=loglogistic_score,
     cumulative=True,
 )
 

@@ -8,7 +8,7 @@ The steps, each a module: `options`, `additions`, `pieces` (which families obser
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -107,7 +107,7 @@ def resolve(
     parameters = assign(spec.parameters, given, spec.sizes, spec.labels, spec.moves)
     spec = replace(spec, parameters=parameters)
     spec = replace(spec, constants=constants.used_by(spec))
-    return replace(spec, notes=tuple(_notes(spec, ordered.notes)))
+    return replace(spec, notes=(*ordered.notes, *notes_of(spec)))
 
 
 def known_apart(known: str | None, table: Table, K: int) -> tuple[int, ...]:
@@ -118,8 +118,8 @@ def known_apart(known: str | None, table: Table, K: int) -> tuple[int, ...]:
     return tuple(int(i) for i in np.ravel(apart))
 
 
-def _notes(spec: ModelSpec, notes: Sequence[str]) -> Iterator[str]:
-    yield from notes
+def notes_of(spec: ModelSpec) -> Iterator[str]:
+    """What the user should know of a model, but for what was chosen for it from its data."""
     if spec.K == 1:
         return
     ordered = spec.ordered

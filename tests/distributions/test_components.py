@@ -179,3 +179,43 @@ def test_columns_that_there_are_not_are_refused() -> None:
     with pytest.raises(sm.SpecError, match="Some of the columns of `rdm`"):
         race = component("rdm", threshold=1, drift=[1, 2], ndt=0)
         Mixture([1.0], [race]).marginal(0)
+
+
+def test_rows_of_other_columns_and_tails_of_several_are_refused() -> None:
+    both = NORMAL & component("poisson", rate=3)
+    with pytest.raises(sm.SpecError, match="Distribution functions are of a number"):
+        both.log_tail(np.zeros(2), "logcdf")
+    for rows in (np.zeros(3), np.zeros((3, 1)), [0.0, 1.0]):
+        with pytest.raises(sm.DataError, match="have the shape"):
+            both.log_density(rows)
+
+
+@pytest.mark.parametrize("corr", [{}, {"corr": CORR}])
+def test_a_vector_of_students_t_falls_as_a_power_however_far_out(corr: dict[str, Any]) -> None:
+    target = Mixture([1.0], [component("student", mu=[0, 0], sigma=[1, 2], nu=3, **corr)])
+    away = np.array([1.0, -1.0])
+    sizes = np.array([1e90, 1e120, 1e160, 1e300])
+    found = target.log_prob(sizes[:, None] * away)
+    np.testing.assert_allclose(np.diff(found), -5 * np.diff(np.log(sizes)), rtol=1e-12)
+    score = target.score(sizes[:, None] * away)
+    np.testing.assert_allclose(score @ away, -5 / sizes, rtol=1e-12)
+
+
+def test_the_score_of_a_loglogistic_variable_is_finite_at_0_where_its_shape_is_1() -> None:
+    target = Mixture([1.0], [component("loglogistic", scale=2, shape=1)])
+    y = np.array([1e-310, 1e-200, 1e-20, 1e-8, 1.0, 1e200])
+    np.testing.assert_allclose(target.score(y), -2 / (2 + y), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "y"),
+    [
+        ("gamma", {"mu": 0.1, "shape": 3}, 1e308),
+        ("weibull", {"scale": 0.1, "shape": 2}, 1e308),
+        ("gumbel", {"mu": 0, "sigma": 0.1}, -1e308),
+    ],
+)
+def test_where_a_distance_overflows_there_is_no_density(
+    family: str, given: dict[str, float], y: float
+) -> None:
+    assert Mixture([1.0], [component(family, **given)]).log_prob(y) == -np.inf

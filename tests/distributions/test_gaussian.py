@@ -158,3 +158,11 @@ def test_targets_refuse_what_makes_none() -> None:
     ):
         with pytest.raises(sm.SpecError):
             call()
+
+
+def test_the_reach_of_means_is_a_number_of_any_kind() -> None:
+    for reach in (np.int64(3), np.float32(3)):
+        means = [one.mean() for one in uniform_means(K=5, reach=reach).components]
+        np.testing.assert_array_equal(
+            means, [c.mean() for c in uniform_means(K=5, reach=3).components]
+        )

@@ -12,7 +12,7 @@ import stanmix as sm
 from stanmix.distributions import Mixture, component, components, gaussian_mixture
 from tests.distributions.exact import mp, mpf
 
-few_examples = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+few_examples = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 probability = st.one_of(
     st.floats(1e-12, 1 - 1e-12),
     st.floats(-300, -1).map(lambda x: 10.0**x),
@@ -20,6 +20,7 @@ probability = st.one_of(
 )
 scale = st.floats(-6, 6).map(lambda x: float(np.exp(x)))
 place = st.floats(-1e3, 1e3)
+shape = st.floats(0.1, 20)
 
 
 def weights(draw: st.DrawFn) -> list[float]:
@@ -30,18 +31,23 @@ def weights(draw: st.DrawFn) -> list[float]:
 @st.composite
 def numbers(draw: st.DrawFn) -> Mixture:
     """Mixtures of a number, of families whose tails differ."""
+    families: dict[str, dict[str, st.SearchStrategy[float]]] = {
+        "student": {"mu": place, "sigma": scale, "nu": st.floats(1, 50)},
+        "laplace": {"mu": place, "sigma": scale},
+        "gumbel": {"mu": place, "sigma": scale},
+        "exgaussian": {"mu": place, "sigma": scale, "tau": scale},
+        "uniform": {"low": st.floats(-9, -1), "high": scale},
+        "lognormal": {"mu": st.floats(-3, 3), "sigma": st.floats(0.1, 3)},
+        "gamma": {"mu": scale, "shape": scale.map(lambda x: x + 0.1)},
+        "weibull": {"scale": scale, "shape": shape},
+        "frechet": {"scale": scale, "shape": shape},
+        "loglogistic": {"scale": scale, "shape": shape},
+        "wald": {"threshold": scale, "drift": scale, "ndt": st.floats(0, 3)},
+        "beta": {"mu": st.floats(0.05, 0.95), "phi": scale},
+    }
     first = component("normal", mu=draw(place), sigma=draw(scale))
-    second = draw(
-        st.sampled_from(
-            [
-                component("student", mu=draw(place), sigma=draw(scale), nu=draw(st.floats(1, 50))),
-                component("laplace", mu=draw(place), sigma=draw(scale)),
-                component("gamma", mu=draw(scale), shape=draw(scale) + 0.1),
-                component("lognormal", mu=draw(st.floats(-3, 3)), sigma=draw(st.floats(0.1, 3))),
-                component("exgaussian", mu=draw(place), sigma=draw(scale), tau=draw(scale)),
-            ]
-        )
-    )
+    family = draw(st.sampled_from(list(families)))
+    second = component(family, **{name: draw(of) for name, of in families[family].items()})
     return Mixture(weights(draw), [first, second])
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stanmix.distributions.emission import draw_rows
 from stanmix.distributions.seeds import Sample, fresh, generator
 from stanmix.errors import require_count
+from stanmix.latent.random import chosen
 
 if TYPE_CHECKING:
     from stanmix.distributions.markov import HiddenMarkov
@@ -107,6 +108,5 @@ def _drawn(
     for t in range(steps):
         last = before if t == 0 else states[:, t - 1]
         chances = markov.initial if last is None else markov.transition[last]
-        upto = np.cumsum(np.broadcast_to(chances, (n, markov.K)), axis=1)
-        states[:, t] = np.sum(upto[:, :-1] <= u[:, [t]] * upto[:, -1:], axis=1)
+        states[:, t] = chosen(chances, u[:, t])
     return Sample(draw_rows(markov.components, states, rng), states + 1)

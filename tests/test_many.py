@@ -593,7 +593,8 @@ def test_a_call_that_was_cut_off_goes_on_where_it_was(
 @contextmanager
 def dask_cluster() -> Iterator[Any]:
     """The client of a cluster of two processes."""
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -605,7 +606,8 @@ def dask_cluster() -> Iterator[Any]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_data_set_that_kills_all_workers_of_dask_fails_alone(serial: sm.Fits) -> None:
-    config = pytest.importorskip("dask.config")
+    from dask import config
+
     deadly = {Deadly("deadly"): DATA["s1"], **DATA}
     with (
         config.set({"distributed.scheduler.allowed-failures": 0}),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stanmix.errors import DataError, listing
 from stanmix.fit import Fit
-from stanmix.inits import broken_constraints, given_values
+from stanmix.given import broken_constraints, given_values
 from stanmix.named_draws import Source, read
 from stanmix.program.declare import effect_axes
 from stanmix.questions.asking import flat

@@ -27,8 +27,8 @@ from stanmix.errors import (
 )
 from stanmix.families import Family
 from stanmix.fit import Fit
+from stanmix.given import given_values
 from stanmix.identifiability import held_correlations, identifiability_warnings
-from stanmix.inits import given_values
 from stanmix.language.resolve import resolve
 from stanmix.language.syntax import parse
 from stanmix.other_data import on_other_data

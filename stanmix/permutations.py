@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix.errors import SpecError, listing
-from stanmix.inits import given_values
+from stanmix.given import given_values
 from stanmix.spec import ModelSpec, Parameter, Use
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 import stanmix as sm
 from stanmix.engines import engine
-from stanmix.inits import given_values
+from stanmix.given import given_values
 from tests.cases import FRAME
 from tests.test_regression import NEW, evaluated, points, require_recovered
 

@@ -17,7 +17,8 @@ import stanmix as sm
 from stanmix.data import read_table
 from stanmix.engines import engine
 from stanmix.families import FAMILIES
-from stanmix.inits import given_values, starting_points
+from stanmix.given import given_values
+from stanmix.inits import starting_points
 from stanmix.program.rows import arrange
 from stanmix.program.standata import standata
 from tests.cases import FRAME, UNITS

@@ -255,8 +255,8 @@ def to_bayesflow(model: Model, *, summary: Callable[[Array], Array] | None = Non
         BayesFlow is not installed.
     SpecError
         The model has parameters that networks cannot learn by their names (slopes, effects of
-        groups, horseshoes, angles); rows lack responses; units have unequal numbers of rows; or
-        there are several series.
+        groups, horseshoes, angles); rows lack responses, or these are censored; labels are known;
+        units have unequal numbers of rows; or there are several series.
 
     Notes
     -----
@@ -287,8 +287,10 @@ def to_bayesflow(model: Model, *, summary: Callable[[Array], Array] | None = Non
             "have to be learned: slopes, effects of groups, horseshoes and angles are sampled in "
             "other numbers."
         )
-    if any(response.missing for response in spec.responses):
-        raise SpecError("Networks need a response in every row.")
+    if any(response.missing or response.censored for response in spec.responses):
+        raise SpecError("Networks need a response in every row, and none that is censored.")
+    if spec.known is not None:
+        raise SpecError(f"Networks are not told of labels that are known (`known({spec.known})`).")
     if len(set(rows.unit_size)) > 1:
         raise SpecError("Networks need units with the same number of rows.")
     if len(rows.starts) > 1:

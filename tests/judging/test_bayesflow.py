@@ -124,6 +124,8 @@ def test_units_are_places_and_their_rows_numbers() -> None:
             "`mu_direction` would have to be",
         ),
         ("y ~ mix(normal, K=2)", {"y": [np.nan, *range(8)]}, "need a response in every row"),
+        ("y | cens(c) ~ mix(normal, K=2)", {"c": [0] * 8 + [1]}, "none that is censored"),
+        ("y | known(k) ~ mix(normal, K=2)", {"k": [1, 2] + [np.nan] * 7}, r"`known\(k\)`"),
         ("y | unit(g) ~ mix(normal, K=2)", {"g": list("aaabbbbcc")}, "the same number of rows"),
         ("y | series(g) ~ hmm(normal, states=2)", {"g": list("aaabbbbcc")}, "need one series"),
     ],

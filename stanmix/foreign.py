@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stanmix.errors import DataError, listing
 from stanmix.fit import Fit
 from stanmix.given import broken_constraints, given_values
-from stanmix.named_draws import Source, read
+from stanmix.named_draws import ROUNDED, Source, read
 from stanmix.program.declare import effect_axes
 from stanmix.questions.asking import flat
 from stanmix.spec import ModelSpec, reported
@@ -122,7 +122,7 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
     count = len(next(iter(values.values())))
     good, broken = np.ones(count, dtype=bool), {}
     for parameter in spec.parameters:
-        for text, mask in broken_constraints(spec, parameter, values[parameter.name]):
+        for text, mask in broken_constraints(spec, parameter, values[parameter.name], ROUNDED):
             good &= ~mask
             if mask.any():
                 broken[f"`{parameter.name}` {text}"] = float(mask.mean())

@@ -208,9 +208,12 @@ def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> st
 
 
 def broken_constraints(
-    spec: ModelSpec, parameter: Parameter, values: Array
+    spec: ModelSpec, parameter: Parameter, values: Array, tolerance: float = 1e-6
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """What may be wrong with values of a parameter (draw, *shape), and with which it is: (draw)."""
+    """What may be wrong with values of a parameter (draw, *shape), and with which it is: (draw).
+
+    Probabilities may sum to 1 but for a `tolerance`.
+    """
 
     def any_of(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
@@ -220,7 +223,7 @@ def broken_constraints(
     if parameter.constraint == "simplex":
         moves = np.array(spec.moves, dtype=bool)
         allowed = moves if parameter.name == "transition" else np.ones(1, dtype=bool)
-        sums = np.isclose(values.sum(axis=-1), 1.0, rtol=0, atol=1e-6)
+        sums = np.isclose(values.sum(axis=-1), 1.0, rtol=0, atol=tolerance)
         wrong = any_of((values > 0) != allowed) | any_of(~sums)
         yield "must be positive and sum to 1", finite & wrong
         return

@@ -30,6 +30,7 @@ from stanmix.errors import (
 )
 from stanmix.inits import starting_points
 from stanmix.labels import one_numbering
+from stanmix.numberings import numberings_of
 from stanmix.permutations import can_be_renumbered, told_apart
 from stanmix.questions.asking import flat, seed_of, thinned
 from stanmix.regions import regions
@@ -204,9 +205,10 @@ def modes(
     each mode is a Student distribution, adapted to the posterior; mass and draws are a mode's where
     its own is the densest. A chain has missed a mode where its share of draws is less than a third
     of the mass, and that is not chance, by as many draws as it is worth in independent ones. Where
-    nothing orders components, a mode in which two are the same has fewer numberings than others,
-    and its mass comes out too large. In many dimensions, from some dozens on, masses are rough, and
-    `pareto_k` says so. That nothing more is found is no proof that nothing more is there.
+    nothing orders components, all numberings of up to five are looked at; of more, and of slopes,
+    those of `relabel`, and then a mode in which two components are the same counts too much. In
+    many dimensions, from some dozens on, masses are rough, and `pareto_k` says so. That nothing
+    more is found is no proof that nothing more is there.
 
     Examples
     --------
@@ -219,7 +221,9 @@ def modes(
     require_count("starts", starts, 1)
     require_count("climbs", climbs, 1)
     require_posterior(fit, "modes()")
-    found = search([one_numbering(fit)], starts, climbs, np.random.default_rng(seed_of(fit, seed)))
+    from_draws = climbs * fit.draws["posterior"].sizes["chain"]
+    rng = np.random.default_rng(seed_of(fit, seed))
+    found = search([one_numbering(fit)], starts, from_draws, rng)
     table, (chains,), (worth,) = found.modes.table, found.shares, found.worth
     for chain, name in enumerate(fit.draws["posterior"].to_dataset()["chain"].values):
         table[f"chain {name}"] = chains[chain]
@@ -262,8 +266,10 @@ def search(fits: Sequence[Fit], starts: int, climbs: int, rng: np.random.Generat
     ----------
     fits
         Their components have the same numbers, if anything orders them or not.
-    starts, climbs
+    starts
         As in `modes`.
+    climbs
+        From how many draws of each fit.
     rng
         What is drawn from.
 
@@ -285,7 +291,7 @@ def search(fits: Sequence[Fit], starts: int, climbs: int, rng: np.random.Generat
         raise SamplingError("No climb to a mode came to an end; `diagnose()` may say why.")
     target = target_of(model)
     numbered = _numbered(fits[0], ends)
-    found = regions(target, target.unconstrain(flat(numbered)), rng)
+    found = regions(target, target.unconstrain(flat(numbered)), numberings_of(model), rng)
     table = pd.DataFrame({"mass": found.masses, "lp": found.lp})
     table["climbs"] = np.bincount(found.of_end[: len(all_over)], minlength=len(table))
     table.index = pd.RangeIndex(1, len(table) + 1, name="mode")
@@ -336,9 +342,10 @@ def _worth_within(points: Array) -> float:
 
 
 def _some_draws(fit: Fit, climbs: int) -> list[Variables]:
-    """Evenly spread draws of every chain."""
+    """Draws evenly spread over every chain, at least so many of all."""
     draws = thinned(fit, None)
-    places = np.linspace(0, draws.sizes["draw"] - 1, climbs).astype(np.int64)
+    own = -(-climbs // draws.sizes["chain"])
+    places = np.linspace(0, draws.sizes["draw"] - 1, own).astype(np.int64)
     return [
         {str(n): v.values for n, v in draws.isel(chain=chain, draw=draw).items()}
         for chain in range(draws.sizes["chain"])

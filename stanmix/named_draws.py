@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 Source = Fit | xr.DataTree | xr.Dataset | Mapping[str, Any] | pd.DataFrame | str | os.PathLike[str]
 """What draws may come as."""
 
+ROUNDED = 1e-3
+"""By how much probabilities that were written with few digits may sum to another number than 1."""
+
 NOT_PARAMETERS = {"chain", "draw", "iteration", "iter", "chain_id", "draw_id"}
 """Columns of a table that say which draw a row is, in small letters and without dots."""
 

@@ -2,7 +2,9 @@
 
 Two ends of climbs are one mode if the density does not fall on the straight way from one to the
 other. About each mode is a Student distribution, adapted to the posterior by importance sampling;
-a point is in the region of that which is densest there, and so are its draws, and its mass.
+a point is in the region of that which is densest there, and so are its draws, and its mass. Where
+nothing orders components, all numberings of a point are looked at: it is in the region in which any
+of them is, and a mode in which components are the same counts no more than it should.
 
 References
 ----------
@@ -12,6 +14,7 @@ in general mixture classes. *Statistics and Computing*, 18, 447-459.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,7 @@ from scipy.special import logsumexp
 
 from stanmix.engines.base import Target
 from stanmix.importance import good_k, smoothed
+from stanmix.numberings import Numberings
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -65,6 +69,8 @@ class Regions:
         The mode of each end of a climb: (end).
     about
         The distributions about modes.
+    numberings
+        What gives all numberings of points.
     """
 
     tops: Array
@@ -74,16 +80,18 @@ class Regions:
     good_k: float
     of_end: Integers
     about: tuple[Any, ...]
+    numberings: Numberings
 
     def shares(self, points: Array) -> Array:
         """The share of points, (..., point, number), that are in each region: (..., mode)."""
-        each = np.stack([about.logpdf(points) for about in self.about], axis=-1)
-        # Of one point alone, or of one number, an axis is dropped.
-        where = each.reshape(*points.shape[:-1], len(self.about)).argmax(axis=-1)
+        flat = points.reshape(-1, points.shape[-1])
+        where = _near(self.about, flat, self.numberings).mode.reshape(points.shape[:-1])
         return np.asarray((where[..., None] == np.arange(len(self.about))).mean(axis=-2))
 
 
-def regions(target: Target, ends: Array, rng: np.random.Generator) -> Regions:
+def regions(
+    target: Target, ends: Array, numberings: Numberings, rng: np.random.Generator
+) -> Regions:
     """The regions about the modes in which climbs ended.
 
     Parameters
@@ -92,11 +100,13 @@ def regions(target: Target, ends: Array, rng: np.random.Generator) -> Regions:
         The density.
     ends
         Where climbs ended: (end, number).
+    numberings
+        What gives all numberings of points, at which the density is the same.
     rng
         What is drawn from.
     """
-    tops, of_end = _grouped(target, ends)
-    masses, pareto_k, about = _masses(target, tops, rng)
+    tops, of_end = _grouped(target, ends, numberings)
+    masses, pareto_k, about = _masses(target, tops, numberings, rng)
     order = np.argsort(-masses, kind="stable")
     return Regions(
         tops=tops[order],
@@ -106,10 +116,11 @@ def regions(target: Target, ends: Array, rng: np.random.Generator) -> Regions:
         good_k=good_k(PROPOSALS * len(tops)),
         of_end=np.argsort(order)[of_end],
         about=tuple(about[m] for m in order),
+        numberings=numberings,
     )
 
 
-def _grouped(target: Target, ends: Array) -> tuple[Array, Integers]:
+def _grouped(target: Target, ends: Array, numberings: Numberings) -> tuple[Array, Integers]:
     """The tops of modes (mode, number), and the mode of each end."""
     tops: list[Array] = []
     heights: list[float] = []
@@ -118,8 +129,7 @@ def _grouped(target: Target, ends: Array) -> tuple[Array, Integers]:
         top = _polished(target, ends[place])
         height = float(target.log_density(top[None])[0])
         for m, (other, its) in enumerate(zip(tops, heights, strict=True)):
-            way = top + BETWEEN[:, None] * (other - top)
-            if target.log_density(way).min() > min(height, its) - FALL:
+            if _is_one(target, top, numberings(other[None])[:, 0], min(height, its) - FALL):
                 mode[place] = m
                 break
         else:
@@ -127,6 +137,13 @@ def _grouped(target: Target, ends: Array) -> tuple[Array, Integers]:
             tops.append(top)
             heights.append(height)
     return np.array(tops), mode
+
+
+def _is_one(target: Target, top: Array, others: Array, least: float) -> bool:
+    """Whether a log density stays above the least on a straight way to any of the others."""
+    ways = top + BETWEEN[:, None] * (others - top)[:, None]
+    heights = target.log_density(ways.reshape(-1, len(top))).reshape(ways.shape[:2])
+    return bool((heights.min(axis=1) > least).any())
 
 
 def _polished(target: Target, end: Array) -> Array:
@@ -153,8 +170,39 @@ def _covariance(target: Target, top: Array) -> Array:
     return np.asarray(vectors / np.maximum(values, 1e-4) @ vectors.T)
 
 
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """Points, by the distributions about modes.
+
+    Parameters
+    ----------
+    log_density
+        The log density of all distributions together, over all numberings: (point).
+    mode
+        The mode in whose region each is: (point).
+    points
+        Each in the numbering in which it is nearest: (point, number).
+    """
+
+    log_density: Array
+    mode: Integers
+    points: Array
+
+
+def _near(about: Sequence[Any], points: Array, numberings: Numberings) -> _Near:
+    same = numberings(points)
+    # Of one point alone, or of one number, an axis is dropped.
+    each = np.stack([t.logpdf(same).reshape(same.shape[:2]) for t in about], axis=-1)
+    by_numbering = each.max(axis=-1).argmax(axis=0)
+    return _Near(
+        log_density=logsumexp(each, axis=(0, 2)),
+        mode=each.max(axis=0).argmax(axis=-1),
+        points=same[by_numbering, np.arange(len(points))],
+    )
+
+
 def _masses(
-    target: Target, tops: Array, rng: np.random.Generator
+    target: Target, tops: Array, numberings: Numberings, rng: np.random.Generator
 ) -> tuple[Array, float, list[Any]]:
     """The mass of each mode, the Pareto k of the weights, and the distributions about modes."""
     d, count = target.size, len(tops)
@@ -165,12 +213,12 @@ def _masses(
             stats.multivariate_t(c, s, NU, allow_singular=True)
             for c, s in zip(centers, spreads, strict=True)
         ]
-        points = np.concatenate([t.rvs(PROPOSALS, random_state=rng).reshape(-1, d) for t in about])
-        each = np.stack([t.logpdf(points) for t in about], axis=1)
-        log_ratios = target.log_density(points) - logsumexp(each, axis=1)
+        drawn = np.concatenate([t.rvs(PROPOSALS, random_state=rng).reshape(-1, d) for t in about])
+        near = _near(about, drawn, numberings)
+        log_ratios = target.log_density(drawn) - near.log_density
         log_weights, pareto_k = smoothed(np.maximum(log_ratios, log_ratios.max() - 700.0))
         weights = np.exp(log_weights)
-        own = weights[:, None] * (each.argmax(axis=1)[:, None] == np.arange(count))
+        own = weights[:, None] * (near.mode[:, None] == np.arange(count))
         masses = own.sum(axis=0) / own.sum()
         if last:
             break
@@ -181,7 +229,7 @@ def _masses(
             # Too few points tell nothing of a spread.
             if 1 / np.sum(share**2) > 10 * d:
                 centers = centers.copy()
-                centers[m] = share @ points
-                off = points - centers[m]
+                centers[m] = share @ near.points
+                off = near.points - centers[m]
                 spreads[m] = (NU - 2) / NU * (off.T * share) @ off
     return masses, pareto_k, about

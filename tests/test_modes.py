@@ -11,6 +11,9 @@ from scipy.special import logsumexp
 
 import stanmix as sm
 from stanmix import modes
+from stanmix.numberings import numberings_of
+from stanmix.regions import regions
+from stanmix.unconstrained import target_of
 
 pytestmark = pytest.mark.engine
 
@@ -97,18 +100,74 @@ def test_masses_are_those_of_quadrature() -> None:
     assert 0.05 < exact < 0.95
 
 
-@pytest.mark.parametrize("seed", [2, 3, 6, 7, 10])
-def test_chains_that_are_right_have_of_each_mode_what_its_mass_says(seed: int) -> None:
-    """Two groups that overlap: modes without a gap between them, of which masses are small."""
+def overlapping(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    y = np.concatenate([rng.normal(0, 1, 14), rng.normal(3.5, 1.2, 10)])
-    fit = sm.fit("y ~ mix(normal, K=2)", {"y": y}, **RUN | {"draws": 2000})
+    return np.concatenate([rng.normal(0, 1, 14), rng.normal(3.5, 1.2, 10)])
+
+
+def with_an_outlier() -> np.ndarray:
+    return np.append(np.random.default_rng(3).normal(0, 1, 30), 5.0)
+
+
+def quiet_and_busy() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.poisson(4, 25), [16], rng.poisson(5, 5)])
+
+
+ONE_NUMBERING = "y ~ mix(normal, K=2)"
+ALL_NUMBERINGS = "y ~ mix(normal(sigma=1.3), K=2, order=none)"
+
+
+@pytest.mark.parametrize(
+    ("formula", "y"),
+    [
+        # Two groups without a gap between them.
+        *((ONE_NUMBERING, overlapping(seed)) for seed in (2, 3, 6, 7, 10)),
+        # In one mode both components are nearly the same: it is near itself in both numberings.
+        (ALL_NUMBERINGS, with_an_outlier()),
+        ("y ~ hmm(poisson, states=2, order=none)", quiet_and_busy()),
+    ],
+)
+def test_chains_that_are_right_have_of_each_mode_what_its_mass_says(
+    formula: str, y: np.ndarray
+) -> None:
+    fit = sm.fit(formula, {"y": y}, **RUN | {"draws": 2000})
     found = fit.modes()
-    assert len(found.table) > 1 and found.missed == () and found.problems == ()
+    assert found.missed == () and found.problems == ()
     shares = found.table.filter(like="chain").mean(axis=1)
-    # Effective draws of being in a mode, from how the shares of chains vary; and of the masses.
+    # How far the mean of four chains is off, from how they differ; and how far the masses are.
     spread = found.table.filter(like="chain").std(axis=1) / 2
     assert (np.abs(shares - found.table["mass"]) < 4 * spread + 0.02).all(), found
+
+
+def test_the_masses_of_all_numberings_are_those_of_quadrature() -> None:
+    y = with_an_outlier()
+    priors = {"mu": "normal(0, 3)", "weights": "dirichlet(2)"}
+    fit = sm.fit(ALL_NUMBERINGS, {"y": y}, priors=priors, **RUN)
+    target = target_of(fit.model)
+    rng = np.random.default_rng(1)
+    grid = np.linspace(-4, 8, 61)
+    shares = (np.arange(40) + 0.5) / 40
+    first, second, w = (v.ravel() for v in np.meshgrid(grid, grid, shares, indexing="ij"))
+    rows = np.logaddexp(
+        np.log(w) + stats.norm(first, 1.3).logpdf(y[:, None]),
+        np.log1p(-w) + stats.norm(second, 1.3).logpdf(y[:, None]),
+    ).sum(axis=0)
+    log_p = rows + np.log(w * (1 - w)) + stats.norm(0, 3).logpdf([first, second]).sum(axis=0)
+    values = {"mu": np.stack([first, second], 1), "weights": np.stack([w, 1 - w], 1)}
+    points = fit.model.transforms().unconstrain(values)
+    tops = fit.model.transforms().unconstrain(
+        {
+            "mu": np.array([[0.0, 4.5], [4.0, 0.0], [0.3, -0.3]]),
+            "weights": np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]]),
+        }
+    )
+    found = regions(target, tops, numberings_of(fit.model), rng)
+    exact = np.exp(log_p - logsumexp(log_p))
+    for m, mass in enumerate(found.masses):
+        # Each point by itself: a share of 0 or 1.
+        inside = found.shares(points[:, None])[:, m]
+        assert exact @ inside == pytest.approx(mass, abs=0.02)
 
 
 def test_numberings_of_components_are_no_modes(agreeing: sm.Fit, found: sm.Modes) -> None:

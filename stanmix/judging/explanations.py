@@ -152,17 +152,20 @@ def of_densities(fit: Fit, given: Fit, psis: Corrected, *, modal: bool) -> Itera
     log_ratios = psis.log_ratios[good]
     reference = worth(ours)
 
+    # Of draws that hang together.
+    efficiency = min(1.0, worth(theirs) / len(log_ratios))
+
     def agrees(log_weights: Array) -> tuple[float, float]:
         """The distance of weighted draws from the reference, and what of that is chance."""
-        chance = by_chance(reference, worth_of(log_weights))
+        chance = by_chance(reference, efficiency * worth_of(log_weights))
         return distance(theirs, ours, np.exp(log_weights)), chance
 
     plain, chance = agrees(psis.log_weights[good])
     found = []
     for name, sign, volume in _volumes(fit.model, theirs):
-        log_weights, k = smoothed(log_ratios - volume)
+        log_weights, k = smoothed(log_ratios - volume, efficiency)
         if k <= psis.good_k:
-            found.append((*agrees(log_weights), worth_of(log_weights), name, sign))
+            found.append((*agrees(log_weights), efficiency * worth_of(log_weights), name, sign))
     if found and (plain > CHANCE * chance or not psis.is_good):
         apart, by, ess, name, sign = min(found)
         if apart < CHANCE * by and (apart < CLOSER * plain or ess > MORE * psis.ess):

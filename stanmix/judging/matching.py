@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stanmix.errors import DataError, Problem, did_you_mean, listing
 from stanmix.fit import Fit
 from stanmix.judging.alignment import aligned
-from stanmix.named_draws import Source, numbers, read
+from stanmix.named_draws import ROUNDED, Source, numbers, read
 
 Array = NDArray[np.float64]
 
@@ -153,13 +153,18 @@ def common(
                 )
     if not kept:
         raise DataError("Nothing is left to be compared.")
-    if all(np.array_equal(ours[name], theirs[name]) for name in kept):
+    if all(_same(ours[name], theirs[name]) for name in kept):
         raise DataError("Both are the same draws.")
     first, second = (
         Sample(tuple(kept), np.stack([found[name] for name in kept], axis=-1))
         for found in (ours, theirs)
     )
     return first, second, tuple(dropped)
+
+
+def _same(a: Array, b: Array) -> bool:
+    """Whether draws are the same, but for digits that are lost on the way."""
+    return a.size == b.size and np.allclose(a.ravel(), b.ravel(), rtol=1e-8, atol=0)
 
 
 def require_chains(draws: xr.Dataset, what: str) -> None:
@@ -220,7 +225,7 @@ def _following(
     for group in groups.values():
         whole = [np.sum([found[name] for name in group], axis=0) for found in (ours, theirs)]
         least = min(found[name].min() for name in group for found in (ours, theirs))
-        if least >= 0 and all(np.abs(total - 1).max() < 1e-6 for total in whole):
+        if least >= 0 and all(np.abs(total - 1).max() < ROUNDED for total in whole):
             never = [n for n in group if np.ptp(ours[n]) == 0 and np.ptp(theirs[n]) == 0]
             moving = [n for n in group if n not in never]
             dropped |= dict.fromkeys([*never, *moving[-1:]])

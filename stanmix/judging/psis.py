@@ -12,6 +12,7 @@ inference. *International Conference on Machine Learning*.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,12 +21,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from stanmix.diagnostics import independent_draws
 from stanmix.errors import DataError, SpecError, require_count, require_one_of
 from stanmix.fit import Fit
 from stanmix.foreign import WHAT, Points, points_of, template
 from stanmix.importance import FEWEST, good_k, smoothed
 from stanmix.model import Model
 from stanmix.named_draws import Source, read
+from stanmix.permutations import can_be_renumbered
 from stanmix.questions.asking import flat
 from stanmix.spec import ModelSpec
 from stanmix.unconstrained import target_of
@@ -65,7 +68,8 @@ class Corrected:
         For each constraint that draws break, in words, the share that do.
     lacking
         The share of the reference's draws where the tool has less than a thousandth of the density
-        that the posterior has; NaN if that cannot be known.
+        that the posterior has; NaN if that cannot be known: `log_q` is
+        no function, or nothing orders the components.
     draws
         The draws, (chain, draw, ...) each, as they were.
     scale
@@ -197,11 +201,9 @@ def psis(
     >>> found.is_good
     True
     """
-    require_one_of("scale", scale, get_args(Scale))
     model = fit.model if isinstance(fit, Fit) else fit
     if not isinstance(model, Model):
         raise DataError(f"A fit or a model is needed, not {type(fit).__name__}.")
-    _require_density(model.spec, scale)
     given = read(draws, WHAT, like=template(model.spec))
     return weighed(model, given, points_of(model, given), log_q, scale, fit)
 
@@ -225,10 +227,13 @@ def weighed(
     log_q, scale, fit
         As in `psis`.
     """
+    require_one_of("scale", scale, get_args(Scale))
+    _require_density(model.spec, scale)
     good = points.good
     if len(good) < FEWEST:
         raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
     points.require_some()
+    given = given[list(template(model.spec))]
     log_p = np.full(len(good), -np.inf)
     log_p[good] = _log_posterior(model, points.values[good], scale)
     theirs = _asked(log_q, given, points.values, good, scale)
@@ -242,9 +247,12 @@ def weighed(
             f"{FEWEST} or more."
         )
     log_weights = np.full(len(good), -np.inf)
-    log_weights[has_density], k = smoothed(log_ratios[has_density])
+    # Of draws that hang together.
+    efficiency = min(1.0, worth_of_points(points.values[has_density]) / has_density.sum())
+    log_weights[has_density], k = smoothed(log_ratios[has_density], efficiency)
     lacking = np.nan
-    if isinstance(fit, Fit) and callable(log_q):
+    # Where components may change places the tool may know one of their numberings alone.
+    if isinstance(fit, Fit) and callable(log_q) and not can_be_renumbered(model.spec):
         log_scale = float(logsumexp(log_ratios) - np.log(len(good)))
         lacking = _lacking(fit, log_q, scale, log_scale)
     return Corrected(
@@ -253,12 +261,18 @@ def weighed(
         log_ratios=log_ratios,
         pareto_k=k,
         good_k=good_k(int(has_density.sum())),
-        ess=worth_of(log_weights),
+        ess=efficiency * worth_of(log_weights),
         broken=points.broken,
         lacking=lacking,
         draws=given,
         scale=scale,
     )
+
+
+def worth_of_points(points: Array) -> float:
+    """How many independent draws points (draw, number) are worth."""
+    moving = np.ptp(points, axis=0) > 0
+    return independent_draws(points[None][..., moving]) if moving.any() else 1.0
 
 
 def worth_of(log_weights: Array) -> float:
@@ -297,7 +311,7 @@ def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scal
         at: Any = points[good]
         if scale == "constrained":
             at = {name: values[good] for name, values in flat(draws).items()}
-        values = np.asarray(log_q(at), dtype=np.float64)
+        values = _numbers(log_q(at))
         if values.shape != (good.sum(),):
             raise DataError(
                 f"`log_q` gives values of shape {values.shape} for {good.sum()} draws, and must "
@@ -305,14 +319,19 @@ def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scal
             )
         found[good] = values
         return found
-    try:
-        values = np.asarray(log_q, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        raise DataError("`log_q` must be numbers, or a function.") from None
+    values = _numbers(log_q).ravel()
     if len(values) != len(points):
         raise DataError(f"`log_q` has {len(values)} values, and there are {len(points)} draws.")
     found[good] = values[good]
     return found
+
+
+def _numbers(log_q: Any) -> Array:
+    """Log densities as numbers."""
+    if not np.iscomplexobj(log_q):
+        with suppress(TypeError, ValueError):
+            return np.asarray(log_q, dtype=np.float64)
+    raise DataError("`log_q` must be numbers, or a function that gives some.")
 
 
 def _lacking(fit: Fit, log_q: Density, scale: Scale, log_scale: float) -> float:

@@ -12,7 +12,7 @@ from stanmix.fit import Fit
 from stanmix.foreign import Points
 from stanmix.modes import FEWER, LEAST, SURE, Search, is_rare
 
-Side = Literal["draws", "reference", "either"]
+Side = Literal["draws", "reference", "both", "either"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Suspicion:
     text
         A sentence.
     side
-        Which one: the `draws` that are judged, or the `reference`.
+        Which one: the `draws` that are judged, the `reference`, `both`; or `either`, if that is not
+        known.
     """
 
     text: str
@@ -92,7 +93,7 @@ class _Mode:
             yield Suspicion(
                 f"A mode with about {self.mass:.0%} of the mass has been found by neither: "
                 "`inits=fit.modes().inits()` starts chains in it.",
-                "reference",
+                "both",
             )
         elif lacking == (False, True):
             yield Suspicion(

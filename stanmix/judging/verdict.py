@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from stanmix.errors import DataError, SpecError
+from stanmix.errors import DataError, SamplingError, SpecError, require_count
 from stanmix.fit import Fit
 from stanmix.foreign import WHAT, fit_at, points_of, template
+from stanmix.importance import FEWEST as FEWEST_WEIGHTED
 from stanmix.judging.alignment import in_order, kept
 from stanmix.judging.c2st import C2ST, LEVEL, VERDICT, require_classifier, tell_apart
 from stanmix.judging.compared import Compared, DependentDraws, compared_pair
@@ -22,11 +24,15 @@ from stanmix.judging.mmd import MMD, discrepancy
 from stanmix.judging.psis import Corrected, Scale, weighed
 from stanmix.judging.suspicions import Suspicion, of_constraints, of_modes, of_reference
 from stanmix.labels import one_numbering
-from stanmix.modes import CLIMBS, STARTS, Modes, search
+from stanmix.modes import STARTS, Modes, search
 from stanmix.named_draws import Source, read
 
 if TYPE_CHECKING:
     from plotnine import ggplot
+
+
+CLIMBED = 20
+"""Draws of each side from which modes are climbed to."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -65,7 +71,7 @@ class Verdict:
     def suspect(self) -> str:
         """`draws`, `reference`, `both`, `neither`, or `unknown`."""
         sides = {suspicion.side for suspicion in self.suspicions}
-        if {"draws", "reference"} <= sides:
+        if "both" in sides or {"draws", "reference"} <= sides:
             return "both"
         for side in ("draws", "reference"):
             if side in sides:
@@ -87,7 +93,11 @@ class Verdict:
         if self.suspect == "unknown" and self.suspicions:
             return "The draws or the reference are wrong, and which of them is not known."
         if self.suspect == "unknown":
-            return f"No verdict: fewer than {VERDICT} independent draws."
+            worth = ""
+            if self.c2st is not None:
+                ours, theirs = self.c2st.ess
+                worth = f" ({ours:.0f} of the reference, {theirs:.0f} of those that are judged)"
+            return f"No verdict: fewer than {VERDICT} independent draws{worth}."
         if self.suspect == "neither":
             return "Nothing speaks against the draws, nor against the reference."
         if self.suspect == "both":
@@ -112,10 +122,11 @@ class Verdict:
         if self.uncompared:
             rows["c2st"] = (np.nan, np.nan, self.uncompared)
         if self.c2st is not None:
-            says = f"p = {self.c2st.p_value:.2g}: {self.c2st.verdict}"
+            few = ": too few for a verdict" if self.c2st.verdict == "none" else ""
+            says = f"p = {self.c2st.p_value:.2g}{few}"
             rows["c2st"] = (self.c2st.score, self.c2st.floor, says)
         if self.mmd is not None:
-            rows["mmd"] = (self.mmd.statistic, 0.0, f"p = {self.mmd.p_value:.2g}")
+            rows["mmd"] = (self.mmd.statistic, np.nan, f"p = {self.mmd.p_value:.2g}")
         if self.distances is not None:
             most = self.distances.iloc[0]
             rows["ks"] = (most["ks"], np.nan, f"largest, of {self.distances.index[0]}")
@@ -209,7 +220,13 @@ def referee(
     DataError
         The draws are none of the model's parameters; or as in `c2st` and `psis`.
     SpecError
-        As in `psis`.
+        As in `psis`; or the draws of the reference were given, or stacked.
+
+    Notes
+    -----
+    Draws of one chain must keep their order, so that it shows how far they hang together: of draws
+    that have been shuffled nothing can tell. Labels that are swapped in single variables are looked
+    for with up to four components.
 
     Examples
     --------
@@ -223,6 +240,7 @@ def referee(
     if not isinstance(fit, Fit):
         raise DataError(f"The reference must be a fit, not {type(fit).__name__}.")
     require_classifier()
+    require_count("seed", seed, 0, 2**32 - 1)
     require_chains(fit.draws["posterior"].to_dataset(), "The reference's draws")
     model = fit.model
     given = read(draws, WHAT, like=template(model.spec))
@@ -230,7 +248,8 @@ def referee(
     if len(points.good) < FEWEST:
         raise DataError(f"{WHAT} are {len(points.good)}, and at least {FEWEST} are needed.")
     weights = None
-    if log_q is not None and points.good.any():
+    # Fewer that keep to the model are wrong whatever their weights.
+    if log_q is not None and points.good.sum() >= FEWEST_WEIGHTED:
         weights = weighed(model, given, points, log_q, scale, fit)
     result = Verdict(
         suspicions=(*of_reference(fit), *of_constraints(points)),
@@ -251,9 +270,12 @@ def referee(
         result = _compared(result, compared_pair(Pair(*common(one, other, chosen), notes)), seed)
     except DependentDraws as error:
         result = replace(result, uncompared=str(error))
-    found = search([ours, theirs], STARTS, CLIMBS, np.random.default_rng(seed))
-    modal = tuple(of_modes(found))
-    result = replace(result, modes=found.modes).with_suspicions(modal)
+    modal: tuple[Suspicion, ...] = ()
+    # Where no climb comes to an end, the reference's own diagnostics say why.
+    with suppress(SamplingError):
+        found = search([ours, theirs], STARTS, CLIMBED, np.random.default_rng(seed))
+        modal = tuple(of_modes(found))
+        result = replace(result, modes=found.modes).with_suspicions(modal)
     result = result.with_suspicions(of_labels(ours, theirs))
     if weights is not None:
         at = fit_at(model, points.values[np.isfinite(weights.log_ratios)][None])

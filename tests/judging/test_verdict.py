@@ -186,6 +186,57 @@ def test_a_density_whose_weights_cannot_be_trusted_is_a_suspicion(
     assert "Pareto k of the weights" in said and "or `log_q` is not their density" in said
 
 
+def test_what_hangs_together_is_not_a_wrong_density(units: sm.Fit) -> None:
+    """Each draw twenty times in a row: the posterior, of which there are few draws."""
+    posterior = units.draws["posterior"].to_dataset().isel(draw=slice(None, None, 15))
+    draws = {
+        str(n): np.repeat(v.values.reshape(-1, *v.shape[2:]), 20, axis=0)
+        for n, v in posterior.items()
+    }
+    weights = sm.psis(units.model, draws, np.zeros(len(draws["mu"])))
+    right = sm.psis(units.model, draws, weights.log_ratios)
+    assert 400 < right.ess < 1200
+    given = units.model.with_draws(draws)
+    assert list(of_densities(units, given, right, modal=False)) == []
+
+
+def test_probabilities_with_few_digits_break_no_constraint(units: sm.Fit, another: Draws) -> None:
+    rounded = {name: np.round(values, 4) for name, values in another.items()}
+    assert units.model.with_draws(rounded).draws["posterior"].sizes["draw"] == DRAWS
+
+
+def test_what_is_wrong_with_most_draws_is_named_whatever_their_density(
+    units: sm.Fit, another: Draws
+) -> None:
+    for values in another.values():
+        values[60:] = values[60:][:, [1, 0, 2]]
+    found = sm.referee(units, another, np.zeros(DRAWS))
+    assert "Labels of components are swapped in 98.5% of the draws" in repr(found)
+    assert found.psis is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"log_q": np.zeros(DRAWS), "scale": "banana"}, "`scale` is one of"),
+        ({"log_q": lambda points: ["a"] * len(points)}, "`log_q` must be numbers"),
+        ({"log_q": np.zeros(DRAWS) + 0j}, "`log_q` must be numbers"),
+        ({"seed": -1}, "`seed` must be a whole number"),
+        ({"seed": 1.5}, "`seed` must be a whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_compared(
+    units: sm.Fit, another: Draws, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(sm.StanmixError, match=message):
+        sm.referee(units, another, **options)
+
+
+def test_the_reference_is_not_judged_by_itself(units: sm.Fit) -> None:
+    with pytest.raises(sm.DataError, match="Both are the same draws"):
+        sm.referee(units, units)
+
+
 def test_draws_of_which_few_keep_to_the_model_are_not_compared(
     units: sm.Fit, another: Draws
 ) -> None:
@@ -218,7 +269,7 @@ def test_one_broken_draw_of_components_that_nothing_orders_is_left_out(units: sm
         (0.3, 0.01, 0.3, "The reference lacks a mode", "reference"),
         (0.001, 0.0, 0.3, "a mode with little mass", "draws"),
         (0.001, 0.3, 0.0, "a mode with little mass", "reference"),
-        (0.3, 0.0, 0.0, "has been found by neither", "reference"),
+        (0.3, 0.0, 0.0, "has been found by neither", "both"),
         # Neither has all of it, and one of both next to nothing: that one is wrong.
         (0.3, 0.2, 0.0, "The draws lack a mode", "draws"),
     ],

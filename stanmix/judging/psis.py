@@ -28,7 +28,6 @@ from stanmix.foreign import WHAT, Points, points_of, template
 from stanmix.importance import FEWEST, good_k, smoothed
 from stanmix.model import Model
 from stanmix.named_draws import Source, read
-from stanmix.permutations import can_be_renumbered
 from stanmix.questions.asking import flat
 from stanmix.spec import ModelSpec
 from stanmix.unconstrained import target_of
@@ -68,8 +67,7 @@ class Corrected:
         For each constraint that draws break, in words, the share that do.
     lacking
         The share of the reference's draws where the tool has less than a thousandth of the density
-        that the posterior has; NaN if that cannot be known: `log_q` is
-        no function, or nothing orders the components.
+        that the posterior has; NaN if that cannot be known.
     draws
         The draws, (chain, draw, ...) each, as they were.
     scale
@@ -204,6 +202,7 @@ def psis(
     model = fit.model if isinstance(fit, Fit) else fit
     if not isinstance(model, Model):
         raise DataError(f"A fit or a model is needed, not {type(fit).__name__}.")
+    require_density(model.spec, scale)
     given = read(draws, WHAT, like=template(model.spec))
     return weighed(model, given, points_of(model, given), log_q, scale, fit)
 
@@ -227,8 +226,6 @@ def weighed(
     log_q, scale, fit
         As in `psis`.
     """
-    require_one_of("scale", scale, get_args(Scale))
-    _require_density(model.spec, scale)
     good = points.good
     if len(good) < FEWEST:
         raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
@@ -251,8 +248,7 @@ def weighed(
     efficiency = min(1.0, worth_of_points(points.values[has_density]) / has_density.sum())
     log_weights[has_density], k = smoothed(log_ratios[has_density], efficiency)
     lacking = np.nan
-    # Where components may change places the tool may know one of their numberings alone.
-    if isinstance(fit, Fit) and callable(log_q) and not can_be_renumbered(model.spec):
+    if isinstance(fit, Fit) and callable(log_q):
         log_scale = float(logsumexp(log_ratios) - np.log(len(good)))
         lacking = _lacking(fit, log_q, scale, log_scale)
     return Corrected(
@@ -280,8 +276,9 @@ def worth_of(log_weights: Array) -> float:
     return float(np.exp(-logsumexp(2 * log_weights)))
 
 
-def _require_density(spec: ModelSpec, scale: Scale) -> None:
-    """Raise SpecError if a density of parameters is none of points."""
+def require_density(spec: ModelSpec, scale: Scale) -> None:
+    """Raise SpecError if a density of parameters is none of points, or there is no such scale."""
+    require_one_of("scale", scale, get_args(Scale))
     for parameter in spec.parameters:
         if parameter.shrinking is not None or parameter.constraint == "circular":
             raise SpecError(

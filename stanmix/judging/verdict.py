@@ -21,11 +21,12 @@ from stanmix.judging.distances import apart
 from stanmix.judging.explanations import of_densities, of_jacobians, of_labels
 from stanmix.judging.matching import FEWEST, Pair, common, require_chains
 from stanmix.judging.mmd import MMD, discrepancy
-from stanmix.judging.psis import Corrected, Scale, weighed
+from stanmix.judging.psis import Corrected, Scale, require_density, weighed
 from stanmix.judging.suspicions import Suspicion, of_constraints, of_modes, of_reference
 from stanmix.labels import one_numbering
 from stanmix.modes import STARTS, Modes, search
 from stanmix.named_draws import Source, read
+from stanmix.permutations import can_be_renumbered
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -243,6 +244,8 @@ def referee(
     require_count("seed", seed, 0, 2**32 - 1)
     require_chains(fit.draws["posterior"].to_dataset(), "The reference's draws")
     model = fit.model
+    if log_q is not None:
+        require_density(model.spec, scale)
     given = read(draws, WHAT, like=template(model.spec))
     points = points_of(model, given)
     if len(points.good) < FEWEST:
@@ -250,7 +253,9 @@ def referee(
     weights = None
     # Fewer that keep to the model are wrong whatever their weights.
     if log_q is not None and points.good.sum() >= FEWEST_WEIGHTED:
-        weights = weighed(model, given, points, log_q, scale, fit)
+        # Where components may change places a tool may know one of their numberings alone.
+        asked = model if can_be_renumbered(model.spec) else fit
+        weights = weighed(model, given, points, log_q, scale, asked)
     result = Verdict(
         suspicions=(*of_reference(fit), *of_constraints(points)),
         broken=float(1 - points.good.mean()),

@@ -29,9 +29,10 @@ vignettes: $(VENV)/ready-dev
 
 test: test-fast
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "engine and not slow"
+	$(BIN)/python -m pytest -q -m "network and not slow" tests
 
 test-fast: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not engine and not slow"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not engine and not network and not slow"
 
 test-slow: $(VENV)/ready-slow
 	$(BIN)/python -m pytest -q -m slow

@@ -8,6 +8,7 @@ often by want of memory; it is told from those that only ran beside it, which ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from importlib import import_module
@@ -168,10 +169,11 @@ def _on_dask(
                 for later in islice(waiting, 1):
                     given[more := submit(later)] = later
                     finished.add(more)
+                # What came back counts, whatever has become of the worker since.
                 error = found[1] if future.status == "error" else found
-                if future.status == "finished":
+                if not isinstance(error, Exception):
                     yield found
-                elif not isinstance(error, distributed.KilledWorker):
+                elif not isinstance(error, (distributed.KilledWorker, CancelledError)):
                     yield lost(call, error)
                 elif together == 1:
                     yield lost(call, _death())

@@ -12,7 +12,7 @@ import stanmix as sm
 from tests.cases import CASES
 
 pytestmark = [
-    pytest.mark.engine,
+    pytest.mark.network,
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from tests.conftest import REFERENCE
 from tests.notebooks import VIGNETTES, executed, read
 
 NOTEBOOKS = sorted(VIGNETTES.glob("*.ipynb"))
@@ -82,6 +83,64 @@ alone = sweep.fits[1].residuals("forecast")["count"]
 assert alone.std() > 1.3 and all(correlation(alone, lag) > 0.2 for lag in range(1, 6))
 assert fit.check()["p"].between(0.05, 0.95).all()
 """,
+    "case-1-mixture.ipynb": """
+assert not fit.diagnose().problems
+found = fit.summary()
+inside = (found["q2.5"] < true) & (true < found["q97.5"])
+assert inside.drop("mu[2]").all()
+assert 1.7 < (found["mean"] - true)["mu[2]"] / found["sd"]["mu[2]"] < 2.6
+assert loss["loss"].iloc[-1] < loss["loss"].iloc[0]
+assert verdict.suspect == "draws" and before.p_value < 0.001 and before.score > 0.55
+theirs = amortized.summary()
+assert (abs(theirs["mean"] - found["mean"]) < 2 * theirs["sd"]).all()
+assert verdict.psis.is_good
+assert after.score < before.score and after.p_value > 0.01
+distances = {name: abs(p - compared["fit"]).mean() for name, p in compared.items()}
+losses = [-np.log(p[np.arange(200), states - 1]).mean() for p in compared.values()]
+assert 0 < max(distances.values()) < 0.1
+assert max(losses) - min(losses) < 0.05
+""",
+    "case-2-hmm.ipynb": """
+assert not fit.diagnose().problems
+found = fit.summary()
+assert ((found["q2.5"] < true) & (true < found["q97.5"])).all()
+assert abs(log_loss(filtering, states) - log_loss(smoothing, states)) < 0.01
+assert same(filtered, fit.filtering()) and same(exact, used) and not same(published, used)
+paths = enumerated(short[0], gamma[0])[:, 1]
+assert abs(recursions(short, gamma)[1][0, :, 1] - paths).max() < 1e-12
+off = abs(recursions(short, gamma, published=True)[1][0, :, 1] - paths)
+assert off[7] < 1e-12 and off[:7].min() > 1e-4
+wrong = average["published smoothing"]
+assert log_loss(wrong, states) > log_loss(average["filtering"], states) + 0.1
+assert abs(wrong - 0.5).mean() > abs(average["smoothing"] - 0.5).mean()
+by_stay = many.set_index("stay")
+assert abs(by_stay["filtering"] - by_stay["smoothing"])[0.5] < 1e-12
+assert (by_stay["smoothing"] < by_stay["filtering"])[1:].all()
+assert (by_stay["published smoothing"] > by_stay["filtering"])[:0.9].all()
+gap = by_stay["published smoothing"] - by_stay["smoothing"]
+assert gap.is_monotonic_decreasing and 0 < gap[0.99] < 0.02
+assert verdict.c2st.score < 0.56 and verdict.mmd.p_value < 0.01
+assert verdict.psis.pareto_k < 0.5
+assert (abs(again["mean"] - found["mean"]) < 0.2 * found["sd"]).all()
+assert abs(both["fit"] - both["rival"]).max() < 0.03
+""",
+    "case-3-switches.ipynb": """
+assert fits.table["usable"].all()
+wrong = times["choice"] == "wrong"
+fast = times["rt"] < times.groupby("participant")["rt"].transform("quantile", 0.25)
+assert 0.35 < wrong[fast].mean() < 0.65 and wrong[~fast].mean() < 0.25
+stay = posterior["q2.5"].unstack("parameter")[["transition[1, 1]", "transition[2, 2]"]]
+assert (stay > 0.6).all(axis=None)
+assert (check["z"].abs() < 4).all() and (check["z"].abs() < 2).mean() > 0.6
+assert abs(curves["filtering"] - curves["smoothing"]).mean() < 0.1
+kinds = fit.membership().gt(0.9)
+assert trials["rt"][kinds[1]].median() < 0.75 * trials["rt"][kinds[2]].median()
+assert trials["right"][kinds[1]].mean() < 0.6 and trials["right"][kinds[2]].mean() > 0.8
+assert verdict.differ and verdict.broken < 0.05
+correlation = both.groupby("draws")[["threshold", "drift"]].corr().iloc[::2, 1].droplevel(1)
+assert correlation["fit"] > 0.5 and abs(correlation["independent normals"]) < 0.15
+assert not second.differ and not {"draws", "reference"} & {s.side for s in second.suspicions}
+""",
 }
 """What pages say of their results, which is looked at where they end."""
 
@@ -111,6 +170,9 @@ def test_a_notebook_runs_and_says_what_is_true(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("STANMIX_SHORT", "1")
+    if REFERENCE.is_dir():
+        monkeypatch.setenv("STANMIX_REFERENCE", str(REFERENCE))
     kept, notebook = read(path), read(path)
     notebook.cells.append(nbformat.v4.new_code_cell(SAID[path.name]))
     done = executed(notebook)

@@ -137,6 +137,8 @@ kinds = fit.membership().gt(0.9)
 assert trials["rt"][kinds[1]].median() < 0.75 * trials["rt"][kinds[2]].median()
 assert trials["right"][kinds[1]].mean() < 0.6 and trials["right"][kinds[2]].mean() > 0.8
 assert verdict.differ and verdict.broken < 0.05
+against = np.corrcoef(own["ndt"].values.ravel(), own["threshold"].values[..., 1].ravel())
+assert against[0, 1] < -0.1
 correlation = both.groupby("draws")[["threshold", "drift"]].corr().iloc[::2, 1].droplevel(1)
 assert correlation["fit"] > 0.5 and abs(correlation["independent normals"]) < 0.15
 assert not second.differ and not {"draws", "reference"} & {s.side for s in second.suspicions}

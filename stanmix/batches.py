@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from stanmix.data import is_missing, read_table
 from stanmix.emissions import draw_responses
-from stanmix.latent import stationary
 from stanmix.latent.random import chosen
 from stanmix.levels import level
 from stanmix.model import Model
 from stanmix.program.rows import Rows
-from stanmix.simulation import simulate
+from stanmix.simulation import first_state, simulate
 from stanmix.spec import ModelSpec, Response, Use
 
 Array = NDArray[np.float64]
@@ -129,7 +128,8 @@ def _states(
     u = rng.random((count, len(rows.unit_size)))
     if spec.kind == "mix":
         return chosen(parameters["weights"][:, None], u)
-    initial, starts = _initial(spec, parameters, count), set(rows.starts.tolist())
+    initial = np.broadcast_to(first_state(spec, parameters), (count, spec.K))
+    starts = set(rows.starts.tolist())
     states = np.empty(u.shape, dtype=np.int64)
     for t in range(u.shape[1]):
         chances = initial
@@ -139,23 +139,13 @@ def _states(
     return states
 
 
-def _initial(spec: ModelSpec, parameters: Mapping[str, Array], count: int) -> Array:
-    """Probabilities of the first state: (set, state)."""
-    if spec.initial == "stationary":
-        return stationary(parameters["transition"])
-    if "initial" in parameters:
-        return parameters["initial"]
-    fixed = np.eye(spec.K)[0] if spec.initial == "first" else np.full(spec.K, 1 / spec.K)
-    return np.broadcast_to(fixed, (count, spec.K))
-
-
 def _numbers(response: Response, values: NDArray[Any]) -> Array:
     """Values as numbers: choices and categories from 1, in the order of the model."""
     if response.kind not in ("choice", "category"):
         return values.astype(np.float64)
+    codes = {label: code for code, label in enumerate(response.labels, 1)}
     found = np.full(values.shape, np.nan)
-    for code, label in enumerate(response.labels):
-        for value in pd.unique(values.ravel()):
-            if level(value) == label:
-                found[values == value] = code + 1
+    for value in pd.unique(values.ravel()):
+        if level(value) in codes:
+            found[values == value] = codes[level(value)]
     return found

@@ -59,13 +59,16 @@ def independent_draws(values: NDArray[np.float64]) -> float:
 
     The least effective sample size of the means of all numbers and of their squares. Where none of
     these is correlated with that of the next draw, all draws: the least of many estimates would be
-    far below that by chance.
+    far below that by chance. Numbers that never vary say nothing; where none does, it is one draw.
 
     Parameters
     ----------
     values
-        (chain, draw, number), none of them constant.
+        (chain, draw, number).
     """
+    values = values[..., np.ptp(values, axis=(0, 1)) > 0]
+    if not values.shape[-1]:
+        return 1.0
     both = np.concatenate([values, (values - values.mean(axis=(0, 1))) ** 2], axis=-1)
     sd = both.std(axis=(0, 1))
     # Squares do not vary where there are two values only.

@@ -311,7 +311,8 @@ def search(fits: Sequence[Fit], starts: int, climbs: int, rng: np.random.Generat
             repeated=spec.labels_may_switch and not (can_be_renumbered(spec) or told_apart(spec)),
         ),
         tuple(found.shares(own) for own in draws),
-        tuple(_worth_within(own) for own in draws),
+        # Each chain in the mode in which it is.
+        tuple(sum(independent_draws(chain[None]) for chain in own) for own in draws),
     )
 
 
@@ -330,15 +331,6 @@ def is_rare(share: float, worth: float, mass: float) -> bool:
     if mass < LEAST or share >= mass / FEWER:
         return False
     return bool(stats.binom.cdf(round(share * worth), round(worth), mass) < SURE)
-
-
-def _worth_within(points: Array) -> float:
-    """How many independent draws chains are worth, each in the mode in which it is."""
-    moving = np.ptp(points, axis=1) > 0
-    return sum(
-        independent_draws(chain[None, :, moves]) if moves.any() else 1.0
-        for chain, moves in zip(points, moving, strict=True)
-    )
 
 
 def _some_draws(fit: Fit, climbs: int) -> list[Variables]:

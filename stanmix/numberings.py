@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stanmix.latent import stationary
 from stanmix.permutations import can_be_renumbered, interchangeable, renumbered
 from stanmix.storage import posterior_variables
 
@@ -62,8 +61,6 @@ def numberings_of(model: Model) -> Numberings:
 
     def all_numberings(points: Array) -> Array:
         values = transforms.constrain(points)
-        if spec.initial == "stationary":
-            values["initial"] = stationary(values["transition"])
         draws = posterior_variables(spec, {name: v[None] for name, v in values.items()})
         found = []
         for order in orders:

@@ -55,10 +55,8 @@ class Regions:
 
     Parameters
     ----------
-    tops
-        The tops of modes, as points of the target: (mode, number).
     lp
-        The log density there: (mode).
+        The log density at the tops of modes: (mode).
     masses
         The mass of each region, as a share of all: (mode).
     pareto_k
@@ -73,7 +71,6 @@ class Regions:
         What gives all numberings of points.
     """
 
-    tops: Array
     lp: Array
     masses: Array
     pareto_k: float
@@ -109,7 +106,6 @@ def regions(
     masses, pareto_k, about = _masses(target, tops, numberings, rng)
     order = np.argsort(-masses, kind="stable")
     return Regions(
-        tops=tops[order],
         lp=target.log_density(tops[order]),
         masses=masses[order],
         pareto_k=pareto_k,

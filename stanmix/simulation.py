@@ -228,6 +228,27 @@ def _replaced(column: pd.Series, drawn: NDArray[Any]) -> pd.Series:
     return pd.Series(drawn)
 
 
+def first_state(spec: ModelSpec, parameters: Mapping[str, Array]) -> Array:
+    """Probabilities of the first state, where they do not vary: (.., state).
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        (.., *shape) each.
+    """
+    fixed: dict[str, Array] = {
+        "uniform": np.full(spec.K, 1.0 / spec.K),
+        "first": np.eye(spec.K)[0],
+    }
+    if str(spec.initial) in fixed:
+        return fixed[str(spec.initial)]
+    if spec.initial == "stationary":
+        return stationary(parameters["transition"])
+    return parameters["initial"]
+
+
 @dataclass(frozen=True, eq=False)
 class _States:
     """The latent structure of a model, from which states are drawn."""
@@ -270,15 +291,9 @@ class _States:
 
     def initial(self) -> Array:
         """Probabilities of the first state: (series or 1, state)."""
-        K = self.spec.K
-        fixed = {"uniform": np.full(K, 1.0 / K), "first": np.eye(K)[0]}
-        if str(self.spec.initial) in fixed:
-            return np.asarray(fixed[str(self.spec.initial)][None])
-        if self.spec.initial == "stationary":
-            return np.asarray(stationary(self.parameters["transition"]))[None]
         if self.spec.varies("initial"):
             return self.probabilities("initial", self.heads[self.rows.starts])
-        return np.asarray(self.parameters["initial"][None])
+        return first_state(self.spec, self.parameters)[None]
 
     def transitions(self) -> Array:
         """Transition probabilities: (unit or 1, state, state)."""

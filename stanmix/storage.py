@@ -22,6 +22,7 @@ from stanmix.errors import DataError, Problem, StanmixWarning, listing, warn
 from stanmix.families import Family
 from stanmix.language.syntax import parse
 from stanmix.language.terms import formula_designs
+from stanmix.latent import stationary
 from stanmix.own_families import with_own
 from stanmix.program.declare import effect_axes
 from stanmix.program.rows import arrange
@@ -108,7 +109,9 @@ def posterior_variables(spec: ModelSpec, variables: Mapping[str, Array]) -> xr.D
             axes = effect_axes(spec, regression, effect)
             posterior[name] = _variable(variables[name], axes, spec)
     if spec.initial == "stationary":
-        posterior["initial"] = _variable(variables["initial"], ("state",), spec)
+        follows = "initial" not in variables
+        initial = stationary(variables["transition"]) if follows else variables["initial"]
+        posterior["initial"] = _variable(initial, ("state",), spec)
     return xr.Dataset(posterior)
 
 

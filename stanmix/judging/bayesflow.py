@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from stanmix.batches import observed, responses
 from stanmix.errors import DataError, SpecError, StanmixError, listing, require_count
-from stanmix.latent import stationary
 from stanmix.model import Model
 from stanmix.prior_draws import prior_draws
 from stanmix.simulation import required
@@ -174,8 +173,6 @@ class Bridge:
         points = np.asarray(sampled[POINTS], dtype=np.float64).reshape(int(count), -1)
         values = self.transforms.constrain(points)
         spec = self.model.spec
-        if spec.initial == "stationary":
-            values["initial"] = stationary(values["transition"])
         along = {"chain": [1], "draw": np.arange(int(count))}
         posterior = posterior_variables(spec, {name: v[None] for name, v in values.items()})
         stats = xr.Dataset({"log_q": (("chain", "draw"), self._log_q(approximator, points)[None])})

@@ -11,6 +11,9 @@ from stanmix.named_draws import numbers
 
 Array = NDArray[np.float64]
 
+Functions = list[tuple[Array, Array]]
+"""Distribution functions of numbers in two sets of draws, each at the draws of both."""
+
 MEAN_KS = 0.869
 """Mean of the largest difference of two distribution functions that are one, by its scale."""
 
@@ -25,12 +28,15 @@ def distance(a: xr.Dataset, b: xr.Dataset, weights: Array | None = None) -> floa
     weights
         Of the draws of `a`, chain after chain, which sum to 1; all alike if not given.
     """
-    return float(np.mean([np.abs(x - y).max() for x, y in functions(a, b, weights)] or [0.0]))
+    return mean_gap(functions(a, b, weights))
 
 
-def functions(
-    a: xr.Dataset, b: xr.Dataset, weights: Array | None = None
-) -> list[tuple[Array, Array]]:
+def mean_gap(found: Functions) -> float:
+    """The mean of the largest differences of distribution functions."""
+    return float(np.mean([np.abs(x - y).max() for x, y in found] or [0.0]))
+
+
+def functions(a: xr.Dataset, b: xr.Dataset, weights: Array | None = None) -> Functions:
     """The distribution functions of all numbers that vary, each at the draws of both."""
     ours, theirs = numbers(a), numbers(b)
     found = []
@@ -53,5 +59,4 @@ def by_chance(*worth: float) -> float:
 
 def worth(draws: xr.Dataset) -> float:
     """How many independent draws some draws are worth."""
-    values = np.stack(list(numbers(draws).values()), axis=-1)
-    return independent_draws(values[..., np.ptp(values, axis=(0, 1)) > 0])
+    return independent_draws(np.stack(list(numbers(draws).values()), axis=-1))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stanmix.fit import Fit
 from stanmix.foreign import points_of, template
 from stanmix.importance import smoothed
-from stanmix.judging.closeness import by_chance, distance, functions, worth
+from stanmix.judging.closeness import Functions, by_chance, distance, functions, mean_gap, worth
 from stanmix.judging.psis import Corrected, worth_of
 from stanmix.judging.suspicions import Suspicion
 from stanmix.model import Model
@@ -56,18 +56,22 @@ def of_labels(fit: Fit, given: Fit) -> Iterator[Suspicion]:
         return
     reference, draws = (f.draws["posterior"].to_dataset() for f in (fit, given))
     orders = list(itertools.permutations(range(K)))[1:]
+    count = draws.sizes["chain"] * draws.sizes["draw"]
     for name, values in reference.items():
         along = [str(dim) for dim in values.dims if dim in ("state", "state_to")]
         ours, theirs = reference[[name]], draws[[name]]
-        if not along or not functions(ours, theirs):
+        unmoved = functions(ours, theirs)
+        if not along or not unmoved:
             continue
         chance = by_chance(worth(ours), worth(theirs))
-        plain = distance(ours, theirs)
+        plain = mean_gap(unmoved)
         if plain < CLEAR * chance:
             continue
         axes = [along] if len(along) == 1 else [along, along[:1], along[1:]]
         found = {
-            (order, tuple(dims)): _mixed(ours, theirs, _renumbered(ours, dims, order))
+            (order, tuple(dims)): _mixed(
+                unmoved, functions(_renumbered(ours, dims, order), theirs), count
+            )
             for order, dims in itertools.product(orders, axes)
         }
         (order, dims), (share, left) = min(found.items(), key=lambda item: item[1][1])
@@ -91,14 +95,20 @@ def _renumbered(draws: xr.Dataset, along: list[str], order: tuple[int, ...]) -> 
     return draws.assign({n: v.copy(data=moved[n].values) for n, v in draws.items()})
 
 
-def _mixed(ours: xr.Dataset, theirs: xr.Dataset, moved: xr.Dataset) -> tuple[float, float]:
-    """The share of renumbered draws that explains others best, and the distance that is left."""
-    plain, swapped = functions(ours, theirs), functions(moved, theirs)
+def _mixed(plain: Functions, swapped: Functions, count: int) -> tuple[float, float]:
+    """The share of renumbered draws that explains others best, and the distance that is left.
+
+    Parameters
+    ----------
+    plain, swapped
+        The distribution functions of the reference, as it is and renumbered, and of the others.
+    count
+        How many the others are.
+    """
     if len(plain) != len(swapped):
         # A number that never varies has changed places with one that does.
         return 0.0, np.inf
     # By least squares, at the draws that are judged: there both are known.
-    count = theirs.sizes["chain"] * theirs.sizes["draw"]
     first, second, target = (
         np.stack([pair[i][-count:] for pair in pairs])
         for pairs, i in ((plain, 0), (swapped, 0), (plain, 1))
@@ -111,15 +121,13 @@ def _mixed(ours: xr.Dataset, theirs: xr.Dataset, moved: xr.Dataset) -> tuple[flo
 
 def of_jacobians(fit: Fit, given: Fit) -> Iterator[Suspicion]:
     """Draws of the posterior without the log Jacobian of its parameters, or with it twice."""
-    ours, theirs = (
-        f.draws["posterior"].to_dataset()[list(template(f.model.spec))] for f in (fit, given)
-    )
-    plain = distance(ours, theirs)
+    ours, theirs = _parameters(fit), _parameters(given)
+    plain, reference, others = distance(ours, theirs), worth(ours), worth(theirs)
     found = []
     for name, sign, volume in _volumes(fit.model, ours):
         weights = np.exp(volume - volume.max())
         weights /= weights.sum()
-        chance = by_chance(worth(ours) / (len(weights) * np.sum(weights**2)), worth(theirs))
+        chance = by_chance(reference / (len(weights) * np.sum(weights**2)), others)
         found.append((distance(ours, theirs, weights), chance, name, sign))
     if not found:
         return
@@ -145,9 +153,7 @@ def of_densities(fit: Fit, given: Fit, psis: Corrected, *, modal: bool) -> Itera
     modal
         Whether one of both lacks a mode, which weights do not mend.
     """
-    ours, theirs = (
-        f.draws["posterior"].to_dataset()[list(template(f.model.spec))] for f in (fit, given)
-    )
+    ours, theirs = _parameters(fit), _parameters(given)
     good = np.isfinite(psis.log_ratios)
     log_ratios = psis.log_ratios[good]
     reference = worth(ours)
@@ -206,6 +212,11 @@ def _other_scale(psis: Corrected, sign: float) -> str:
 
 
 _WHAT = {"constrained": "parameters", "unconstrained": "points without bounds"}
+
+
+def _parameters(fit: Fit) -> xr.Dataset:
+    """The draws of a fit, without what follows from its parameters."""
+    return fit.draws["posterior"].to_dataset()[list(template(fit.model.spec))]
 
 
 def _volumes(model: Model, draws: xr.Dataset) -> list[tuple[str, float, Array]]:

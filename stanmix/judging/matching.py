@@ -40,11 +40,6 @@ class Sample:
         chains, draws = self.values.shape[:2]
         return int(chains * draws)
 
-    @property
-    def flat(self) -> Array:
-        """All draws, (draw, number)."""
-        return self.values.reshape(len(self), -1)
-
 
 @dataclass(frozen=True, eq=False)
 class Pair:

@@ -230,10 +230,10 @@ def weighed(
     if len(good) < FEWEST:
         raise SpecError(f"Importance sampling needs {FEWEST} draws or more.")
     points.require_some()
-    given = given[list(template(model.spec))]
     log_p = np.full(len(good), -np.inf)
     log_p[good] = _log_posterior(model, points.values[good], scale)
-    theirs = _asked(log_q, given, points.values, good, scale)
+    parameters = given[list(template(model.spec))]
+    theirs = _asked(log_q, parameters, points.values, good, scale)
     log_ratios = log_p - theirs
     if not (np.isfinite(log_ratios) | np.isneginf(log_ratios)).all():
         raise DataError("`log_q` is NaN or infinite at some draws.")
@@ -245,7 +245,7 @@ def weighed(
         )
     log_weights = np.full(len(good), -np.inf)
     # Of draws that hang together.
-    efficiency = min(1.0, worth_of_points(points.values[has_density]) / has_density.sum())
+    efficiency = min(1.0, independent_draws(points.values[None, has_density]) / has_density.sum())
     log_weights[has_density], k = smoothed(log_ratios[has_density], efficiency)
     lacking = np.nan
     if isinstance(fit, Fit) and callable(log_q):
@@ -263,12 +263,6 @@ def weighed(
         draws=given,
         scale=scale,
     )
-
-
-def worth_of_points(points: Array) -> float:
-    """How many independent draws points (draw, number) are worth."""
-    moving = np.ptp(points, axis=0) > 0
-    return independent_draws(points[None][..., moving]) if moving.any() else 1.0
 
 
 def worth_of(log_weights: Array) -> float:

@@ -190,8 +190,10 @@ def _priors(spec: ModelSpec) -> Iterator[str]:
             named = zip(entry.index, labels, strict=False)
             index = [str(own[i - 1]) for i, own in named if i]
             name = parameter.name + (f"[{', '.join(index)}]" if index else "")
-            name = f"diff({parameter.name})" if entry.increments else name
-            yield f"{name}  ~  {entry.prior}{_region(parameter, spec)}"
+            region = _region(parameter, spec)
+            if entry.increments:
+                name, region = f"diff({parameter.name})", ", above 0"
+            yield f"{name}  ~  {entry.prior}{region}"
 
 
 def _region(parameter: Parameter, spec: ModelSpec) -> str:

@@ -187,16 +187,17 @@ class Model:
         for parameter in self.spec.parameters:
             for entry in parameter.priors:
                 index = _index(entry.index, [self.spec.labels[a] for a in parameter.axes])
-                name = f"diff({parameter.name})" if entry.increments else parameter.name + index
-                rows.append(
-                    {
-                        "parameter": name,
-                        "prior": str(entry.prior),
-                        "lower": parameter.lower,
-                        "upper": _upper(parameter),
-                        "order": "increasing" if parameter.order else "",
-                    }
-                )
+                row: dict[str, object] = {
+                    "parameter": parameter.name + index,
+                    "prior": str(entry.prior),
+                    "lower": parameter.lower,
+                    "upper": _upper(parameter),
+                    "order": "increasing" if parameter.order else "",
+                }
+                if entry.increments:
+                    row |= {"parameter": f"diff({parameter.name})", "order": ""}
+                    row |= {"lower": 0.0, "upper": None}
+                rows.append(row)
         return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), "")
 
     def equations(self) -> str:

@@ -76,13 +76,18 @@ class Parameter:
         """Whether it holds the coefficients of a regression."""
         return bool(self.axes) and self.axes[-1].startswith("slope_")
 
-    def prior_at(self, index: tuple[int, ...]) -> Prior | None:
-        """The prior of the element `index` (from 1); None if only its increments have one."""
+    def entry_at(self, index: tuple[int, ...]) -> PriorEntry | None:
+        """The entry that is the prior of the element `index` (from 1), if it has one."""
         increments = self.order is not None and any(e.increments for e in self.priors)
         if increments and index[self.axes.index(self.order)] > 1:
             return None
         applying = [e for e in self.priors if not e.increments and e.applies_to(index)]
-        return max(applying, key=lambda e: e.precision).prior if applying else None
+        return max(applying, key=lambda e: e.precision) if applying else None
+
+    def prior_at(self, index: tuple[int, ...]) -> Prior | None:
+        """The prior of the element `index` (from 1); None if only its increments have one."""
+        entry = self.entry_at(index)
+        return None if entry is None else entry.prior
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,9 @@ from stanmix.priors import (
     format_number,
 )
 from stanmix.spec import Axis, Parameter
+
+RESERVED = {"simplex": 1, "correlation": 2, "circular": 0, "none": 0}
+"""How many of the last axes of a parameter have one prior together, by its constraint."""
 
 
 def assign(
@@ -74,7 +78,7 @@ def assign(
             for target, prior in chosen:
                 parameter = _with_prior(parameter, target, prior, taken, sizes, labels, moves)
                 taken.add(parameter.priors[-1].index)
-            assigned.append(_narrowed(parameter))
+            assigned.append(_narrowed(_in_use(parameter, sizes)))
         except SpecError as error:
             problems.extend(error.problems)
     if problems:
@@ -141,6 +145,17 @@ def _with_prior(
     if target.increments:
         _require_increments(parameter, refuse)
     return updated
+
+
+def _in_use(parameter: Parameter, sizes: Mapping[str, int]) -> Parameter:
+    """`parameter` without priors of which every element has another one, that says more."""
+    reserved = RESERVED[parameter.constraint]
+    axes = parameter.axes[: len(parameter.axes) - reserved]
+    elements = itertools.product(*(range(1, sizes[axis] + 1) for axis in axes))
+    used = {id(e) for e in map(parameter.entry_at, elements)}
+    kept = tuple(e for e in parameter.priors if e.increments or id(e) in used)
+    # An axis may have no element.
+    return replace(parameter, priors=kept or parameter.priors)
 
 
 def _require_increments_alone(targets: Sequence[Target]) -> None:
@@ -222,8 +237,7 @@ def _check_index(
     refuse: Refuse,
 ) -> tuple[int, ...]:
     """The index as numbers from 1."""
-    reserved = {"simplex": 1, "correlation": 2, "circular": 0, "none": 0}[parameter.constraint]
-    axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - reserved]
+    axes: tuple[Axis, ...] = parameter.axes[: len(parameter.axes) - RESERVED[parameter.constraint]]
     given = target.index
     if axes[:1] == ("move",) and len(given) > 1 and all(isinstance(i, int) for i in given[:2]):
         given = (f"{given[0]}, {given[1]}", *given[2:])
@@ -327,12 +341,6 @@ def _narrowed(parameter: Parameter) -> Parameter:
         return parameter
     increments = [e.prior for e in parameter.priors if e.increments]
     entries = [e for e in parameter.priors if not e.increments]
-    if increments and any(e.index for e in entries):
-        # The first element has a prior of its own; increments replace the others'.
-        entries = [e for e in entries if e.index]
-        parameter = replace(
-            parameter, priors=tuple(e for e in parameter.priors if e.index or e.increments)
-        )
     supports = {_support(e.prior) for e in entries}
     if increments and (_bounded(increments[0]) or any(_bounded(e.prior) for e in entries)):
         key = f"diff({parameter.name})"

@@ -147,7 +147,6 @@ data {
   int<lower=1> Q_choice_prob; // terms of prob by choice: Intercept
   matrix[N, Q_choice_prob] Z_choice_prob;
   array[N] int<lower=1, upper=G_choice> group_choice_prob;
-  vector[P_prob] beta_prob_scale; // 2.5 on the scale of log probabilities over the sd of each term
   vector[Q_choice_prob] sd_choice_prob_scale; // 1 on the scale of log probabilities over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }

@@ -46,7 +46,6 @@ data {
   matrix[N, P_sigma] X_sigma; // less their means
   vector[P_sigma] X_sigma_mean;
   vector[P_mu] beta_mu_scale; // 2.5 times the prior sd of mu / 2.5 over the sd of each term
-  vector[P_sigma] beta_sigma_scale; // 2.5 on the log scale over the sd of each term
   int<lower=0, upper=1> emit; // 1 to return log_omega
 }
 parameters {

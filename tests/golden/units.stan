@@ -42,8 +42,6 @@ data {
   int<lower=1> N; // observations
   int<lower=1> K; // components
   vector[N] y;
-  real y_center; // median of y
-  real y_scale; // standard deviation of y
   int<lower=1> U; // units, whose rows share a state
   array[U] int<lower=1> unit_size; // rows of each unit
   int<lower=0, upper=1> emit; // 1 to return log_omega

@@ -195,6 +195,18 @@ def test_a_prior_of_one_sigma_leaves_the_others_of_a_spherical_model_alone() -> 
     assert "inv_gamma_lpdf(sigma[{1, 3}] | 3, mean(y_scale));" in lines
 
 
+def test_a_default_prior_of_which_no_element_is_left_is_gone() -> None:
+    each = {f"mu[{k}]": f"gamma({k + 1}, 1)" for k in (1, 2)}
+    model = sm.model("y ~ mix(normal, K=2)", FRAME, priors=each)
+    assert model.priors()["parameter"].tolist() == ["mu[1]", "mu[2]", "sigma", "weights"]
+    assert "mu  ~" not in model.equations() and "y_center" not in model.data
+    # Their supports are one, whatever that of the default was.
+    assert model.priors()["lower"].tolist()[:2] == [0.0, 0.0]
+    rows = {"transition[1]": "dirichlet(2, 1)", "transition[2]": "dirichlet(1, 2)"}
+    model = sm.model("y ~ hmm(normal, states=2)", FRAME, priors=rows)
+    assert not any(model.priors()["prior"].str.startswith("sticky"))
+
+
 def test_an_upper_end_of_a_prior_and_a_bound_that_is_data_both_hold() -> None:
     code = sm.model("rt ~ mix(wald, K=1)", FRAME, priors={"ndt": "uniform(0, 0.1)"}).code
     assert "vector<lower=0, upper=fmin(0.1, rt_minimum)>[K] ndt;" in code
@@ -205,6 +217,9 @@ def test_the_first_element_keeps_a_prior_of_its_own_beside_increments() -> None:
     lines = increments("y ~ mix(normal, K=2)", priors)
     assert lines[0] == "gamma_lpdf(mu[1] | 2, 1);"
     assert "y_center" not in "".join(lines)
+    shown = sm.model("y ~ mix(normal, K=2)", FRAME, priors=priors | {"mu[1]": "normal(-1, 1)"})
+    first, steps = shown.priors().set_index("parameter").loc[["mu[1]", "diff(mu)"], "lower"]
+    assert first == "" and steps == 0.0
 
 
 def test_the_centre_of_a_default_prior_is_exact_beside_the_scale() -> None:

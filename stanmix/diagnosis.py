@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from stanmix.diagnostics import APART, RHAT, summarise
-from stanmix.errors import ConvergenceWarning, listing, warn
+from stanmix.errors import ConvergenceWarning, listing, percent, warn
 from stanmix.permutations import can_be_renumbered
 from stanmix.spec import ModelSpec
 
@@ -205,7 +205,7 @@ class Diagnosis:
         weights = self.labelled.loc[self.labelled.index.str.startswith("weights["), "mean"]
         if len(weights) > 1 and weights.min() < HARDLY_THERE:
             yield Finding(
-                f"The smallest component has {weights.min():.1%} of the weight "
+                f"The smallest component has {percent(weights.min())} of the weight "
                 f"(`{weights.idxmin()}`).",
                 "Fewer components may do: `stanmix.sweep` compares numbers of them.",
             )

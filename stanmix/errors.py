@@ -178,6 +178,19 @@ def plural(count: int, noun: str = "argument") -> str:
     return f"{count} {noun if count == 1 else plural}"
 
 
+def percent(share: float) -> str:
+    """A share of all in percent: little is not nothing, and most is not all.
+
+    Examples
+    --------
+    >>> percent(0.372), percent(2e-5), percent(0), percent(0.9999)
+    ('37.2%', '<0.1%', '0.0%', '>99.9%')
+    """
+    if 0.0 < share < 0.0005:
+        return "<0.1%"
+    return ">99.9%" if 0.9995 <= share < 1.0 else f"{share:.1%}"
+
+
 def require_one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     """Raise SpecError if an option is none of the words that it may be.
 

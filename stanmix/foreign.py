@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from stanmix.errors import DataError, listing
+from stanmix.errors import DataError, listing, percent
 from stanmix.fit import Fit
 from stanmix.given import broken_constraints, given_values
 from stanmix.named_draws import ROUNDED, Source, read
@@ -67,7 +67,7 @@ def with_draws(model: Model, draws: Source, *, origin: str = "given draws") -> F
     found = points_of(model, given)
     if found.broken:
         said = "; ".join(
-            f"{text} ({share:.1%} of the draws do not)" for text, share in found.broken.items()
+            f"{text} ({percent(share)} of the draws do not)" for text, share in found.broken.items()
         )
         raise DataError(f"{WHAT} are none of this model: {said}.")
     sizes = given.sizes["chain"], given.sizes["draw"]

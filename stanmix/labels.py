@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from stanmix.data import numbers
-from stanmix.errors import SpecError, require_one_of
+from stanmix.errors import SpecError, percent, require_one_of
 from stanmix.permutations import can_be_renumbered, interchangeable, permuted
 from stanmix.questions.asking import ask
 from stanmix.questions.states import state_probabilities
@@ -100,11 +100,11 @@ class Relabelled:
         return moved
 
     def __repr__(self) -> str:
-        moved = ", ".join(f"{share:.1%}" for share in self.moved.values)
+        moved = ", ".join(percent(share) for share in self.moved.values)
         return (
             f"Relabelled by {self.method}: of the draws of each chain {moved} were numbered "
-            f"differently from most; {self.ambiguous:.1%} of all draws are ambiguous; the smallest "
-            f"component has {self.smallest:.1%} of the rows."
+            f"differently from most; {percent(self.ambiguous)} of all draws are ambiguous; the "
+            f"smallest component has {percent(self.smallest)} of the rows."
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from stanmix.errors import listing
+from stanmix.errors import listing, percent
 from stanmix.fit import Fit
 from stanmix.foreign import Points, fit_at, points_of
 from stanmix.labels import one_numbering
@@ -53,7 +53,7 @@ def aligned(fit: Fit, other: xr.Dataset) -> Aligned:
         return Aligned(fit.draws["posterior"].to_dataset(), *in_order(spec, other))
     points = points_of(fit.model, other)
     notes = [
-        f"{share:.1%} of the other draws were left out: {text}."
+        f"{percent(share)} of the other draws were left out: {text}."
         for text, share in points.broken.items()
     ]
     ours = one_numbering(fit)
@@ -99,7 +99,7 @@ def in_order(spec: ModelSpec, draws: xr.Dataset) -> tuple[xr.Dataset, tuple[str,
     if not moved.any():
         return draws, ()
     note = (
-        f"Components of {moved.mean():.1%} of the other draws were renumbered, in the order of "
-        f"{listing(spec.ordered)}."
+        f"Components of {percent(moved.mean())} of the other draws were renumbered, in the order "
+        f"of {listing(spec.ordered)}."
     )
     return renumbered(spec, draws, numbering), (note,)

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from stanmix.errors import percent
 from stanmix.fit import Fit
 from stanmix.foreign import points_of, template
 from stanmix.importance import smoothed
@@ -185,8 +186,8 @@ def of_densities(fit: Fit, given: Fit, psis: Corrected, *, modal: bool) -> Itera
             return
     if psis.lacking > LACKING:
         yield Suspicion(
-            f"At {psis.lacking:.1%} of the reference's draws `log_q` is next to nothing: a part of "
-            "the posterior is missing from the draws.",
+            f"At {percent(psis.lacking)} of the reference's draws `log_q` is next to nothing: a "
+            "part of the posterior is missing from the draws.",
             "draws",
         )
     elif not psis.is_good:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from stanmix.diagnostics import independent_draws
-from stanmix.errors import DataError, SpecError, require_count, require_one_of
+from stanmix.errors import DataError, SpecError, percent, require_count, require_one_of
 from stanmix.fit import Fit
 from stanmix.foreign import WHAT, Points, points_of, template
 from stanmix.importance import FEWEST, good_k, smoothed
@@ -137,11 +137,13 @@ class Corrected:
             f"Pareto k {self.pareto_k:.2f}: the weights {trusted} (up to {self.good_k:.2f}); "
             f"{len(self.log_weights)} draws worth {self.ess:.0f}"
         ]
-        lines += [f"{share:.1%} of the draws break: {text}" for text, share in self.broken.items()]
+        lines += [
+            f"{percent(share)} of the draws break: {text}" for text, share in self.broken.items()
+        ]
         if self.lacking > 0:
             lines.append(
-                f"At {self.lacking:.1%} of the reference's draws the tool has next to no density: "
-                "it lacks a part of the posterior, of which its own draws know nothing."
+                f"At {percent(self.lacking)} of the reference's draws the tool has next to no "
+                "density: it lacks a part of the posterior, of which its own draws know nothing."
             )
         return "\n".join(lines)
 

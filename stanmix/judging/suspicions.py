@@ -8,6 +8,7 @@ from typing import Literal
 
 from scipy import stats
 
+from stanmix.errors import percent
 from stanmix.fit import Fit
 from stanmix.foreign import Points
 from stanmix.modes import FEWER, LEAST, SURE, Search, is_rare
@@ -35,11 +36,11 @@ class Suspicion:
 def of_constraints(points: Points) -> Iterator[Suspicion]:
     """Draws beyond the bounds of the model, or whose components are in another order."""
     for text, share in points.broken.items():
-        about = f"{share:.1%} of the draws break a constraint: {text}."
+        about = f"{percent(share)} of the draws break a constraint: {text}."
         if text.endswith("must increase"):
-            about = f"Labels of components are swapped in {share:.1%} of the draws: {text}."
+            about = f"Labels of components are swapped in {percent(share)} of the draws: {text}."
         elif "must lie between" in text:
-            about = f"{share:.1%} of the draws are beyond a bound of the model: {text}."
+            about = f"{percent(share)} of the draws are beyond a bound of the model: {text}."
         yield Suspicion(about, "draws")
 
 
@@ -98,20 +99,20 @@ class _Mode:
         elif lacking == (False, True):
             yield Suspicion(
                 f"The draws lack a mode: {ours:.0%} of the reference's draws are in it, and "
-                f"{theirs:.1%} of theirs, and {known}.",
+                f"{percent(theirs)} of theirs, and {known}.",
                 "draws",
             )
         elif lacking == (True, False):
             yield Suspicion(
-                f"The reference lacks a mode: {theirs:.0%} of the draws are in it, and {ours:.1%} "
-                f"of the reference's, and {known}.",
+                f"The reference lacks a mode: {theirs:.0%} of the draws are in it, and "
+                f"{percent(ours)} of the reference's, and {known}.",
                 "reference",
             )
         elif self.mass < max(self.shares) / FEWER and self._apart:
             side: Side = "draws" if theirs > ours else "reference"
             yield Suspicion(
-                f"{theirs:.1%} of the draws and {ours:.1%} of the reference's are in a mode with "
-                f"little mass ({self.mass:.1%} by importance sampling).",
+                f"{percent(theirs)} of the draws and {percent(ours)} of the reference's are in a "
+                f"mode with little mass ({percent(self.mass)} by importance sampling).",
                 side,
             )
 
@@ -120,8 +121,8 @@ class _Mode:
         if self._apart:
             ours, theirs = self.shares
             yield Suspicion(
-                f"{theirs:.1%} of the draws and {ours:.1%} of the reference's are in a mode of "
-                "which importance sampling cannot tell the mass: either may be wrong.",
+                f"{percent(theirs)} of the draws and {percent(ours)} of the reference's are in a "
+                "mode of which importance sampling cannot tell the mass: either may be wrong.",
                 "either",
             )
 

@@ -126,6 +126,12 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
             good &= ~mask
             if mask.any():
                 broken[f"`{parameter.name}` {text}"] = float(mask.mean())
+    for name in known[len(spec.parameters) :]:
+        # Effects of groups, which may be any numbers.
+        mask = np.asarray(~np.isfinite(values[name].reshape(count, -1)).all(axis=1))
+        good &= ~mask
+        if mask.any():
+            broken[f"`{name}` must be finite"] = float(mask.mean())
     kept = {name: value[good] for name, value in values.items()}
     transforms = model.transforms()
     points = np.full((count, transforms.size), np.nan)
@@ -134,7 +140,8 @@ def points_of(model: Model, draws: xr.Dataset) -> Points:
     elif good.any():
         # What is sampled under other names follows from all parameters of a draw together.
         each = [
-            given_values(spec, {n: v[i] for n, v in kept.items()}, 1) for i in range(good.sum())
+            given_values(spec, {n: v[i] for n, v in kept.items()}, 1, ROUNDED)
+            for i in range(good.sum())
         ]
         stacked = {name: np.stack([one[name] for one in each]) for name in each[0]}
         points[good] = target_of(model).unconstrain(stacked)

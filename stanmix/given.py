@@ -104,7 +104,9 @@ def increasing(values: Array) -> Array:
     return ordered
 
 
-def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[str, Array]:
+def given_values(
+    spec: ModelSpec, given: Mapping[str, Any], chain: int, tolerance: float = 1e-6
+) -> dict[str, Array]:
     """The user's values of all parameters, as the variables of the parameters block.
 
     Parameters
@@ -115,6 +117,8 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
         Values by the names that the posterior has.
     chain
         The number of the chain, from 1, for messages.
+    tolerance
+        As in `broken_constraints`.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def given_values(spec: ModelSpec, given: Mapping[str, Any], chain: int) -> dict[
     values: dict[str, Array] = {}
     for parameter in spec.parameters:
         value = checked[parameter.name]
-        broken = broken_constraint(spec, parameter, value)
+        broken = broken_constraint(spec, parameter, value, tolerance)
         if broken:
             raise SpecError(f"`{parameter.name}` in `inits` of chain {chain} {broken}.")
         if is_restricted(parameter, spec):
@@ -198,12 +202,14 @@ def _free(spec: ModelSpec, regression: Regression, values: Array, axis: int) -> 
     return np.moveaxis(np.tensordot(basis.T, values, axes=1), 0, axis)
 
 
-def broken_constraint(spec: ModelSpec, parameter: Parameter, value: Array) -> str | None:
+def broken_constraint(
+    spec: ModelSpec, parameter: Parameter, value: Array, tolerance: float = 1e-6
+) -> str | None:
     """What is wrong with a user's value of a parameter, if anything is."""
     shape = tuple(spec.sizes[axis] for axis in reported(parameter.axes))
     if value.shape != shape:
         return f"must have shape {shape}, not {value.shape}"
-    broken = broken_constraints(spec, parameter, value[None])
+    broken = broken_constraints(spec, parameter, value[None], tolerance)
     return next((text for text, mask in broken if mask[0]), None)
 
 

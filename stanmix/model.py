@@ -256,7 +256,9 @@ class Model:
         True
         """
         require_count("draws", draws, 1, LARGEST)
-        drawn = prior_draws(self.spec, draws, np.random.default_rng(seed_of_call(seed)))
+        # A stream of its own: data that are simulated with the same seed are independent of it.
+        stream = np.random.SeedSequence(seed_of_call(seed), spawn_key=(1,))
+        drawn = prior_draws(self.spec, draws, np.random.default_rng(stream))
         along = {"chain": [1], "draw": np.arange(draws)}
         variables = {name: values[None] for name, values in drawn.items()}
         return posterior_variables(self.spec, variables).assign_coords(along)

@@ -102,6 +102,9 @@ def _of_chains(draws: xr.Dataset, what: str) -> xr.Dataset:
     for dim in ("chain", "draw"):
         if dim not in draws.sizes:
             raise DataError(f"{what} have no dimension `{dim}`.")
+    for name, values in draws.items():
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"{what} of `{name}` are no numbers.")
     return draws
 
 
@@ -109,27 +112,41 @@ def _of_arrays(source: Mapping[str, Any], what: str) -> xr.Dataset:
     found: dict[str, xr.DataArray] = {}
     count = None
     for name, given in source.items():
-        if np.iscomplexobj(given) or np.ma.is_masked(given):
-            raise DataError(f"{what} of `{name}` are complex numbers, or some are masked.")
-        try:
-            values = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise DataError(f"{what} of `{name}` are no numbers.") from None
+        values = _array(given, f"{what} of `{name}`")
         if values.ndim == 0:
             raise DataError(f"{what} of `{name}` are one number, and no draws.")
+        if not values[:1].size and len(values):
+            raise DataError(f"{what} of `{name}` have no numbers.")
         count = len(values) if count is None else count
         if len(values) != count:
             raise DataError(f"{what} are {count}, and of `{name}` {len(values)}.")
         dims = [f"{name}_{i}" for i in range(values.ndim - 1)]
-        if len(dims) == 2 and values.shape[1] == values.shape[2] and _symmetric(values):
-            # What `element_names` takes for correlations, of which half follows from the other.
+        if values.ndim == 3 and _correlations(values):
+            # What `element_names` takes for a matrix of which half follows from the other.
             dims = [f"{name}_0", f"{name}_0_to"]
         found[name] = xr.DataArray(values[None], dims=["chain", "draw", *dims])
     return xr.Dataset(found)
 
 
-def _symmetric(values: Array) -> bool:
-    return bool(np.allclose(values, np.swapaxes(values, 1, 2)))
+def _array(given: Any, what: str) -> Array:
+    """What was given as numbers."""
+    try:
+        other = np.iscomplexobj(given) or np.ma.is_masked(given)
+        # What is complex would only be warned of.
+        values = np.empty(0) if other else np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{what} are no numbers.") from None
+    if other:
+        raise DataError(f"{what} are complex numbers, or some are masked.")
+    return values
+
+
+def _correlations(values: Array) -> bool:
+    size = values.shape[-1]
+    if values.shape[1] != size or size < 2:
+        return False
+    diagonal = np.diagonal(values, axis1=1, axis2=2)
+    return bool(np.allclose(values, np.swapaxes(values, 1, 2)) and np.allclose(diagonal, 1.0))
 
 
 def _shaped(draws: xr.Dataset, what: str, like: xr.Dataset) -> xr.Dataset:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from stanmix.covariances import covariance_factor
 from stanmix.errors import SpecError
@@ -224,18 +225,33 @@ def _simplexes(
 ) -> Array:
     K, size = spec.K, spec.sizes[parameter.axes[-1]]
     if len(parameter.axes) == 1:
-        return rng.dirichlet(concentration(parameter.prior_at(()), 0, size, K), draws)
+        return dirichlet(concentration(parameter.prior_at(()), 0, size, K), draws, rng)
     if parameter.name != "transition":
         alphas = [concentration(parameter.prior_at((k + 1,)), k, size, K) for k in range(K)]
-        return np.stack([rng.dirichlet(alpha, draws) for alpha in alphas], axis=1)
+        return np.stack([dirichlet(alpha, draws, rng) for alpha in alphas], axis=1)
     rows = np.zeros((draws, K, K))
     for k, allowed in enumerate(np.array(spec.moves, dtype=bool)):
         prior = parameter.prior_at((k + 1,))
         alpha = concentration(prior, k, int(allowed.sum()), K)
         # `sticky` has an element for every state, others one for every allowed move.
         alpha = alpha[allowed] if len(alpha) > allowed.sum() else alpha
-        rows[:, k, allowed] = rng.dirichlet(alpha, draws) if len(alpha) > 1 else 1.0
+        rows[:, k, allowed] = dirichlet(alpha, draws, rng)
     return rows
+
+
+def dirichlet(alpha: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Probabilities (draw, element), none of which is 0, however small `alpha` is.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> bool((dirichlet(np.array([0.001, 0.001]), 1000, rng) > 0).all())
+    True
+    """
+    # A gamma variable is one of a larger shape times a power of a uniform one: in logs.
+    sizes = np.log(rng.gamma(alpha + 1, size=(draws, len(alpha))))
+    sizes += np.log1p(-rng.random(sizes.shape)) / alpha
+    return np.asarray(np.maximum(softmax(sizes, axis=-1), np.finfo(np.float64).tiny))
 
 
 def concentration(prior: Prior | None, row: int, size: int, K: int) -> Array:

@@ -518,10 +518,12 @@ def test_two_calls_do_not_share_a_folder(tmp_path: Path) -> None:
 
 MANY = 24
 CALL = """
-import sys
+import signal, sys
 from tests.test_many import fit_many, longer
 
 if __name__ == "__main__":
+    # What a shell has put into the background ignores interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     model, data, options = longer()
     fit_many(model, data, workers=2, folder=sys.argv[1], **options)
 """

@@ -319,3 +319,26 @@ def test_cutpoints_that_do_not_increase_are_refused() -> None:
     model = sm.model("y ~ mix(ordinal, K=1)", {"y": [1, 2, 3] * 5})
     with pytest.raises(sm.SpecError, match="`cutpoint` must increase"):
         model.simulate({"cutpoint": [[1.0, -1.0]], "weights": [1.0]}, seed=1)
+
+
+def test_data_do_not_depend_on_what_was_drawn_from_the_prior_with_the_same_seed() -> None:
+    priors = {"mu[1]": "normal(-1, 1)", "mu[2]": "normal(1, 1)"}
+    model = sm.model("y ~ mix(normal(sigma=1), K=2)", {"y": np.zeros(4)}, priors=priors)
+    means, states = [], []
+    for seed in range(400):
+        drawn = model.sample_prior(1, seed=seed)
+        at = {name: drawn[name].values[0, 0] for name in ("mu", "weights")}
+        means.append(at["mu"])
+        states.append(np.asarray(model.simulate(at, seed=seed).states))
+    both = np.corrcoef(np.array(means).T, np.array(states, dtype=float).T)[:2, 2:]
+    assert np.abs(both).max() < 4 / np.sqrt(400)
+
+
+def test_probabilities_from_a_prior_of_small_concentration_are_never_zero() -> None:
+    priors = {"weights": "dirichlet(0.01)"}
+    model = sm.model("y ~ mix(normal(sigma=1), K=2)", {"y": [0.0, 1.0]}, priors=priors)
+    weights = model.sample_prior(4000, seed=1)["weights"].values[0]
+    assert (weights > 0).all() and np.allclose(weights.sum(axis=-1), 1)
+    # The first is uniform where it is put by its distribution function.
+    places = stats.beta(0.01, 0.01).cdf(weights.min(axis=1)) * 2
+    assert stats.kstest(places, "uniform").pvalue > 0.001

@@ -25,7 +25,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stanmix.batches import observed, responses
-from stanmix.errors import DataError, SpecError, StanmixError, listing, require_count
+from stanmix.errors import DataError, Problem, SpecError, StanmixError, listing, require_count
 from stanmix.model import Model
 from stanmix.prior_draws import prior_draws
 from stanmix.simulation import required
@@ -171,6 +171,13 @@ class Bridge:
         require_count("count", count, 1)
         sampled = approximator.sample(conditions=self.observed, num_samples=int(count), seed=seed)
         points = np.asarray(sampled[POINTS], dtype=np.float64).reshape(int(count), -1)
+        if points.shape[1] != self.transforms.size or not np.isfinite(points).any():
+            raise DataError(
+                f"The network gives {points.shape[1]} numbers of a draw, and the model has "
+                f"{self.transforms.size}."
+                if points.shape[1] != self.transforms.size
+                else "The network gives no number that is finite."
+            )
         values = self.transforms.constrain(points)
         spec = self.model.spec
         along = {"chain": [1], "draw": np.arange(int(count))}
@@ -253,7 +260,8 @@ def to_bayesflow(model: Model, *, summary: Callable[[Array], Array] | None = Non
     SpecError
         The model has parameters that networks cannot learn by their names (slopes, effects of
         groups, horseshoes, angles); rows lack responses, or these are censored; labels are known;
-        units have unequal numbers of rows; or there are several series.
+        units have unequal numbers of rows; there are several series; or rows differ in trials,
+        limits or an offset, and there is no `summary`.
 
     Notes
     -----
@@ -292,7 +300,26 @@ def to_bayesflow(model: Model, *, summary: Callable[[Array], Array] | None = Non
         raise SpecError("Networks need units with the same number of rows.")
     if len(rows.starts) > 1:
         raise SpecError("Networks need one series.")
+    by_row = _by_row(model)
+    if by_row and summary is None:
+        raise SpecError(
+            Problem(
+                f"Networks are shown responses alone, and {listing(by_row)} may differ by row.",
+                hint="a `summary`, which knows the rows, may make use of them",
+            )
+        )
     return bridge
+
+
+def _by_row(model: Model) -> list[str]:
+    """What rows have beside responses that their distribution depends on."""
+    spec = model.spec
+    found = [f"offset of {r.name}" for r in spec.regressions if r.offset is not None]
+    for response in spec.responses:
+        if response.addition == "trials":
+            found += response.columns
+        found += response.limits
+    return found
 
 
 def _library() -> Any:

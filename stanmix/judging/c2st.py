@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stanmix.errors import StanmixError, require_count, require_one_of
-from stanmix.judging.compared import Compared, compared, counted, evenly
+from stanmix.judging.compared import Compared, compared, counted, evenly, scaled
 from stanmix.judging.matching import Sample
 from stanmix.named_draws import Source
 
@@ -163,7 +163,7 @@ class C2ST:
         lines = [
             f"C2ST {self.score:.3f} (recipe {self.recipe}: {RECIPES[self.recipe].text})",
             f"reference against itself {self.floor:.3f}; p = {self.p_value:.2g}",
-            counted(self.n, self.ess),
+            counted(self.n, self.ess, self.dropped),
         ]
         if self.verdict == "none":
             lines.append(f"No verdict: fewer than {VERDICT} independent draws.")
@@ -290,8 +290,7 @@ def _halves(reference: Sample, n: int) -> tuple[Array, Array]:
 def _scaled(first: Array, second: Array, recipe: Recipe) -> tuple[Array, Labels]:
     """Draws of both on the scale of one, and which they are."""
     by = (first, second)[recipe.scale_by]
-    x = (np.concatenate([first, second]) - by.mean(axis=0)) / by.std(axis=0)
-    return x, np.repeat([0, 1], [len(first), len(second)])
+    return scaled(first, second, by=by), np.repeat([0, 1], [len(first), len(second)])
 
 
 def require_classifier() -> None:

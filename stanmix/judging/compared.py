@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stanmix.diagnostics import CORRELATED, independent_draws
-from stanmix.errors import DataError
+from stanmix.diagnostics import independent_draws
+from stanmix.errors import DataError, listing
 from stanmix.judging.matching import FEWEST, Pair, Sample, matched
 from stanmix.named_draws import Source
 
@@ -17,6 +17,13 @@ Array = NDArray[np.float64]
 
 INTERLEAVED = 32
 """Most chains whose draws may alternate in one sequence."""
+
+SURE = 5.0
+"""Standard errors from which a correlation is one that shows so: many are looked at."""
+
+
+SPARE = 0.1
+"""By how much more draws may be, as a share of what they are worth."""
 
 
 class DependentDraws(DataError):
@@ -56,9 +63,13 @@ class Compared:
         return evenly(self.reference, count), evenly(self.candidate, count)
 
 
-def counted(n: int, ess: tuple[float, float]) -> str:
-    """How many draws were compared, and how many independent ones all were worth: a line."""
-    return f"{n} draws of each; worth {ess[0]:.0f} and {ess[1]:.0f} independent ones"
+def counted(n: int, ess: tuple[float, float], dropped: Sequence[str]) -> str:
+    """How many draws were compared, what all were worth, and what was left out: a line."""
+    line = f"{n} draws of each; worth {ess[0]:.0f} and {ess[1]:.0f} independent ones"
+    if not dropped:
+        return line
+    follow = "follows" if len(dropped) == 1 else "follow"
+    return f"{line}; without {listing(dropped)}, which {follow} from the others"
 
 
 def compared(a: Source, b: Source, variables: str | Iterable[str] | None) -> Compared:
@@ -100,6 +111,14 @@ def _independent(sample: Sample) -> tuple[Sample, float]:
     return kept, worth
 
 
+def scaled(first: Array, second: Array, *, by: Array) -> Array:
+    """Draws of both (draw, number), one after the other, on the scale of some."""
+    spread = by.std(axis=0)
+    # Thinned, a number may be left with one value.
+    both = np.concatenate([first, second]) - by.mean(axis=0)
+    return np.asarray(both / np.where(spread > 0, spread, 1.0))
+
+
 def unravelled(values: Array) -> Array:
     """Draws (chain, draw, number) with chains that alternate in one sequence side by side.
 
@@ -110,7 +129,7 @@ def unravelled(values: Array) -> Array:
     scaled = scaled / scaled.std(axis=(0, 1))
     for lag in range(1, min(INTERLEAVED, draws // 10) + 1):
         correlation = (scaled[:, lag:] * scaled[:, :-lag]).mean(axis=(0, 1)).max()
-        if correlation > CORRELATED / np.sqrt(chains * draws):
+        if correlation > SURE / np.sqrt(chains * draws):
             length = draws // lag
             parts = values[:, : lag * length].reshape(chains, length, lag, -1)
             return parts.swapaxes(1, 2).reshape(chains * lag, length, -1)
@@ -118,8 +137,8 @@ def unravelled(values: Array) -> Array:
 
 
 def thinned(values: Array, worth: float) -> Array:
-    """Draws (chain, draw, number), about as many as they are worth, evenly spread."""
-    step = max(1, round(values.shape[0] * values.shape[1] / worth))
+    """Draws (chain, draw, number), not many more than they are worth, evenly spread."""
+    step = max(1, int(np.ceil(values.shape[0] * values.shape[1] / worth - SPARE)))
     return values[:, ::step]
 
 

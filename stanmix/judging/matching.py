@@ -108,7 +108,7 @@ def common(
     """The same numbers of both, less those that follow from the others.
 
     Of probabilities that sum to 1 in both the last is left out, and those that never vary, as of
-    moves that are not allowed. Of a correlation matrix there is the upper half.
+    moves that are not allowed; and what is another number again, as in half of a matrix.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def common(
     ------
     DataError
         Names differ, or a name is unknown; draws are too few, or not finite; or a number never
-        varies.
+        varies, or is too large to compute with.
     """
     ours, theirs = numbers(a), numbers(b)
     names = _chosen(ours, theirs, variables)
@@ -146,6 +146,10 @@ def common(
                 raise DataError(
                     f"`{name}` never varies in {what}; name the `variables` to compare without it."
                 )
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                spread = found[name].std()
+            if not 0.0 < spread < np.inf:
+                raise DataError(f"`{name}` is too large or too small in {what} to compute with.")
     if not kept:
         raise DataError("Nothing is left to be compared.")
     if all(_same(ours[name], theirs[name]) for name in kept):
@@ -218,10 +222,26 @@ def _following(
         if bracket:
             groups.setdefault(f"{variable}[{index.rpartition(', ')[0]}", []).append(name)
     for group in groups.values():
-        whole = [np.sum([found[name] for name in group], axis=0) for found in (ours, theirs)]
-        least = min(found[name].min() for name in group for found in (ours, theirs))
-        if least >= 0 and all(np.abs(total - 1).max() < ROUNDED for total in whole):
-            never = [n for n in group if np.ptp(ours[n]) == 0 and np.ptp(theirs[n]) == 0]
-            moving = [n for n in group if n not in never]
+        never = [n for n in group if np.ptp(ours[n]) == 0 and np.ptp(theirs[n]) == 0]
+        moving = [n for n in group if n not in never]
+        if all(_sum_to_one(group, moving[-1:], found) for found in (ours, theirs)):
             dropped |= dict.fromkeys([*never, *moving[-1:]])
+    # Of a matrix that is symmetric, one half.
+    seen: set[tuple[bytes, bytes]] = set()
+    for name in names:
+        values = ours[name].tobytes(), theirs[name].tobytes()
+        if values in seen:
+            dropped[name] = None
+        seen.add(values)
     return [name for name in names if name in dropped]
+
+
+def _sum_to_one(group: list[str], last: list[str], found: Mapping[str, Array]) -> bool:
+    """Whether these are probabilities, of which the last follows from the others.
+
+    They may be rounded; but what they sum to must not say more than the last one does.
+    """
+    off = np.abs(np.sum([found[name] for name in group], axis=0) - 1).max()
+    least = min(found[name].min() for name in group)
+    spread = min([found[name].std() for name in last], default=np.inf)
+    return bool(least >= 0 and off < min(ROUNDED, spread / 10))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from stanmix.errors import require_count
-from stanmix.judging.compared import Compared, compared, counted
+from stanmix.judging.compared import Compared, compared, counted, scaled
 from stanmix.named_draws import Source
 
 Array = NDArray[np.float64]
@@ -78,7 +78,7 @@ class MMD:
         lines = [
             f"Squared MMD {self.statistic:.4f} (Gaussian kernels, unbiased); p = "
             f"{self.p_value:.2g} by {self.permutations} permutations",
-            counted(self.n, self.ess),
+            counted(self.n, self.ess, self.dropped),
         ]
         return "\n".join([*lines, *self.notes])
 
@@ -139,8 +139,7 @@ def discrepancy(pair: Compared, *, permutations: int = 1000, seed: int = 1) -> M
     """The discrepancy of draws that are matched and independent, and its test; see `mmd`."""
     x, y = pair.evenly(MOST)
     n = len(x)
-    both = (np.concatenate([x, y]) - x.mean(axis=0)) / x.std(axis=0)
-    kernel = gaussian(both)
+    kernel = gaussian(scaled(x, y, by=x))
     rng = np.random.default_rng(seed)
     own = np.repeat([1.0, 0.0], n)
     statistic = float(_unbiased(kernel, own[:, None])[0])
@@ -172,7 +171,9 @@ def gaussian(points: Array) -> Array:
         (point, number).
     """
     squared = cdist(points, points, "sqeuclidean")
-    median = float(np.median(squared[np.triu_indices(len(points), 1)]))
+    pairs = squared[np.triu_indices(len(points), 1)]
+    # Of draws of few values most are the same.
+    median = float(np.median(pairs[pairs > 0])) if pairs.any() else 1.0
     # Each kernel is half as wide as the one before it: the fourth power of that.
     one = np.exp(-squared / (2 * WIDEST**2 * median))
     kernel = one.copy()

@@ -103,7 +103,8 @@ class Corrected:
         Returns
         -------
         Dataset
-            As one chain. Draws come more than once.
+            As one chain, in the order of the draws, so that copies of one draw are next to each
+            other: effective sample sizes then say what it is worth.
 
         Raises
         ------
@@ -117,12 +118,13 @@ class Corrected:
             )
         count = max(1, int(self.ess)) if draws is None else draws
         require_count("draws", count, 1)
+        require_count("seed", seed, 0, 2**32 - 1)
         rng = np.random.default_rng(seed)
         # One uniform number for all: the least noise there can be.
         places = (rng.random() + np.arange(count)) / count
         weights = np.exp(self.log_weights)
         chosen = np.searchsorted(np.cumsum(weights) / weights.sum(), places)
-        chosen = rng.permutation(np.minimum(chosen, len(weights) - 1))
+        chosen = np.minimum(chosen, len(weights) - 1)
         found = {
             name: (["chain", "draw", *self.draws[name].dims[2:]], values[None, chosen])
             for name, values in flat(self.draws).items()
@@ -234,10 +236,11 @@ def weighed(
     points.require_some()
     log_p = np.full(len(good), -np.inf)
     log_p[good] = _log_posterior(model, points.values[good], scale)
+    log_p[np.isnan(log_p)] = -np.inf
     parameters = given[list(template(model.spec))]
     theirs = _asked(log_q, parameters, points.values, good, scale)
     log_ratios = log_p - theirs
-    if not (np.isfinite(log_ratios) | np.isneginf(log_ratios)).all():
+    if not np.isfinite(theirs).all():
         raise DataError("`log_q` is NaN or infinite at some draws.")
     has_density = np.isfinite(log_ratios)
     if has_density.sum() < FEWEST:
@@ -312,7 +315,15 @@ def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scal
             )
         found[good] = values
         return found
-    values = _numbers(log_q).ravel()
+    if isinstance(log_q, xr.DataArray) and {"chain", "draw"} <= set(log_q.dims):
+        log_q = log_q.transpose("chain", "draw", ...)
+    values = _numbers(log_q)
+    sizes = draws.sizes["chain"], draws.sizes["draw"]
+    if values.ndim > 1 and values.shape != sizes:
+        raise DataError(
+            f"`log_q` has the shape {values.shape}, and draws are {sizes[0]} chains of {sizes[1]}."
+        )
+    values = values.ravel()
     if len(values) != len(points):
         raise DataError(f"`log_q` has {len(values)} values, and there are {len(points)} draws.")
     found[good] = values[good]

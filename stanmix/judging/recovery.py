@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from stanmix.errors import plural
+from stanmix.errors import SpecError, plural
 from stanmix.fits import Fits
 from stanmix.judging.replications import LIKELIHOOD, replicated
 from stanmix.model import Model
@@ -92,7 +92,7 @@ def recovery(
     Raises
     ------
     SpecError
-        As in `sbc`.
+        As in `sbc`; or there is no fit at all.
 
     Examples
     --------
@@ -111,7 +111,8 @@ def recovery(
         for name, draws in one.draws.items():
             if name == LIKELIHOOD:
                 continue
-            truth, mean, sd = one.truth[name], float(draws.mean()), float(draws.std(ddof=1))
+            truth, mean = one.truth[name], float(draws.mean())
+            sd = float(draws.std(ddof=1)) if np.ptp(draws) > 0 else 0.0
             low, high = np.quantile(draws, [tail, 1 - tail])
             rows.append(
                 {
@@ -123,10 +124,12 @@ def recovery(
                     "low": low,
                     "high": high,
                     "covers": bool(low <= truth <= high),
-                    "z": (mean - truth) / sd,
+                    "z": (mean - truth) / sd if sd > 0 else np.nan,
                     "contraction": 1 - sd**2 / spread[name] if name in spread else np.nan,
                 }
             )
+    if not rows:
+        raise SpecError("No data set has a fit, so that there is nothing to recover.")
     each = pd.DataFrame(rows)
     return Recovery(each, _by_quantity(each), made.fits)
 

@@ -85,6 +85,9 @@ def replicated(
     """
     require_count("n", n, 1)
     require_count("seed", seed, 0, 2**32 - 1)
+    for given in (model, simulator):
+        if given is not None and not isinstance(given, Model):
+            raise SpecError(f"A model is needed, not {type(given).__name__}.")
     source = model if simulator is None else simulator
     if required(source.spec) != required(model.spec):
         raise SpecError("The simulator has other parameters than the model.")
@@ -95,6 +98,7 @@ def replicated(
         drawn = source.sample_prior(1, seed=own)
         truths[number] = drawn
         at = {name: drawn[name].values[0, 0] for name in required(source.spec)}
+        # With the same seed, but independent of what was drawn from the prior.
         datasets[number] = source.simulate(at, seed=own).data
     with warnings.catch_warnings():
         # The table of the fits says it all, and calibration does not leave fits out.
@@ -105,16 +109,21 @@ def replicated(
 
 def _replication(fit: Fit, truth: xr.Dataset) -> Replication:
     posterior = fit.draws["posterior"].to_dataset()
-    true = fit.model.with_draws(truth)
+    known = fit.model.with_draws(truth)
     ours, theirs = (
         _quantities(fit, posterior),
-        _quantities(true, true.draws["posterior"].to_dataset()),
+        _quantities(known, known.draws["posterior"].to_dataset()),
     )
-    moving = [name for name, values in ours.items() if np.ptp(values) > 0]
-    values = np.stack([ours[name] for name in moving], axis=-1)
+    values = np.stack(list(ours.values()), axis=-1)
     kept = thinned(values, independent_draws(values))
-    draws = {name: kept[..., i].ravel() for i, name in enumerate(moving)}
-    return Replication({name: float(theirs[name].item()) for name in moving}, draws)
+    draws = {name: kept[..., i].ravel() for i, name in enumerate(ours)}
+    true = {name: float(values.item()) for name, values in theirs.items()}
+    # What the model fixes is not looked at; what stays in one place may be a fit that is stuck.
+    fixed = [name for name, v in draws.items() if (v == true[name]).all()]
+    return Replication(
+        {name: value for name, value in true.items() if name not in fixed},
+        {name: v for name, v in draws.items() if name not in fixed},
+    )
 
 
 def _quantities(fit: Fit, posterior: xr.Dataset) -> dict[str, Array]:

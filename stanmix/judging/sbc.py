@@ -25,7 +25,7 @@ import pandas as pd
 from arviz_stats import ecdf_utils
 from numpy.typing import NDArray
 
-from stanmix.errors import SpecError, plural
+from stanmix.errors import SpecError, plural, require_count
 from stanmix.fits import Fits
 from stanmix.judging.replications import replicated
 from stanmix.model import Model
@@ -161,6 +161,7 @@ def sbc(
     >>> found.is_good
     True
     """
+    require_count("n", n, 1)
     if n < FEWEST:
         raise SpecError(f"`n` must be {FEWEST} or more: fewer ranks tell nothing.")
     made = replicated(model, n, simulator=simulator, folder=folder, seed=seed, **options)

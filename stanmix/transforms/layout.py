@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -121,14 +122,16 @@ class Transforms:
         Raises
         ------
         DataError
-            A parameter is missing, or has another shape.
+            A parameter is missing, has another shape, or is no numbers.
         """
+        if not isinstance(values, Mapping):
+            raise DataError(f"Values must be given by name, not as {type(values).__name__}.")
         missing = [name for name in self.names if name not in values]
         if missing:
             raise DataError(f"There are no values of {listing(missing)}.")
         found, lead = [], None
         for part in self.parts:
-            own = np.asarray(values[part.name], dtype=np.float64)
+            own = _numbers(values[part.name], f"`{part.name}`")
             shape = part.bijection.shape
             first, last = own.shape[: own.ndim - len(shape)], own.shape[own.ndim - len(shape) :]
             lead = first if lead is None else lead
@@ -182,13 +185,20 @@ class Transforms:
         return json.dumps(described, indent=1)
 
     def _checked(self, points: Array) -> Array:
-        points = np.asarray(points, dtype=np.float64)
+        points = _numbers(points, "Points")
         if points.ndim == 0 or points.shape[-1] != self.size:
             raise DataError(
                 f"A point has {self.size} numbers, and the last axis of {points.shape} another "
                 "length."
             )
         return points
+
+
+def _numbers(values: Any, what: str) -> Array:
+    """Values as an array of numbers."""
+    with suppress(TypeError, ValueError):
+        return np.asarray(values, dtype=np.float64)
+    raise DataError(f"{what} must be numbers in an array.")
 
 
 def transforms(model: Model, *, bounded_by_data: bool = True) -> Transforms:

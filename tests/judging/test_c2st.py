@@ -22,7 +22,7 @@ def autoregressive(rho: float, n: int, d: int, seed: int) -> Array:
 
 
 def test_draws_of_one_distribution_are_not_told_apart() -> None:
-    a, b = normal(1, 1000, 3)
+    a, b = normal(4, 1000, 3)
     found = sm.c2st({"x": a}, {"x": b})
     assert found.verdict == "not told apart"
     # Four standard deviations of a share of 2000, which folds make a third larger.
@@ -56,6 +56,20 @@ def test_chains_that_hang_together_are_thinned_and_get_no_verdict() -> None:
     assert 50 < found.n < 150 and found.verdict == "none"
     assert found.p_value > 0.01
     assert "No verdict" in repr(found)
+
+
+def test_draws_that_hang_together_a_little_are_thinned_too() -> None:
+    # 4000 draws with these correlations are worth 2720; half of them are taken.
+    a, b = (autoregressive(0.19, 4000, 3, seed) for seed in (1, 2))
+    assert sm.c2st({"x": a}, {"x": b}).n == 2000
+
+
+def test_a_number_that_varies_in_one_draw_is_compared() -> None:
+    a, b = normal(9, 400, 2)
+    rare = np.zeros(400)
+    rare[1] = 1.0
+    found = sm.c2st({"x": a, "z": rare}, {"x": b[:399], "z": rare[:399]})
+    assert np.isfinite([found.score, found.p_value, found.floor]).all()
 
 
 def test_chains_that_alternate_are_thinned_like_others() -> None:
@@ -138,6 +152,8 @@ def test_a_shift_of_0_15_in_five_dimensions_is_found() -> None:
         ({"x": np.arange(99.0)}, {"x": np.arange(99.0)}, {"variables": "y"}, "no `y` in both"),
         ({"x": np.arange(99.0)}, 3, {}, "second draws must be a fit, .* not int"),
         ({"x": ["a"] * 99}, {"x": np.arange(99.0)}, {}, "first draws of `x` are no numbers"),
+        ({"x": [[1], [1, 2]]}, {"x": np.arange(99.0)}, {}, "first draws of `x` are no numbers"),
+        ({"x": np.ones((99, 0))}, {"x": np.arange(99.0)}, {}, "draws of `x` have no numbers"),
         ({}, {"x": np.arange(99.0)}, {}, "first draws are none"),
         ("nowhere.csv", {"x": np.arange(99.0)}, {}, "no file `nowhere.csv`"),
     ],

@@ -104,3 +104,41 @@ def test_distances_are_those_of_known_distributions() -> None:
     # The mean of |z| is what a doubled scale moves.
     np.testing.assert_allclose(table.loc["x[3]", "wasserstein"], np.sqrt(2 / np.pi), atol=2e-3)
     np.testing.assert_allclose(table.loc["x[1]", ["shift", "ks", "energy"]], 0, atol=1e-6)
+
+
+def test_draws_of_few_values_and_of_huge_ones_are_compared_or_refused() -> None:
+    rng = np.random.default_rng(6)
+    same = [sm.mmd(*({"x": rng.random(200) < 0.1} for _ in "ab")).p_value for _ in range(20)]
+    assert min(same) > 0.002 and max(same) > 0.2
+    assert sm.mmd({"x": rng.random(200) < 0.1}, {"x": rng.random(200) < 0.6}).p_value < 0.01
+    for size in (1e200, 1e-200):
+        huge = [{"x": size * rng.normal(size=100)} for _ in "ab"]
+        with pytest.raises(sm.DataError, match="`x` is too large or too small"):
+            sm.distances(*huge)
+
+
+def test_of_covariances_one_half_and_the_variances_are_compared() -> None:
+    rng = np.random.default_rng(7)
+
+    def covariances(scale: float) -> dict[str, np.ndarray]:
+        factor = scale * np.eye(2) + 0.1 * rng.normal(size=(300, 2, 2))
+        return {"Sigma": factor @ np.swapaxes(factor, 1, 2)}
+
+    a, b = covariances(1.0), covariances(2.0)
+    assert set(sm.distances(a, b).index) == {"Sigma[1, 1]", "Sigma[1, 2]", "Sigma[2, 2]"}
+    found = sm.mmd(a, b)
+    assert found.p_value < 0.01 and "without `Sigma[2, 1]`, which follows" in repr(found)
+    # One column has one variance.
+    assert list(sm.distances(*({"S": x["Sigma"][:, :1, :1]} for x in (a, b))).index) == ["S[1, 1]"]
+
+
+def test_numbers_that_sum_to_one_by_chance_are_all_compared() -> None:
+    rng = np.random.default_rng(8)
+    about = {"mu": [0.3, 0.7] + 1e-4 * rng.normal(size=(400, 2))}
+    other = {"mu": [0.3, 0.7003] + 1e-4 * rng.normal(size=(400, 2))}
+    table = sm.distances(about, other)
+    assert table.index[0] == "mu[2]" and table["p_value"].iloc[0] < 1e-6
+    # Probabilities with four digits are probabilities.
+    rounded, exact = (rng.dirichlet([3, 3, 3], 400) for _ in "ab")
+    table = sm.distances({"w": rounded.round(4)}, {"w": exact})
+    assert set(table.index) == {"w[1]", "w[2]"}

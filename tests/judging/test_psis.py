@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -148,3 +149,35 @@ def test_models_whose_parameters_have_no_such_density_are_refused() -> None:
         sm.psis(model, {"mu": np.zeros((200, 1))}, np.zeros(200))
     with pytest.raises(sm.DataError, match="A fit or a model is needed"):
         sm.psis("model", {"mu": np.zeros((200, 1))}, np.zeros(200))  # type: ignore[arg-type]
+
+
+def test_copies_of_one_draw_are_worth_one(conjugate) -> None:  # type: ignore[no-untyped-def]
+    model, posterior = conjugate
+    q = stats.norm(posterior.mean() + 0.4, 1.5 * posterior.std())
+    rejected = 0
+    for seed in range(100):
+        mu = q.rvs(1000, random_state=seed)
+        found = sm.psis(model, drawn(mu), q.logpdf(mu))
+        exact = drawn(posterior.rvs(2000, random_state=1000 + seed))
+        again = found.resampled(2000, seed=seed)
+        rejected += sm.distances(exact, again, variables="mu").loc["mu[1]", "p_value"] <= 0.05
+    # The upper 99.9 % of a binomial count of 100 at 0.05.
+    assert rejected <= stats.binom.ppf(0.999, 100, 0.05)
+
+
+def test_densities_by_chain_and_draw_are_those_of_their_draws() -> None:
+    model = sm.model("y ~ mix(normal(sigma=1), K=1)", {"y": Y}, priors={"mu": "normal(0, 2)"})
+    rng = np.random.default_rng(9)
+    mu, log_q = rng.normal(size=(2, 100, 1)), rng.normal(size=(2, 100))
+    dims = ("chain", "draw")
+    given = xr.Dataset(
+        {"mu": ((*dims, "state"), mu), "weights": ((*dims, "state"), np.ones_like(mu))}
+    )
+    found = sm.psis(model, given, xr.DataArray(log_q, dims=dims))
+    turned = sm.psis(model, given, xr.DataArray(log_q.T, dims=dims[::-1]))
+    np.testing.assert_array_equal(found.log_ratios, turned.log_ratios)
+    with pytest.raises(sm.DataError, match=r"`log_q` has the shape \(100, 2\)"):
+        sm.psis(model, given, log_q.T)
+    log_q[0, :40] = np.inf
+    with pytest.raises(sm.DataError, match="`log_q` is NaN or infinite"):
+        sm.psis(model, given, log_q)

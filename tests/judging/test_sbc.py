@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import stanmix as sm
+from stanmix.judging.replications import _replication
 from stanmix.judging.sbc import _band, _judged, _place
 from tests.cases import CASES
 
@@ -105,21 +106,25 @@ def test_what_cannot_be_calibrated_is_refused(counts: sm.Model) -> None:
         sm.recovery(flat, 0)
 
 
-def first_case(units: int, shift: float = 0.0) -> sm.Model:
-    data = {"y": np.tile([-2.0, 0.0, 2.0], units), "id": np.repeat(np.arange(units), 3)}
-    priors = dict(PRIORS["units"])
-    if shift:
-        priors |= {"mu[1]": f"normal({-2 + shift}, 1)"}
-    return sm.model("y | unit(id) ~ mix(normal(sigma=1), K=3)", data, priors=priors)
+def first_case(units: int, repeats: int = 3, shift: float = 0.0) -> sm.Model:
+    data = {"y": np.linspace(-2, 2, units * repeats), "id": np.repeat(np.arange(units), repeats)}
+    return sm.model("y | unit(id) ~ mix(normal(sigma=1), K=3)", data, priors=_off("units", shift))
 
 
-def second_case(times: int, shift: float = 0.0) -> sm.Model:
-    data = {"y": np.tile([-1.0, 0.5, 1.0], times), "t": np.repeat(np.arange(times), 3)}
-    priors = dict(PRIORS["unit_hmm"])
-    if shift:
-        priors |= {"mu[1]": f"normal({-1 + shift}, 1)"}
+def second_case(times: int, repeats: int = 3, shift: float = 0.0) -> sm.Model:
+    data = {"y": np.linspace(-1, 1, times * repeats), "t": np.repeat(np.arange(times), repeats)}
     formula = "y | unit(t) ~ hmm(normal(sigma=1), states=2, initial=uniform)"
-    return sm.model(formula, data, priors=priors)
+    return sm.model(formula, data, priors=_off("unit_hmm", shift))
+
+
+def _off(case: str, shift: float) -> dict[str, str]:
+    """The priors of a case, all means `shift` of their standard deviations, which are 1, off."""
+    found = dict(PRIORS[case])
+    for name, text in found.items():
+        if name.startswith("mu"):
+            mean = float(text.removeprefix("normal(").removesuffix(", 1)"))
+            found[name] = f"normal({mean + shift}, 1)"
+    return found
 
 
 SMALL = {"engine": "stanli", "chains": 2, "warmup": 500, "draws": 500, "adapt_delta": 0.95}
@@ -134,7 +139,28 @@ def test_the_first_two_case_studies_are_calibrated(case) -> None:  # type: ignor
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [first_case, second_case])
-def test_a_prior_that_is_off_by_its_spread_leaves_the_bands(case) -> None:  # type: ignore[no-untyped-def]
-    found = sm.sbc(case(20), 200, simulator=case(20, shift=-1.0), seed=2, **SMALL)
+def test_priors_that_are_off_by_their_spread_leave_the_bands(case) -> None:  # type: ignore[no-untyped-def]
+    # Twenty units of two rows leave the data little to say against a prior, and it is still less
+    # than half a standard deviation of the posterior that this is off.
+    found = sm.sbc(case(20, 2), 400, simulator=case(20, 2, shift=1.0), seed=2, **SMALL)
     assert not found.is_good
-    assert found.table.loc["mu[1]", "leaves"]
+    leaving = found.table.index[found.table["leaves"]]
+    assert any(name.startswith("mu") for name in leaving), found
+
+
+def test_a_fit_that_is_stuck_has_ranks_and_what_the_model_fixes_has_none() -> None:
+    model = sm.model("y ~ mix(poisson, K=1)", {"y": [0, 1]}, priors={"rate": "gamma(2, 1)"})
+    stuck = model.with_draws({"rate": np.full((100, 1), 50.0), "weights": np.ones((100, 1))})
+    found = _replication(stuck, model.sample_prior(1, seed=1))
+    assert set(found.truth) == set(found.draws) == {"rate[1]", "log likelihood"}
+    np.testing.assert_allclose(found.draws["rate[1]"], 50.0)
+
+
+@pytest.mark.parametrize("ask", [sm.sbc, sm.recovery])
+def test_what_is_no_model_or_no_number_is_refused(counts: sm.Model, ask) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(sm.SpecError, match="`n` must be a whole number"):
+        ask(counts, "200")
+    with pytest.raises(sm.SpecError, match="A model is needed, not str"):
+        ask("model", 20)
+    with pytest.raises(sm.SpecError, match="A model is needed, not str"):
+        ask(counts, 20, simulator="model")

@@ -24,7 +24,7 @@ from stanmix.judging.mmd import MMD, discrepancy
 from stanmix.judging.psis import Corrected, Scale, require_density, weighed
 from stanmix.judging.suspicions import Suspicion, of_constraints, of_modes, of_reference
 from stanmix.labels import one_numbering
-from stanmix.modes import STARTS, Modes, search
+from stanmix.modes import LEAST, STARTS, Modes, search
 from stanmix.named_draws import Source, read
 from stanmix.permutations import can_be_renumbered
 
@@ -132,7 +132,9 @@ class Verdict:
             most = self.distances.iloc[0]
             rows["ks"] = (most["ks"], np.nan, f"largest, of {self.distances.index[0]}")
         if self.modes is not None:
-            rows["modes"] = (len(self.modes.table), np.nan, "found from draws of both")
+            masses = self.modes.table["mass"]
+            says = f"with {LEAST:.0%} of the mass or more, of {len(masses)} found"
+            rows["modes"] = (int((masses >= LEAST).sum()), np.nan, says)
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "limit", "says"])
         table["value"] = table["value"].astype(np.float64).round(4)
         return table.rename_axis("check")

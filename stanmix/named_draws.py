@@ -102,10 +102,13 @@ def _of_chains(draws: xr.Dataset, what: str) -> xr.Dataset:
     for dim in ("chain", "draw"):
         if dim not in draws.sizes:
             raise DataError(f"{what} have no dimension `{dim}`.")
-    for name, values in draws.items():
-        if values.dtype.kind not in "biuf":
-            raise DataError(f"{what} of `{name}` are no numbers.")
-    return draws
+    # A tree may hold what is no draw, and draws of what is no number.
+    own = [
+        name
+        for name, values in draws.items()
+        if {"chain", "draw"} <= set(values.dims) and values.dtype.kind in "biuf"
+    ]
+    return draws[own]
 
 
 def _of_arrays(source: Mapping[str, Any], what: str) -> xr.Dataset:

@@ -339,6 +339,6 @@ def test_probabilities_from_a_prior_of_small_concentration_are_never_zero() -> N
     model = sm.model("y ~ mix(normal(sigma=1), K=2)", {"y": [0.0, 1.0]}, priors=priors)
     weights = model.sample_prior(4000, seed=1)["weights"].values[0]
     assert (weights > 0).all() and np.allclose(weights.sum(axis=-1), 1)
-    # The first is uniform where it is put by its distribution function.
+    # The smaller one is uniform where its distribution function puts it.
     places = stats.beta(0.01, 0.01).cdf(weights.min(axis=1)) * 2
     assert stats.kstest(places, "uniform").pvalue > 0.001

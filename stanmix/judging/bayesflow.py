@@ -319,7 +319,7 @@ def _by_row(model: Model) -> list[str]:
         if response.addition == "trials":
             found += response.columns
         found += response.limits
-    return found
+    return [name for name in found if len(set(model.table.columns.get(name, "ab"))) > 1]
 
 
 def _library() -> Any:

@@ -166,7 +166,7 @@ class C2ST:
             counted(self.n, self.ess, self.dropped),
         ]
         if self.verdict == "none":
-            lines.append(f"No verdict: fewer than {VERDICT} independent draws.")
+            lines.append(f"No verdict: thinned, these are fewer than {VERDICT} draws.")
         elif self.verdict == "different":
             away = self.importance[self.importance > 0].head(3)
             named = ", ".join(f"{name} ({value:.3f})" for name, value in away.items())

@@ -105,8 +105,9 @@ def _independent(sample: Sample) -> tuple[Sample, float]:
     kept = Sample(sample.names, thinned(values, worth))
     if len(kept) < FEWEST:
         raise DependentDraws(
-            f"{len(sample)} draws are worth {worth:.0f} independent ones, and at least {FEWEST} "
-            "are needed: they hang together, or chains are in different places."
+            f"{len(sample)} draws are worth {worth:.0f} independent ones, so that {len(kept)} are "
+            f"compared, and at least {FEWEST} are needed: they hang together, or chains are in "
+            "different places."
         )
     return kept, worth
 
@@ -125,10 +126,10 @@ def unravelled(values: Array) -> Array:
     Of such draws not the next is correlated, but the next but three, say.
     """
     chains, draws = values.shape[:2]
-    scaled = values - values.mean(axis=(0, 1))
-    scaled = scaled / scaled.std(axis=(0, 1))
+    moved = values - values.mean(axis=(0, 1))
+    moved = moved / moved.std(axis=(0, 1))
     for lag in range(1, min(INTERLEAVED, draws // 10) + 1):
-        correlation = (scaled[:, lag:] * scaled[:, :-lag]).mean(axis=(0, 1)).max()
+        correlation = (moved[:, lag:] * moved[:, :-lag]).mean(axis=(0, 1)).max()
         if correlation > SURE / np.sqrt(chains * draws):
             length = draws // lag
             parts = values[:, : lag * length].reshape(chains, length, lag, -1)

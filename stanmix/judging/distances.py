@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from stanmix.judging.compared import Compared, compared
+from stanmix.judging.compared import Compared, compared, scaled
 from stanmix.named_draws import Source
 
 
@@ -54,8 +54,7 @@ def distances(
 def apart(pair: Compared) -> pd.DataFrame:
     """How far apart draws are that are matched and independent, by number; see `distances`."""
     x, y = pair.evenly()
-    center, scale = x.mean(axis=0), x.std(axis=0)
-    x, y = (x - center) / scale, (y - center) / scale
+    x, y = np.split(scaled(x, y, by=x), 2)
     rows = []
     for ours, theirs in zip(x.T, y.T, strict=True):
         ks = stats.ks_2samp(ours, theirs)

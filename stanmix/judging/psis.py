@@ -109,7 +109,8 @@ class Corrected:
         Raises
         ------
         SpecError
-            The weights are not to be trusted; or `draws` is no whole number from 1 on.
+            The weights are not to be trusted; `draws` is no whole number from 1 on; or `seed` is
+            none.
         """
         if not self.is_good:
             raise SpecError(
@@ -162,10 +163,10 @@ def psis(
     draws
         Draws of the tool, as `Model.with_draws` takes them.
     log_q
-        Log density of the tool at its draws: (draw). Or a function that gives it, of points (draw,
-        number) on the scale of `Model.transforms`, or of parameters (draw, ...) by name if `scale`
-        is "constrained"; it is then asked for the draws of the fit as well, which tells of parts
-        of the posterior that the tool lacks.
+        Log density of the tool at its draws: (draw), or (chain, draw). Or a function that gives it,
+        of points (draw, number) on the scale of `Model.transforms`, or of parameters (draw, ...) by
+        name if `scale` is "constrained"; it is then asked for the draws of the fit as well, which
+        tells of parts of the posterior that the tool lacks.
     scale
         What `log_q` is a density of: "unconstrained", points on the scale of `Model.transforms`;
         or "constrained", the parameters, less what follows from them (the last weight, half of a
@@ -179,8 +180,8 @@ def psis(
     Raises
     ------
     DataError
-        Draws are none of the model; `log_q` has another number of values, is NaN, or infinite at
-        draws.
+        Draws are none of the model; `log_q` has another number of values, or another shape; or it
+        is NaN or infinite at draws, or the density of the posterior is.
     SpecError
         There is no such scale, or none of these parameters: angles and horseshoes are sampled as
         more numbers than they are; or there are fewer than 100 draws.
@@ -236,7 +237,8 @@ def weighed(
     points.require_some()
     log_p = np.full(len(good), -np.inf)
     log_p[good] = _log_posterior(model, points.values[good], scale)
-    log_p[np.isnan(log_p)] = -np.inf
+    if (np.isnan(log_p) | np.isposinf(log_p)).any():
+        raise DataError("The density of the posterior is NaN or infinite at some draws.")
     parameters = given[list(template(model.spec))]
     theirs = _asked(log_q, parameters, points.values, good, scale)
     log_ratios = log_p - theirs
@@ -296,8 +298,9 @@ def _log_posterior(model: Model, points: Array, scale: Scale) -> Array:
     """Log density of the posterior, not normalised, at points."""
     log_density = target_of(model).log_density(points)
     if scale == "constrained":
-        log_density = log_density - model.transforms().log_jacobian(points)
-    return log_density
+        volume = model.transforms().log_jacobian(points)
+        log_density = np.where(np.isneginf(log_density), -np.inf, log_density - volume)
+    return np.asarray(log_density)
 
 
 def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scale) -> Array:
@@ -319,9 +322,10 @@ def _asked(log_q: Any, draws: xr.Dataset, points: Array, good: Mask, scale: Scal
         log_q = log_q.transpose("chain", "draw", ...)
     values = _numbers(log_q)
     sizes = draws.sizes["chain"], draws.sizes["draw"]
-    if values.ndim > 1 and values.shape != sizes:
+    column = max(values.shape, default=1) == values.size
+    if values.size == len(points) and values.shape != sizes and not column:
         raise DataError(
-            f"`log_q` has the shape {values.shape}, and draws are {sizes[0]} chains of {sizes[1]}."
+            f"`log_q` has the shape {values.shape}, and must have {sizes}: chains, draws."
         )
     values = values.ravel()
     if len(values) != len(points):

@@ -35,7 +35,7 @@ class Recovery:
         A row for each fit (`data`) and `quantity`: `truth`, posterior `mean` and `sd`, whether the
         central 90 % interval `covers` the truth, `z`, the error of the mean in posterior standard
         deviations, and `contraction`, the share of the prior's variance that the data have taken
-        away.
+        away. The last two are NaN where draws never vary.
     table
         By quantity: the `correlation` of true values and means, the mean error (`bias`), the root
         mean squared error (`rmse`), the `coverage` of the intervals, the mean and standard
@@ -125,7 +125,7 @@ def recovery(
                     "high": high,
                     "covers": bool(low <= truth <= high),
                     "z": (mean - truth) / sd if sd > 0 else np.nan,
-                    "contraction": 1 - sd**2 / spread[name] if name in spread else np.nan,
+                    "contraction": 1 - sd**2 / spread.get(name, np.nan) if sd > 0 else np.nan,
                 }
             )
     if not rows:

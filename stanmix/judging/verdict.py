@@ -94,11 +94,14 @@ class Verdict:
         if self.suspect == "unknown" and self.suspicions:
             return "The draws or the reference are wrong, and which of them is not known."
         if self.suspect == "unknown":
-            worth = ""
+            left = ""
             if self.c2st is not None:
                 ours, theirs = self.c2st.ess
-                worth = f" ({ours:.0f} of the reference, {theirs:.0f} of those that are judged)"
-            return f"No verdict: fewer than {VERDICT} independent draws{worth}."
+                left = (
+                    f" ({self.c2st.n} of each; the reference's are worth {ours:.0f}, and those "
+                    f"that are judged {theirs:.0f})"
+                )
+            return f"No verdict: thinned, there are fewer than {VERDICT} draws{left}."
         if self.suspect == "neither":
             return "Nothing speaks against the draws, nor against the reference."
         if self.suspect == "both":

@@ -152,10 +152,12 @@ def _shown(fit: Fit, series: Any) -> Shown:
     heads = np.append(rows.heads, len(rows.order))
     own = rows.order[heads[units[0]] : heads[units[-1] + 1]]
     at = np.arange(len(units), dtype=np.float64)
-    by = spec.time or spec.unit
-    if by is not None and fit.model.table.columns[by].dtype.kind in "iuf":
-        values = numbers(fit.model.table, by)[rows.order[rows.heads[units]]]
-        # Units without a time are in the order of rows, and may be called anything.
+    first = rows.order[rows.heads[units]]
+    if spec.time is not None:
+        at = numbers(fit.model.table, spec.time)[first]
+    elif spec.unit is not None and fit.model.table.columns[spec.unit].dtype.kind in "iuf":
+        values = numbers(fit.model.table, spec.unit)[first]
+        # Units are in the order of rows, and may be called anything.
         at = values if (np.diff(values) > 0).all() else at
     name = ""
     if spec.series is not None:

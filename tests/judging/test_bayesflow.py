@@ -128,7 +128,11 @@ def test_units_are_places_and_their_rows_numbers() -> None:
         ("y | known(k) ~ mix(normal, K=2)", {"k": [1, 2] + [np.nan] * 7}, r"`known\(k\)`"),
         ("y | unit(g) ~ mix(normal, K=2)", {"g": list("aaabbbbcc")}, "the same number of rows"),
         ("y | series(g) ~ hmm(normal, states=2)", {"g": list("aaabbbbcc")}, "need one series"),
-        ("s | trials(n) ~ mix(binomial, K=2)", {"n": [9] * 9, "s": range(9)}, "`n` may differ by"),
+        (
+            "s | trials(n) ~ mix(binomial, K=2)",
+            {"n": [9] * 8 + [20], "s": range(9)},
+            "`n` may differ by",
+        ),
         ("y ~ mix(normal, K=2); mu ~ 0 + offset(y)", {}, "`offset of mu` may differ by row"),
     ],
 )

@@ -70,6 +70,9 @@ def test_a_number_that_varies_in_one_draw_is_compared() -> None:
     rare[1] = 1.0
     found = sm.c2st({"x": a, "z": rare}, {"x": b[:399], "z": rare[:399]})
     assert np.isfinite([found.score, found.p_value, found.floor]).all()
+    assert np.isfinite(sm.distances({"x": a, "z": rare}, {"x": b[:399], "z": rare[:399]})).all(
+        axis=None
+    )
 
 
 def test_chains_that_alternate_are_thinned_like_others() -> None:

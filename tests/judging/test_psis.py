@@ -178,6 +178,12 @@ def test_densities_by_chain_and_draw_are_those_of_their_draws() -> None:
     np.testing.assert_array_equal(found.log_ratios, turned.log_ratios)
     with pytest.raises(sm.DataError, match=r"`log_q` has the shape \(100, 2\)"):
         sm.psis(model, given, log_q.T)
+    column = sm.psis(model, given, log_q.reshape(200, 1))
+    np.testing.assert_array_equal(found.log_ratios, column.log_ratios)
+    # What is no draw of a parameter is no matter.
+    more = given.assign(step=xr.DataArray(0.5), note=(dims, np.full((2, 100), "a")))
+    again = sm.psis(model, more, np.zeros(200)).resampled()
+    assert set(again) == {"mu", "weights"}
     log_q[0, :40] = np.inf
     with pytest.raises(sm.DataError, match="`log_q` is NaN or infinite"):
         sm.psis(model, given, log_q)

@@ -93,6 +93,18 @@ def test_units_are_what_has_a_state() -> None:
     picture.draw()
 
 
+def test_units_that_are_numbers_are_where_these_are() -> None:
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"t": np.repeat([10, 20, 50, 60], 6), "y": rng.normal(0, 1, 24)})
+    data["y"] += np.repeat([0, 6, 6, 0], 6)
+    fit = fitted("y | unit(t) ~ hmm(normal, states=2)", data)
+    assert fit.plot("states").data["along"].tolist() == data["t"].tolist()
+    # Not where they only name units: these are in the order of rows.
+    data["t"] = np.repeat([10, 50, 20, 60], 6)
+    fit = fitted("y | unit(t) ~ hmm(normal, states=2)", data)
+    assert fit.plot("states").data["along"].tolist() == np.repeat(np.arange(4.0), 6).tolist()
+
+
 @pytest.mark.parametrize(
     ("series", "message"), [("lat", "did you mean `late`"), (3, "There is no series `3`")]
 )
